@@ -1,0 +1,150 @@
+#include "base/encoding.h"
+
+#include <array>
+
+namespace mcpgate {
+
+namespace {
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase32 = "abcdefghijklmnopqrstuvwxyz234567";
+
+/// Encodes in groups of `bits` bits, most significant first, the last group filled with zeros.
+std::string encode_bits(std::span<const std::uint8_t> bytes, std::string_view alphabet,
+                        unsigned bits) {
+  std::string out;
+  out.reserve((bytes.size() * 8 + bits - 1) / bits);
+  const std::uint32_t mask = (1U << bits) - 1;
+  std::uint32_t buffer = 0;
+  unsigned held = 0;
+  for (const std::uint8_t byte : bytes) {
+    buffer = (buffer << 8) | byte;
+    held += 8;
+    while (held >= bits) {
+      held -= bits;
+      out.push_back(alphabet[(buffer >> held) & mask]);
+    }
+  }
+  if (held > 0) {
+    out.push_back(alphabet[(buffer << (bits - held)) & mask]);
+  }
+  return out;
+}
+
+/// The reverse for base64; refuses any other character and set bits past the last byte.
+std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text,
+                                                       std::string_view alphabet) {
+  if (text.size() % 4 == 1) {
+    return std::nullopt;
+  }
+  std::vector<std::uint8_t> out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t buffer = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const std::size_t value = alphabet.find(c);
+    if (value == std::string_view::npos) {
+      return std::nullopt;
+    }
+    buffer = (buffer << 6) | static_cast<std::uint32_t>(value);
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out.push_back(static_cast<std::uint8_t>(buffer >> held));
+    }
+  }
+  if ((buffer & ((1U << held) - 1)) != 0) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  if (c >= 'A' && c <= 'F') {
+    return c - 'A' + 10;
+  }
+  return -1;
+}
+
+}  // namespace
+
+std::string hex_encode(std::span<const std::uint8_t> bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const std::uint8_t byte : bytes) {
+    out.push_back(kHexDigits[byte >> 4]);
+    out.push_back(kHexDigits[byte & 15]);
+  }
+  return out;
+}
+
+std::optional<std::vector<std::uint8_t>> hex_decode(std::string_view text) {
+  if (text.size() % 2 != 0) {
+    return std::nullopt;
+  }
+  std::vector<std::uint8_t> out(text.size() / 2);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = hex_value(text[2 * i]);
+    const int low = hex_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) {
+      return std::nullopt;
+    }
+    out[i] = static_cast<std::uint8_t>((high << 4) | low);
+  }
+  return out;
+}
+
+std::string base64url_encode(std::span<const std::uint8_t> bytes) {
+  return encode_bits(bytes, kBase64Url, 6);
+}
+
+std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text) {
+  return decode_base64(text, kBase64Url);
+}
+
+std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) {
+    return std::nullopt;
+  }
+  if (text.ends_with("==")) {
+    text.remove_suffix(2);
+  } else if (text.ends_with('=')) {
+    text.remove_suffix(1);
+  }
+  return decode_base64(text, kBase64);
+}
+
+std::string base32_encode(std::span<const std::uint8_t> bytes) {
+  return encode_bits(bytes, kBase32, 5);
+}
+
+std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
+  static constexpr auto kTable = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) {
+        value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320U : 0);
+      }
+      table[i] = value;
+    }
+    return table;
+  }();
+  std::uint32_t crc = 0xFFFFFFFFU;
+  for (const std::uint8_t byte : bytes) {
+    crc = kTable[(crc ^ byte) & 0xFF] ^ (crc >> 8);
+  }
+  return ~crc;
+}
+
+}  // namespace mcpgate

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mcpgate {
+
+/// The bytes of a string, for functions that take bytes.
+[[nodiscard]] inline std::span<const std::uint8_t> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// Lower-case hexadecimal.
+[[nodiscard]] std::string hex_encode(std::span<const std::uint8_t> bytes);
+/// Either case; nothing for an odd length or another character.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> hex_decode(std::string_view text);
+
+/// base64url without padding (RFC 4648, section 5).
+[[nodiscard]] std::string base64url_encode(std::span<const std::uint8_t> bytes);
+/// Strict: no padding, no other alphabet, no left-over bits.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text);
+
+/// Standard base64 with its padding (RFC 4648, section 4). Strict: both alphabet and padding exact.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
+
+/// Lower-case base32 without padding (RFC 4648, section 6, alphabet a-z2-7).
+[[nodiscard]] std::string base32_encode(std::span<const std::uint8_t> bytes);
+
+/// CRC-32 as zlib and Ethernet compute it.
+[[nodiscard]] std::uint32_t crc32(std::span<const std::uint8_t> bytes);
+
+}  // namespace mcpgate

@@ -1,0 +1,46 @@
+#include "base/encoding.h"
+
+#include <gtest/gtest.h>
+
+namespace mcpgate {
+namespace {
+
+std::string text_of(const std::optional<std::vector<std::uint8_t>>& bytes) {
+  return bytes ? std::string(bytes->begin(), bytes->end()) : "<refused>";
+}
+
+TEST(Encoding, HexGoesBothWays) {
+  EXPECT_EQ(hex_encode(as_bytes("\x01\xfe")), "01fe");
+  EXPECT_EQ(text_of(hex_decode("4a4B")), "JK");
+  EXPECT_FALSE(hex_decode("4"));
+  EXPECT_FALSE(hex_decode("4g"));
+}
+
+// RFC 4648, section 10.
+TEST(Encoding, Base64UrlGivesTheVectorsOfTheRfc) {
+  EXPECT_EQ(base64url_encode(as_bytes("foobar")), "Zm9vYmFy");
+  EXPECT_EQ(base64url_encode(as_bytes("fooba")), "Zm9vYmE");
+  EXPECT_EQ(base64url_encode(as_bytes("foob")), "Zm9vYg");
+  EXPECT_EQ(text_of(base64url_decode("Zm9vYg")), "foob");
+}
+
+// Two texts for the same bytes would be two keys for one lock.
+TEST(Encoding, Base64RefusesWhatIsNotCanonical) {
+  EXPECT_FALSE(base64url_decode("Zm9vYh"));
+  EXPECT_FALSE(base64url_decode("Zm9vYg=="));
+  EXPECT_FALSE(base64url_decode("Zm9v+g"));
+  EXPECT_FALSE(base64url_decode("Zm9vY"));
+  EXPECT_FALSE(base64_decode("SGVsbG8"));
+  EXPECT_FALSE(base64_decode("SGVsbG8=="));
+  EXPECT_FALSE(base64_decode("SGVs!G8="));
+  EXPECT_EQ(text_of(base64_decode("SGVsbG8=")), "Hello");
+}
+
+TEST(Encoding, Base32IsLowerCaseWithoutPadding) {
+  EXPECT_EQ(base32_encode(as_bytes("foobar")), "mzxw6ytboi");
+}
+
+TEST(Encoding, Crc32GivesItsCheckValue) { EXPECT_EQ(crc32(as_bytes("123456789")), 0xCBF43926U); }
+
+}  // namespace
+}  // namespace mcpgate

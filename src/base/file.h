@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace mcpgate {
+
+/// The largest configuration, key or certificate file that is read: 1 MiB, far above any real one.
+inline constexpr std::size_t kSmallFileBytesMax = std::size_t{1} << 20;
+
+/// All bytes of a file. kResourceExhausted when it has more than `bytes_max`.
+[[nodiscard]] Expected<std::string> read_file(const std::filesystem::path& path,
+                                              std::size_t bytes_max = kSmallFileBytesMax);
+
+/// Replaces a file whole: readers see the old bytes or the new ones, never a part, and after a crash
+/// one of the two. The directory must exist.
+[[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
+                                                   std::string_view bytes, mode_t mode);
+
+/// Makes a directory and its parents where they are missing. Only the last gets `mode`.
+[[nodiscard]] Expected<void> make_directories(const std::filesystem::path& path, mode_t mode);
+
+/// Writes all of `bytes`, across short writes and EINTR.
+[[nodiscard]] Expected<void> write_all(int fd, std::string_view bytes);
+
+}  // namespace mcpgate
