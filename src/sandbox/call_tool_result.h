@@ -1,0 +1,38 @@
+#pragma once
+
+// MCP's CallToolResult as it crosses the border between child, daemon and gateway.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "sandbox/execute.h"
+
+namespace mcpgate::sandbox {
+
+/// The key of `_meta` that says why the sandbox ended a call.
+inline constexpr std::string_view kReasonMetaKey = "io.mcpgate/reason";
+/// Keys of `_meta` that start so are the sandbox's own: a tool's result must not carry them.
+inline constexpr std::string_view kReservedMetaPrefix = "io.mcpgate/";
+
+/// Who made a result: a child must not speak for the sandbox.
+enum class ResultOrigin { kChild, kDaemon };
+
+struct ResultFacts {
+  bool is_error = false;
+  std::optional<Reason> reason;
+};
+
+/// Checks that `json` is one CallToolResult: `content` an array of the known blocks (text, image,
+/// audio, resource_link, resource), `structuredContent` any JSON, `isError` a boolean, `_meta` an
+/// object; no other member. kInvalidArgument says what is wrong, without the bytes.
+[[nodiscard]] Expected<ResultFacts> check_call_tool_result(std::string_view json,
+                                                           ResultOrigin origin,
+                                                           json::Parser& parser);
+
+/// The result of a call that the sandbox ended: isError, `reason`, and `text` for the model to act
+/// on.
+[[nodiscard]] std::string write_ended_result(Reason reason, std::string_view text);
+
+}  // namespace mcpgate::sandbox

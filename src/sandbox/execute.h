@@ -1,0 +1,117 @@
+#pragma once
+
+// POST /execute: the request, the plain answer (application/json) and the events of a streamed one
+// (application/x-ndjson, one object a line, the result last). Both sides build and parse here.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/error.h"
+
+namespace mcpgate::json {
+class Parser;
+}
+
+namespace mcpgate::sandbox {
+
+/// Why a call ended badly through no word of the tool's: `result._meta["io.mcpgate/reason"]`.
+enum class Reason { kTimeout, kMemory, kCpu, kOutput, kKilled, kCrashed, kSandboxUnavailable };
+inline constexpr std::size_t kReasons = 7;
+
+/// `timeout memory cpu output killed crashed sandbox_unavailable`.
+[[nodiscard]] std::string_view to_string(Reason reason);
+[[nodiscard]] std::optional<Reason> parse_reason(std::string_view text);
+
+/// The bounds of a call's own members; `arguments` is bounded by the body.
+inline constexpr std::size_t kCallIdBytesMax = 128;
+inline constexpr std::size_t kUserBytesMax = 512;
+inline constexpr std::chrono::milliseconds kDeadlineMax{std::chrono::hours{24}};
+
+/// One call. Views borrow: from the caller when written, from body and parser when parsed.
+struct ExecuteRequest {
+  std::string_view tool;
+  /// A JSON object as bytes; spliced as it is, so it must be valid.
+  std::string_view arguments = "{}";
+  /// Chosen by the gateway, unguessable: A-Z a-z 0-9 _ - only.
+  std::string_view call_id;
+  /// The readable name, for the tool and the log.
+  std::string_view user;
+  /// Time left.
+  std::chrono::milliseconds deadline{30'000};
+  /// The digest of the tool that was decided on.
+  std::string_view tool_sha256;
+  /// W3C trace context, or empty.
+  std::string_view traceparent;
+};
+
+[[nodiscard]] std::string write_execute_request(const ExecuteRequest& request);
+/// kInvalidArgument names the member that is wrong. The views live until `parser` is used again,
+/// and as long as `body`.
+[[nodiscard]] Expected<ExecuteRequest> parse_execute_request(std::string_view body,
+                                                             json::Parser& parser);
+
+/// What a call cost.
+struct Usage {
+  std::int64_t cpu_ms = 0;
+  std::int64_t wall_ms = 0;
+  std::int64_t peak_rss_bytes = 0;
+  std::int64_t output_bytes = 0;
+
+  friend bool operator==(const Usage&, const Usage&) = default;
+};
+
+/// The progress of a call: the params of `notifications/progress` as JSON bytes, without
+/// progressToken: {"progress":1,"total":4,"message":"…"}.
+struct Progress {
+  std::string params;
+};
+
+/// A log message of a tool: the params of `notifications/message` as JSON bytes:
+/// {"level":"info","data":…} and perhaps "logger".
+struct Log {
+  std::string params;
+};
+
+/// How a call ended.
+class Result {
+ public:
+  /// The CallToolResult as JSON bytes, checked: fit to be spliced.
+  [[nodiscard]] std::string_view call_tool_result() const {
+    return std::string_view(body).substr(result_offset, result_bytes);
+  }
+
+  std::string body;
+  std::size_t result_offset = 0;
+  std::size_t result_bytes = 0;
+  bool is_error = false;
+  Usage usage;
+  std::string profile;
+  /// Set where the sandbox, not the tool, ended the call.
+  std::optional<Reason> reason;
+};
+
+using Event = std::variant<Progress, Log, Result>;
+
+/// The plain answer; with `event` first, the last line of a streamed one (LF included).
+enum class AnswerForm { kPlain, kEvent };
+[[nodiscard]] std::string write_answer(AnswerForm form, std::string_view call_tool_result,
+                                       const Usage& usage, std::string_view profile);
+/// The plain answer of a daemon: hostile input. Takes the bytes, which the Result keeps.
+[[nodiscard]] Expected<Result> parse_answer(std::string body, json::Parser& parser);
+
+/// A line of a streamed answer, LF included.
+[[nodiscard]] std::string write_progress_event(std::string_view params);
+[[nodiscard]] std::string write_log_event(std::string_view params);
+/// One line without its LF: hostile input.
+[[nodiscard]] Expected<Event> parse_event(std::string line, json::Parser& parser);
+
+/// Whether `params` are what a Progress or a Log must be.
+[[nodiscard]] Expected<void> check_progress_params(std::string_view params, json::Parser& parser);
+[[nodiscard]] Expected<void> check_log_params(std::string_view params, json::Parser& parser);
+
+}  // namespace mcpgate::sandbox
