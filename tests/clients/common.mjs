@@ -1,0 +1,53 @@
+// What the two Node client programs share: the order of work, read as one JSON object from standard
+// input, so that no credential is ever an argument; and the report, one JSON object on standard output.
+//
+// Order:  {url, headers, ca?, cert?, key?} or {command, args, env}   (files by path)
+//         era: "legacy" | "auto" | "2026-07-28"                      (SDK v2 only)
+//         calls: [{name, arguments, cancelAfterProgress?: N}]
+// Report: {protocolVersion, server, tools: [name], calls: [{result, progress} | {error, progress}]}
+import { readFileSync } from 'node:fs';
+import { Agent, fetch as undiciFetch } from 'undici';
+
+export const order = JSON.parse(readFileSync(0, 'utf8'));
+
+/** Options of a StreamableHTTPClientTransport for the order's URL, headers and certificates. */
+export function httpOptions() {
+  const options = { requestInit: { headers: order.headers ?? {} } };
+  if (order.ca) {
+    const connect = { ca: readFileSync(order.ca) };
+    if (order.cert) {
+      connect.cert = readFileSync(order.cert);
+      connect.key = readFileSync(order.key);
+    }
+    const dispatcher = new Agent({ connect });
+    options.fetch = (url, init) => undiciFetch(url, { ...init, dispatcher });
+  }
+  return options;
+}
+
+/** Makes the ordered calls one after the other; `call(params, {onprogress, signal})` is the SDK's. */
+export async function makeCalls(call) {
+  const reports = [];
+  for (const { name, arguments: args, cancelAfterProgress } of order.calls ?? []) {
+    const progress = [];
+    const abort = new AbortController();
+    const options = {
+      signal: abort.signal,
+      timeout: 60_000,
+      onprogress: (update) => {
+        progress.push(update);
+        if (progress.length === cancelAfterProgress) abort.abort('cancelled by the test');
+      },
+    };
+    try {
+      reports.push({ result: await call({ name, arguments: args }, options), progress });
+    } catch (error) {
+      reports.push({ error: { code: error.code ?? null, message: String(error.message ?? error) }, progress });
+    }
+  }
+  return reports;
+}
+
+export async function report(value) {
+  await new Promise((done) => process.stdout.write(JSON.stringify(value) + '\n', done));
+}

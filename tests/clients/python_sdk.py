@@ -1,0 +1,56 @@
+"""The official Python SDK, in the era that the order names; order and report as in common.mjs.
+
+The SDK's own name is `mcp`; it runs in build/venv.
+"""
+
+import asyncio
+import json
+import ssl
+import sys
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+
+
+def http_client(order):
+    verify = True
+    if "ca" in order:
+        verify = ssl.create_default_context(cafile=order["ca"])
+        if "cert" in order:
+            verify.load_cert_chain(order["cert"], order["key"])
+    return httpx2.AsyncClient(headers=order.get("headers", {}), verify=verify, timeout=60)
+
+
+async def make_call(client, call):
+    progress = []
+
+    async def on_progress(done, total, message):
+        progress.append({"progress": done, "total": total, "message": message})
+
+    try:
+        result = await client.call_tool(
+            call["name"], call["arguments"], progress_callback=on_progress
+        )
+        dumped = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {"result": dumped, "progress": progress}
+    except MCPError as error:
+        return {"error": {"code": error.code, "message": str(error)}, "progress": progress}
+
+
+async def main():
+    order = json.load(sys.stdin)
+    async with http_client(order) as http:
+        transport = streamable_http_client(order["url"], http_client=http)
+        async with Client(transport, mode=order.get("era", "auto")) as client:
+            tools = await client.list_tools()
+            report = {
+                "protocolVersion": client.protocol_version,
+                "server": client.server_info.model_dump(mode="json") if client.server_info else None,
+                "tools": [tool.name for tool in tools.tools],
+                "calls": [await make_call(client, call) for call in order.get("calls", [])],
+            }
+    json.dump(report, sys.stdout)
+
+
+asyncio.run(main())

@@ -1,0 +1,25 @@
+// The official TypeScript SDK, version 1: legacy revisions, over Streamable HTTP or standard input and
+// output. Ends its session with DELETE where the server gave it one. Order and report: common.mjs.
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { httpOptions, makeCalls, order, report } from './common.mjs';
+
+const transport = order.command
+  ? new StdioClientTransport({ command: order.command, args: order.args, env: order.env, stderr: 'inherit' })
+  : new StreamableHTTPClientTransport(new URL(order.url), httpOptions());
+let protocolVersion;
+transport.setProtocolVersion = ((inner) => (version) => {
+  protocolVersion = version;
+  inner?.call(transport, version);
+})(transport.setProtocolVersion);
+
+const client = new Client({ name: 'mcpgate-tests-sdk-v1', version: '1' });
+await client.connect(transport);
+const { tools } = await client.listTools();
+const calls = await makeCalls((params, options) => client.callTool(params, undefined, options));
+const server = client.getServerVersion();
+await transport.terminateSession?.();
+await client.close();
+await report({ protocolVersion, server, tools: tools.map((tool) => tool.name), calls });
+process.exit(0);
