@@ -2,14 +2,13 @@
 //
 //   x_replay FILE...      one line per file that was taken; a crash ends it at the guilty one
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-
 #include <span>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "base/encoding.h"
 #include "base/file.h"
