@@ -1,0 +1,83 @@
+# Every target first installs and prepares what it needs. `make` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+FUZZ_SECONDS ?= 20
+CORPUS := build/log-corpus
+
+.PHONY: help run test build check e2e fuzz bench asan tsan format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+	  while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+run: build ## Build, serve on 127.0.0.1:8080, show one real call; Ctrl-C ends it
+	@exec build/bin/mcpgate up
+
+test: .all .clients ## Every test that needs no container, cluster or Keycloak
+	@build/venv/bin/python dev/run_tests.py
+
+build: .configured $(CORPUS)/.made ## Both executables and the log corpus, in build/
+	@ninja -C build mcpgate mcpgate-sandbox
+
+check: .configured ## Format, lint, layer rule, documentation
+	@dev/setup.sh build test
+	@dev/setup-python.sh
+	@build/venv/bin/python dev/check.py
+
+e2e: .all .clients ## The end-to-end tests alone
+	@build/venv/bin/python dev/run_tests.py e2e
+
+fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
+	@dev/setup.sh build test
+	@cmake --preset fuzz >/dev/null
+	@ninja -C build/fuzz
+	@dev/run_fuzz.sh $(FUZZ_SECONDS)
+
+bench: build ## Measure against nginx and bwrap; the ratios of docs/benchmarks.md
+	@dev/setup.sh build test bench
+	@dev/setup-python.sh
+	@build/venv/bin/python tests/bench/bench.py
+
+asan: ## Unit tests and corpora under AddressSanitizer and UBSan
+	@$(MAKE) .sanitized PRESET=asan
+
+tsan: ## Unit tests and corpora under ThreadSanitizer
+	@$(MAKE) .sanitized PRESET=tsan
+
+format: ## Rewrite the C++ sources as .clang-format wants them
+	@dev/setup.sh test
+	@git ls-files -z '*.h' '*.cc' | xargs -0 clang-format-19 -i
+
+clean: ## Remove build/; what ./var holds (keys, audit) stays
+	@rm -rf build
+
+# What the targets above share.
+.PHONY: .configured .all .clients .sanitized
+
+.configured:
+	@dev/setup.sh build
+	@cmake --preset release >/dev/null
+
+.all: .configured $(CORPUS)/.made
+	@dev/setup.sh build test
+	@ninja -C build
+
+.clients:
+	@dev/setup-python.sh
+	@dev/setup-node.sh
+
+.sanitized:
+	@dev/setup.sh build test
+	@dev/setup-python.sh
+	@cmake --preset $(PRESET) >/dev/null
+	@ninja -C build/$(PRESET)
+	@build/venv/bin/python dev/run_tests.py --build build/$(PRESET) unit fuzz
+
+$(CORPUS)/.made: dev/make_log_corpus.py
+	@echo "Making the log corpus in $(CORPUS) …"
+	@rm -rf $(CORPUS)
+	@/usr/bin/python3 dev/make_log_corpus.py $(CORPUS)
+	@touch $@
