@@ -1,0 +1,131 @@
+#pragma once
+
+// One call of one tool: what the daemon asks for, what it allows, and how it ended.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace mcpgate::sandboxd {
+
+/// What one call may use. A tool set's `limits:` sets them; nothing is unlimited.
+struct Limits {
+  /// Resident memory, bytes, sampled every kSampleInterval. 256 MiB: ample for text work; a
+  /// data-science set raises it.
+  std::uint64_t memory_bytes = std::uint64_t{256} << 20;
+  /// Address space beyond the interpreter's own, bytes (RLIMIT_AS): a backstop well above memory,
+  /// since native libraries and thread arenas reserve far more than they touch.
+  std::uint64_t address_space_bytes = std::uint64_t{4} << 30;
+  /// CPU time over all threads, rounded up to whole seconds (RLIMIT_CPU counts in them). Below the
+  /// wall limit, so that spinning ends earlier than waiting.
+  std::chrono::milliseconds cpu{10'000};
+  /// Time from start to end. The call's own deadline may be nearer, never farther.
+  std::chrono::milliseconds wall{30'000};
+  /// All frames of the call together, bytes: what it returns, logs and reports. As large as the
+  /// gateway's largest body.
+  std::uint64_t output_bytes = std::uint64_t{4} << 20;
+  /// The per-call temporary directory, bytes; also the largest single file (RLIMIT_FSIZE).
+  std::uint64_t tmp_bytes = std::uint64_t{64} << 20;
+  /// Open descriptors, the four it starts with included (RLIMIT_NOFILE).
+  std::uint32_t open_files = 64;
+  /// Calls running at the same time in this tool set; 0: as many as there are cores, above which
+  /// rate falls and latency grows. The daemon queues the others.
+  std::uint32_t in_flight = 0;
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+/// How often a running child's memory and temporary files are looked at.
+inline constexpr std::chrono::milliseconds kSampleInterval{20};
+/// Frames a second that a child may send; the harness paces itself at half of it.
+inline constexpr unsigned kFramesPerSecondMax = 2000;
+/// Files and directories in a call's temporary directory: a bound on what removing it costs.
+inline constexpr unsigned kTmpEntriesMax = 10'000;
+/// What is kept of the end of stdout and stderr, bytes: enough for a traceback.
+inline constexpr std::size_t kDiagnosticsBytesMax = std::size_t{64} << 10;
+/// What a call may print at all, bytes; more is a runaway and ends it.
+inline constexpr std::uint64_t kPrintedBytesMax = std::uint64_t{16} << 20;
+
+/// Why a call has no result of its own: `result._meta["io.mcpgate/reason"]`.
+enum class EndReason : std::uint8_t {
+  /// It has one: the tool answered (with `isError` perhaps).
+  kNone,
+  /// Its deadline or the wall limit passed.
+  kTimeout,
+  /// It used more memory than it may, resident or address space.
+  kMemory,
+  /// It used more CPU time than it may.
+  kCpu,
+  /// It returned, logged, printed or wrote more than it may.
+  kOutput,
+  /// It was cancelled, broke the frame protocol, or its zygote went away.
+  kKilled,
+  /// It ended without an answer: a signal of its own making, `os._exit`.
+  kCrashed,
+};
+
+/// `timeout`, `memory`, …; `none`.
+[[nodiscard]] std::string_view to_string(EndReason reason);
+
+/// One call.
+struct CallSpec {
+  /// Unique among the calls in flight; what cancel() names.
+  std::string call_id;
+  /// The tool's name, and the file of the set that declares it (both as describe() said).
+  std::string tool;
+  std::string file;
+  /// A JSON object, valid: the gateway checked it, the daemon parsed it.
+  std::string arguments = "{}";
+  std::string user;
+  /// When it must be dead. Limits::wall may end it earlier.
+  std::chrono::steady_clock::time_point deadline;
+  Limits limits;
+  /// Read-only data: name → folder or file. One that does not exist is left out.
+  std::map<std::string, std::filesystem::path> mounts;
+  /// W3C trace context, or empty.
+  std::string traceparent;
+  /// Whether `Context.progress()` sends anything.
+  bool progress_wanted = false;
+};
+
+/// What a call used.
+struct Usage {
+  /// User and system time of all its threads, ms.
+  std::uint64_t cpu_ms = 0;
+  std::uint64_t wall_ms = 0;
+  std::uint64_t peak_rss_bytes = 0;
+  /// Bytes of its frames.
+  std::uint64_t output_bytes = 0;
+};
+
+/// How a call ended.
+struct CallOutcome {
+  /// A CallToolResult as the child wrote it: bytes of hostile origin, to be parsed and checked
+  /// before use. Empty where reason is not kNone.
+  std::string result;
+  EndReason reason = EndReason::kNone;
+  /// For the caller, in one line, where reason is not kNone: `used more than 256 MiB of memory`.
+  std::string text;
+  Usage usage;
+  /// The end of what it wrote to stdout and stderr, hostile bytes too. For the operator's log.
+  std::string diagnostics;
+};
+
+/// Takes what a call says while it runs. Called on the loop's thread; lives until run() returns.
+class EventSink {
+ public:
+  EventSink() = default;
+  EventSink(const EventSink&) = delete;
+  EventSink& operator=(const EventSink&) = delete;
+  virtual ~EventSink() = default;
+
+  /// JSON as the child wrote it, to be parsed and checked: `{"progress","total"?,"message"?}`.
+  virtual void on_progress(std::string_view json) = 0;
+  /// The same: `{"level","message"}`, level as MCP's logging names them.
+  virtual void on_log(std::string_view json) = 0;
+};
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,98 @@
+#pragma once
+
+// The daemon's side of a zygote: a process with a warm Python interpreter that serves one immutable
+// version of one tool set. Each call is a fresh child of it, locked down before any byte of the
+// tool runs (lockdown.h). A changed tool set is a new Zygote; drain the old one and destroy it.
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/error.h"
+#include "base/task.h"
+#include "sandboxd/call.h"
+
+namespace mcpgate::sandboxd {
+
+/// How much confinement is demanded. kStrict (namespaces as well) comes with a later version and is
+/// refused until then; kPod is what an ordinary Kubernetes pod can do; kDev serves with whatever
+/// this machine has, and says what is missing.
+enum class Profile : std::uint8_t { kStrict, kPod, kDev };
+
+[[nodiscard]] std::string_view to_string(Profile profile);
+
+/// One layer of the confinement, as an attempt of the self-test showed it.
+struct LayerReport {
+  /// `seccomp`, `landlock`, `rlimits`, …
+  std::string layer;
+  /// What was tried: `open /etc/passwd`.
+  std::string attempt;
+  /// Whether it was stopped.
+  bool holds = false;
+};
+
+struct ZygoteOptions {
+  /// `mcpgate-zygote`, and the folder that holds the Python package `mcpgate`.
+  std::filesystem::path executable;
+  std::filesystem::path harness;
+  Profile profile = Profile::kPod;
+  /// The tool set's folder; its children may read it.
+  std::filesystem::path tool_set;
+  /// The Python files of the set: path relative to its folder → bytes. These bytes run, whatever
+  /// the folder holds later. Files of the top level whose names do not start with `_` declare
+  /// tools.
+  std::map<std::string, std::string> sources;
+  /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.
+  std::filesystem::path scratch;
+};
+
+/// Sets executable and harness as they are installed: `../libexec/mcpgate-zygote` and
+/// `../share/mcpgate/harness` from this executable's folder.
+[[nodiscard]] Expected<void> locate_installed(ZygoteOptions& options);
+
+/// A zygote and the calls in it. Belongs to one loop: every method is called on its thread, which
+/// must outlive the zygote (it dies with the thread that started it). Pinned.
+class Zygote {
+ public:
+  /// Starts the process, loads the sources and runs the self-test. kFailedPrecondition, naming the
+  /// layer, where the profile's confinement does not hold here.
+  [[nodiscard]] static Task<Expected<std::unique_ptr<Zygote>>> start(asio::io_context& loop,
+                                                                     ZygoteOptions options);
+  Zygote(const Zygote&) = delete;
+  Zygote& operator=(const Zygote&) = delete;
+  /// Kills whatever still runs. No run() may be pending.
+  ~Zygote();
+
+  /// Imports every file of the set in a locked child. The result is JSON of hostile origin:
+  /// `{"tools":[{"file":…,"definition":{name,title?,description?,inputSchema,outputSchema?,
+  /// annotations?},"timeoutMs"?:…}],"errors":[{"file":…,"error":…}]}`, files by name, tools as
+  /// declared.
+  [[nodiscard]] Task<Expected<CallOutcome>> describe(Limits limits);
+
+  /// Runs one call to its end: when this returns, the child is dead and reaped and its temporary
+  /// directory gone. kUnavailable where no child could be started (nothing ran then; retry later);
+  /// kAlreadyExists where the call id is in flight.
+  [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink);
+
+  /// Kills a call's child at once; its run() then returns kKilled, `cancelled`. No effect on an id
+  /// that is not in flight.
+  void cancel(std::string_view call_id);
+
+  [[nodiscard]] std::size_t in_flight() const;
+  /// What the self-test found at the latest start.
+  [[nodiscard]] const std::vector<LayerReport>& layers() const;
+  /// The zygote's process id; -1 while there is none.
+  [[nodiscard]] int pid() const;
+
+ private:
+  struct State;
+  explicit Zygote(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace mcpgate::sandboxd
