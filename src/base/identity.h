@@ -41,8 +41,8 @@ struct Action {
 struct Decision {
   bool allowed = false;
   /// For the audit and `explain`, never for the client: `requiredRole mcp-dba`, `role mcp-admin`,
-  /// or `no grant`.
-  std::string reason;
+  /// or `no grant`. Borrowed from the policy that decided; copy what must live longer.
+  std::string_view reason;
 };
 
 }  // namespace mcpgate

@@ -1,0 +1,153 @@
+#pragma once
+
+// The gateway's configuration: what the YAML file says, checked, with all paths resolved.
+// docs/reference/configuration.md describes every key; a test compares it with config_keys() and
+// config_limits().
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "policy/policy.h"
+
+namespace mcpgate::cli {
+
+/// What of the process's surroundings decides which configuration is meant.
+struct Environment {
+  std::string config_variable;  ///< $MCPGATE_CONFIG, or empty
+  std::string state_variable;   ///< $MCPGATE_STATE, or empty
+  std::filesystem::path working_directory;
+
+  [[nodiscard]] static Environment of_this_process();
+};
+
+/// `127.0.0.1:8080` or `[::1]:8080`; `localhost` is read as 127.0.0.1.
+struct ListenAddress {
+  std::string host;  ///< an IP address, without brackets
+  std::uint16_t port = 0;
+
+  [[nodiscard]] bool is_loopback() const;
+  [[nodiscard]] std::string to_string() const;
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+/// Nothing unless it is an IP address (or `localhost`) with a port.
+[[nodiscard]] std::optional<ListenAddress> parse_listen_address(std::string_view text);
+
+struct TlsFiles {
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  std::filesystem::path client_ca;  ///< empty: client certificates are not asked for
+};
+
+/// Where a tool set's sandbox listens: a unix socket, or a host and port.
+struct SandboxAddress {
+  std::filesystem::path unix_path;  ///< empty for TCP
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct ToolSetConfig {
+  std::string name;
+  std::string required_role;  ///< empty: only `roles:` entries open the set
+  SandboxAddress sandbox;
+  /// The first signs; the others are still on disk while the daemon rotates.
+  std::vector<std::filesystem::path> signing_keys;
+  /// Only these of the set's own tools; nothing: all.
+  std::optional<std::vector<std::string>> tools;
+  std::string prefix;
+};
+
+/// Every limit that the operator may set. config.cc has the one table of their names, defaults,
+/// units and reasons, which reads the file, and which the reference page is compared with.
+struct Limits {
+  std::uint64_t body_bytes_max = std::uint64_t{4} << 20;
+  std::uint64_t head_bytes_max = std::uint64_t{64} << 10;
+  std::chrono::milliseconds read_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::int64_t connections_max = 16'384;
+  std::int64_t calls_in_flight_max = 1'024;
+  std::chrono::milliseconds call_timeout{60'000};
+  std::uint64_t result_bytes_max = std::uint64_t{16} << 20;
+  std::chrono::milliseconds drain_timeout{30'000};
+};
+
+/// One limit, as the reference shows it.
+struct LimitInfo {
+  std::string key;            ///< `limits.body`
+  std::string default_value;  ///< `4Mi`
+  std::string unit;           ///< `bytes`, `time` or `count`
+  std::string reason;
+};
+
+struct AuditConfig {
+  std::filesystem::path directory;
+  bool to_stdout = true;
+};
+
+struct ApiKeysConfig {
+  std::filesystem::path directory;
+  /// No key may live longer from its creation on; kNever: no bound.
+  std::chrono::milliseconds max_ttl = kNever;
+};
+
+struct Config {
+  /// Empty for the built-in local default.
+  std::filesystem::path file;
+  /// Absolute, like every path here.
+  std::filesystem::path state;
+  ListenAddress listen{.host = "127.0.0.1", .port = 8080};
+  std::optional<ListenAddress> admin_listen;
+  /// With a trailing slash; `http://HOST:PORT/` of `listen` where it is not set.
+  std::string public_url;
+  std::optional<TlsFiles> tls;
+  /// Host names that requests may name, without a port. Loopback's names are in it when `listen` is
+  /// loopback.
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
+  std::optional<ApiKeysConfig> api_keys;
+  bool demo_token_allowed = false;
+  std::vector<ToolSetConfig> tool_sets;
+  std::map<std::string, policy::Grant> roles;
+  Limits limits;
+  AuditConfig audit;
+
+  /// What is weaker than the default and what probably is a mistake, for the log at start and for
+  /// `check`: `demo token is accepted: auth.demoToken.insecureAllow`.
+  std::vector<std::string> warnings;
+
+  /// `roles:` and the sets' required roles.
+  [[nodiscard]] policy::Policy::Options policy_options() const;
+};
+
+/// The configuration that `--config` (or nothing) means: the flag, `$MCPGATE_CONFIG`,
+/// `./mcpgate.yaml`, or the built-in local default with its state in `$MCPGATE_STATE` or `./var`.
+///
+/// Errors: kNotFound where a file named by flag or variable is missing; else kInvalidArgument with
+/// all problems of the file, one a line, `file:line:column: path: message`.
+[[nodiscard]] Expected<Config> load_config(const std::optional<std::filesystem::path>& flag,
+                                           const Environment& environment);
+
+/// The file that load_config() reads, or nothing for the built-in default.
+[[nodiscard]] std::optional<std::filesystem::path> config_file(
+    const std::optional<std::filesystem::path>& flag, const Environment& environment);
+
+/// A configuration from a file's bytes. `file` is what messages say and what a relative `state` is
+/// resolved against.
+[[nodiscard]] Expected<Config> parse_config(std::string_view yaml,
+                                            const std::filesystem::path& file,
+                                            const Environment& environment);
+
+/// The table of limits, for the reference.
+[[nodiscard]] std::vector<LimitInfo> config_limits();
+/// Every key that the schema knows, dotted, `toolSets.*.requiredRole`, for the reference.
+[[nodiscard]] std::vector<std::string> config_keys();
+
+}  // namespace mcpgate::cli
