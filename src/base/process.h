@@ -19,14 +19,14 @@ namespace mcpgate {
 /// What to start.
 struct ProcessOptions {
   /// Path of the program; $PATH is not searched.
-  std::filesystem::path program;
+  std::filesystem::path program = {};
   /// Without the program's own name.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments = {};
   /// `NAME=value`, all that the child gets: nothing is inherited.
-  std::vector<std::string> environment;
+  std::vector<std::string> environment = {};
   /// Descriptors that it gets: {the caller's, its number in the child}. What is not named here is
   /// closed, but for 0 and 1, which are /dev/null unless named, and 2, see stderr_to.
-  std::vector<std::pair<int, int>> descriptors;
+  std::vector<std::pair<int, int>> descriptors = {};
   enum class Stderr { kInherit, kDiscard } stderr_to = Stderr::kInherit;
   /// Kill it when the *thread* that started it ends (PR_SET_PDEATHSIG).
   enum class OnParentDeath { kKill, kNothing } on_parent_death = OnParentDeath::kKill;

@@ -73,20 +73,20 @@ enum class EndReason : std::uint8_t {
 /// One call.
 struct CallSpec {
   /// Unique among the calls in flight; what cancel() names.
-  std::string call_id;
+  std::string call_id = {};
   /// The tool's name, and the file of the set that declares it (both as describe() said).
-  std::string tool;
-  std::string file;
+  std::string tool = {};
+  std::string file = {};
   /// A JSON object, valid: the gateway checked it, the daemon parsed it.
   std::string arguments = "{}";
-  std::string user;
+  std::string user = {};
   /// When it must be dead. Limits::wall may end it earlier.
-  std::chrono::steady_clock::time_point deadline;
-  Limits limits;
+  std::chrono::steady_clock::time_point deadline = {};
+  Limits limits = {};
   /// Read-only data: name → folder or file. One that does not exist is left out.
-  std::map<std::string, std::filesystem::path> mounts;
+  std::map<std::string, std::filesystem::path> mounts = {};
   /// W3C trace context, or empty.
-  std::string traceparent;
+  std::string traceparent = {};
   /// Whether `Context.progress()` sends anything.
   bool progress_wanted = false;
 };
@@ -105,13 +105,13 @@ struct Usage {
 struct CallOutcome {
   /// A CallToolResult as the child wrote it: bytes of hostile origin, to be parsed and checked
   /// before use. Empty where reason is not kNone.
-  std::string result;
+  std::string result = {};
   EndReason reason = EndReason::kNone;
   /// For the caller, in one line, where reason is not kNone: `used more than 256 MiB of memory`.
-  std::string text;
-  Usage usage;
+  std::string text = {};
+  Usage usage = {};
   /// The end of what it wrote to stdout and stderr, hostile bytes too. For the operator's log.
-  std::string diagnostics;
+  std::string diagnostics = {};
 };
 
 /// Takes what a call says while it runs. Called on the loop's thread; lives until run() returns.

@@ -29,26 +29,26 @@ enum class Profile : std::uint8_t { kStrict, kPod, kDev };
 /// One layer of the confinement, as an attempt of the self-test showed it.
 struct LayerReport {
   /// `seccomp`, `landlock`, `rlimits`, …
-  std::string layer;
+  std::string layer = {};
   /// What was tried: `open /etc/passwd`.
-  std::string attempt;
+  std::string attempt = {};
   /// Whether it was stopped.
   bool holds = false;
 };
 
 struct ZygoteOptions {
   /// `mcpgate-zygote`, and the folder that holds the Python package `mcpgate`.
-  std::filesystem::path executable;
-  std::filesystem::path harness;
+  std::filesystem::path executable = {};
+  std::filesystem::path harness = {};
   Profile profile = Profile::kPod;
   /// The tool set's folder; its children may read it.
-  std::filesystem::path tool_set;
+  std::filesystem::path tool_set = {};
   /// The Python files of the set: path relative to its folder → bytes. These bytes run, whatever
   /// the folder holds later. Files of the top level whose names do not start with `_` declare
   /// tools.
-  std::map<std::string, std::string> sources;
+  std::map<std::string, std::string> sources = {};
   /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.
-  std::filesystem::path scratch;
+  std::filesystem::path scratch = {};
 };
 
 /// Sets executable and harness as they are installed: `../libexec/mcpgate-zygote` and
