@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,7 +143,7 @@ Expected<Process> Process::start(const ProcessOptions& options) {
   process.pid_ = pid;
   write_end.reset();
   // Nobody else reaps our child, so the number is still its own here.
-  process.pidfd_.reset(::pidfd_open(pid, 0));
+  process.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.pidfd_) {
     return fail_errno("pidfd_open");
   }
@@ -176,7 +176,7 @@ Process::~Process() {
 void Process::signal(int number) const {
   if (pid_ > 0) {
     // By pid where the system had no descriptor left: it is not reaped, so the number is its own.
-    if (!pidfd_ || ::pidfd_send_signal(pidfd_.get(), number, nullptr, 0) != 0) {
+    if (!pidfd_ || !signal_pidfd(pidfd_.get(), number)) {
       ::kill(pid_, number);
     }
   }
@@ -219,6 +219,10 @@ void Process::kill() {
   }
   wait_status_ = status;
   pid_ = -1;
+}
+
+bool signal_pidfd(int pidfd, int number) {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0;
 }
 
 std::string describe_wait_status(int wait_status) {

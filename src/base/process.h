@@ -68,6 +68,10 @@ class Process {
   int wait_status_ = 0;
 };
 
+/// Signals the process that a pidfd stands for; false where it has ended. (glibc 2.36 declares
+/// pidfd_send_signal without C linkage.)
+bool signal_pidfd(int pidfd, int number);
+
 /// `exited with 3`, `killed by signal 9 (Killed)`.
 [[nodiscard]] std::string describe_wait_status(int wait_status);
 
