@@ -10,7 +10,7 @@ CORPUS := build/log-corpus
 .PHONY: help run test build check e2e fuzz bench asan tsan format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | \
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
 	  while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 run: build ## Build, serve on 127.0.0.1:8080, show one real call; Ctrl-C ends it

@@ -152,8 +152,7 @@ def run_pytest(suite: Suite, build: Path, report: Report) -> None:
     command = [sys.executable, "-m", "pytest", "-v", "--tb=long", "-p", "no:cacheprovider",
                f"--timeout={TEST_SECONDS_MAX}", f"--junitxml={results}", *suite.pytest_options,
                *[folder for folder in suite.folders if (ROOT / folder).exists()]]
-    environment = dict(os.environ, PYTHONPATH=str(ROOT / "harness"), PYTHONDONTWRITEBYTECODE="1",
-                       MCPGATE_BUILD=str(build))
+    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", MCPGATE_BUILD=str(build))
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
                               timeout=PYTEST_SECONDS_MAX).returncode
@@ -170,7 +169,7 @@ SUITES = [
     Suite("unit", "the C++ unit tests beside the code", run_unit_tests),
     Suite("fuzz", "the committed inputs of the fuzz targets", run_replays),
     Suite("python", "the harness and the tool sets, as plain Python", run_pytest,
-          ("harness/tests", "tests/tools")),
+          ("harness/tests", "tests/tools"), ("-o", "pythonpath=harness")),
     Suite("dev", "the project's own checks", run_pytest, ("dev",)),
     Suite("e2e", "the real executables through real clients", run_pytest, ("tests/e2e",),
           ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist=loadgroup")),

@@ -1,0 +1,98 @@
+"""Runs clang-tidy-19 over the compile database, several files at once, and remembers what was clean.
+
+A file's verdict depends on .clang-tidy, its compile command, itself, what it includes of ours, and
+the installed packages. The key of the cache is a hash of just that, so that a second run takes a
+second and no stale verdict survives. Only clean verdicts are kept.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tidy import Tree
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+CACHE = BUILD / "clang-tidy"
+FILE_SECONDS_MAX = 600
+
+
+def closure(tree: Tree, path: str) -> list[str]:
+    """A source file and all that it includes of ours, directly or not."""
+    found, waiting = {path}, [path]
+    while waiting:
+        for _, included in tree.includes(waiting.pop()):
+            header = f"src/{included}"
+            if header not in found and header in tree.paths:
+                found.add(header)
+                waiting.append(header)
+    return sorted(found)
+
+
+def system_digest() -> bytes:
+    """Changes whenever a package is installed, upgraded or removed: headers and clang-tidy itself."""
+    try:
+        return hashlib.sha256(Path("/var/lib/dpkg/status").read_bytes()).digest()
+    except OSError:
+        return subprocess.run(["clang-tidy-19", "--version"], check=True, capture_output=True).stdout
+
+
+def cache_key(tree: Tree, path: str, command: str, system: bytes) -> str:
+    digest = hashlib.sha256(system)
+    for part in [(ROOT / ".clang-tidy").read_text(), command]:
+        digest.update(part.encode() + b"\0")
+    for name in closure(tree, path):
+        digest.update(name.encode() + b"\0" + tree.text(name).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def lint(path: str) -> tuple[bool, str, float]:
+    """Is the file clean; what clang-tidy said; how long it took."""
+    started = time.monotonic()
+    try:
+        done = subprocess.run(["clang-tidy-19", "--quiet", "-p", str(BUILD), path], cwd=ROOT,
+                              capture_output=True, text=True, timeout=FILE_SECONDS_MAX)
+        clean, output = done.returncode == 0, done.stdout or done.stderr
+    except subprocess.TimeoutExpired:
+        clean, output = False, f"{path}: clang-tidy ran over {FILE_SECONDS_MAX} s"
+    return clean, output, time.monotonic() - started
+
+
+def main() -> int:
+    tree = Tree(ROOT)
+    system = system_digest()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    keys = {}
+    for entry in json.loads((BUILD / "compile_commands.json").read_text()):
+        path = os.path.relpath(Path(entry["directory"], entry["file"]), ROOT)
+        if path in tree.paths:
+            keys[path] = cache_key(tree, path, entry["command"], system)
+    changed = [path for path, key in keys.items() if not (CACHE / key).exists()]
+    print(f"clang-tidy: {len(keys)} files, {len(keys) - len(changed)} unchanged", flush=True)
+
+    failed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = {pool.submit(lint, path): path for path in changed}
+        for number, run in enumerate(as_completed(runs), start=1):
+            path = runs[run]
+            clean, output, seconds = run.result()
+            verdict = "clean" if clean else "FAILED"
+            print(f"clang-tidy: {number}/{len(changed)} {path} {verdict} {seconds:.0f} s", flush=True)
+            if clean:
+                (CACHE / keys[path]).touch()
+            else:
+                failed += 1
+                print(output, flush=True)
+    if not keys:
+        print("clang-tidy: no file in the compile database")
+    return 1 if failed or not keys else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
