@@ -1,4 +1,5 @@
-// Runs a fuzz target over every file of a folder, in builds without libFuzzer.
+// Runs a fuzz target over every file of a folder, in builds without libFuzzer. The name of an input
+// is printed before it is taken, so that a crash has its input's name above it.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
   int replayed = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(argv[1], error)) {
+    std::printf("replay %s\n", entry.path().c_str());
+    std::fflush(stdout);
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(file), {}};
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
