@@ -5,6 +5,8 @@ target_include_directories(mcpgate_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(
   mcpgate_flags
   INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror
+            # Members that a designated initializer leaves out have defaults here.
+            -Wno-missing-designated-field-initializers
             -fstack-protector-strong -fno-omit-frame-pointer)
 target_compile_definitions(
   mcpgate_flags

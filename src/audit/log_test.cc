@@ -1,0 +1,150 @@
+#include "audit/log.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <vector>
+
+#include "base/random.h"
+
+namespace mcpgate::audit {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AuditLog : public testing::Test {
+ protected:
+  void TearDown() override { fs::remove_all(directory_); }
+
+  std::unique_ptr<Log> open(std::uint64_t file_bytes_max = 1 << 20) {
+    auto log = Log::open({.directory = directory_, .writer = "w", .file_bytes_max = file_bytes_max},
+                         clock_);
+    EXPECT_TRUE(log) << log.error().message;
+    return std::move(*log);
+  }
+
+  Record request(std::string tool) {
+    return {.timestamp = clock_.wall_now(),
+            .method = "tools/call",
+            .tool = std::move(tool),
+            .status = Status::kSuccess,
+            .duration = std::chrono::microseconds(1234)};
+  }
+
+  std::vector<std::string> lines() {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    std::vector<std::string> all;
+    for (const auto& file : files) {
+      std::ifstream in(file);
+      for (std::string line; std::getline(in, line);) {
+        all.push_back(line);
+      }
+    }
+    return all;
+  }
+
+  /// Recomputes the chain with nothing but the lines.
+  void expect_whole_chain() {
+    std::string prev(64, '0');
+    std::uint64_t seq = 0;
+    for (const std::string& line : lines()) {
+      EXPECT_TRUE(line.contains(fmt::format("\"seq\":{},\"prev\":\"{}\"", seq++, prev))) << line;
+      EXPECT_TRUE(line.ends_with('}')) << line;
+      prev = sha256_hex(line);
+    }
+  }
+
+  ManualClock clock_;
+  fs::path directory_ = fs::temp_directory_path() / ("audit-" + SystemRandom().hex(8));
+};
+
+TEST_F(AuditLog, EveryLineFollowsFromTheOneBefore) {
+  {
+    auto log = open();
+    ASSERT_TRUE(log->append(request("one")));
+    ASSERT_TRUE(log->append(request("two")));
+  }
+  ASSERT_EQ(lines().size(), 4U);
+  EXPECT_TRUE(lines().front().contains("chain_start"));
+  EXPECT_TRUE(lines().back().contains("chain_end"));
+  expect_whole_chain();
+}
+
+TEST_F(AuditLog, TheChainGoesOnInTheNextFile) {
+  {
+    auto log = open(/*file_bytes_max=*/1);
+    ASSERT_TRUE(log->append(request("one")));
+  }
+  EXPECT_TRUE(fs::exists(directory_ / "w-000001.jsonl"));
+  EXPECT_TRUE(fs::exists(directory_ / "w-000003.jsonl"));
+  expect_whole_chain();
+}
+
+TEST_F(AuditLog, ARecordHasTheKeysOfTheFormat) {
+  auto log = open();
+  Record record = request("log_store");
+  record.request_id = "r1";
+  record.client_ip = "127.0.0.1";
+  record.principal = std::make_shared<Principal>(
+      Principal{.user = "alice", .issuer = "mcpgate:keys", .subject = "alice", .key_id = "k1"});
+  record.decision = "allow";
+  ASSERT_TRUE(log->append(record));
+  EXPECT_TRUE(lines().back().contains(
+      R"("user":"alice","method":"tools/call","tool":"log_store","client_ip":"127.0.0.1",)"
+      R"("status":"success","duration_ms":1.234,"request_id":"r1","iss":"mcpgate:keys",)"
+      R"("sub":"alice","auth_type":"api_key","key_id":"k1","decision":"allow"})"))
+      << lines().back();
+}
+
+// What a client sends must neither split a line nor grow it without bound.
+TEST_F(AuditLog, HostileNamesStayOneBoundedLine) {
+  auto log = open();
+  ASSERT_TRUE(log->append(request("a\n{\"type\":\"forged\"}" + std::string(100'000, 'x'))));
+  ASSERT_EQ(lines().size(), 2U);
+  EXPECT_LT(lines().back().size(), 1000U);
+  EXPECT_TRUE(lines().back().contains(R"(a\n{\"type\":\"forged\"})"));
+}
+
+TEST_F(AuditLog, ACutNameIsStillUtf8) {
+  auto log = open();
+  std::string name = std::string(kNameBytesMax - 1, 'x') + "€";
+  ASSERT_TRUE(log->append(request(name)));
+  EXPECT_TRUE(lines().back().contains(std::string(kNameBytesMax - 1, 'x') + "\""))
+      << lines().back();
+}
+
+// A full disk, as RLIMIT_FSIZE plays it: the write stops in the middle of a line.
+TEST_F(AuditLog, HalfARecordIsCutOffAndTheChainGoesOnLater) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  {
+    auto log = open();
+    ASSERT_TRUE(log->append(request("one")));
+    const auto size = fs::file_size(directory_ / "w-000001.jsonl");
+    const rlimit full{.rlim_cur = size + 20, .rlim_max = before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+    EXPECT_FALSE(log->append(request("lost")));
+    EXPECT_FALSE(log->writable());
+    EXPECT_EQ(fs::file_size(directory_ / "w-000001.jsonl"), size);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_TRUE(log->append(request("two")));
+    EXPECT_TRUE(log->writable());
+  }
+  EXPECT_EQ(lines().size(), 4U);
+  expect_whole_chain();
+}
+
+TEST_F(AuditLog, TwoWritersOfOneNameAreRefused) {
+  auto log = open();
+  EXPECT_FALSE(Log::open({.directory = directory_, .writer = "w"}, clock_));
+}
+
+}  // namespace
+}  // namespace mcpgate::audit

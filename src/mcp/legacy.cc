@@ -1,0 +1,185 @@
+#include "mcp/legacy.h"
+
+#include <algorithm>
+
+#include "json/raw.h"
+#include "json/write.h"
+#include "mcp/params.h"
+#include "mcp/server_info.h"
+
+namespace mcpgate::mcp::legacy {
+
+namespace {
+
+RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
+                                      std::string_view params_json) {
+  if (method == "tools/call") {
+    return read_call_tool(params, params_json);
+  }
+  if (method == "tools/list") {
+    return read_list_tools(params);
+  }
+  if (method == "ping") {
+    return Ping{};
+  }
+  if (method == "initialize") {
+    const auto version = params ? json::string_at(*params, "protocolVersion") : std::nullopt;
+    if (!version) {
+      return rpc_fail(RpcCode::kInvalidParams, "params.protocolVersion: missing");
+    }
+    return Initialize{*version};
+  }
+  return rpc_fail(RpcCode::kMethodNotFound, "Method not found");
+}
+
+/// A `resource_link`, which 2025-03-26 does not know, as the text that a model can use.
+std::string link_as_text(json::Object link) {
+  std::string text(
+      json::string_at(link, "title").value_or(json::string_at(link, "name").value_or("")));
+  text.append(text.empty() ? "" : ": ").append(json::string_at(link, "uri").value_or(""));
+  std::string block;
+  json::Writer(block).begin_object().field("type", "text").field("text", text).end_object();
+  return block;
+}
+
+bool is_link(json::Element block) {
+  const auto object = json::as_object(block);
+  return object && json::string_at(*object, "type") == "resource_link";
+}
+
+std::string content_without_links(json::Array content, std::string_view text) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_array();
+  for (const json::Item& block : json::Items(content, text)) {
+    if (is_link(block.value)) {
+      writer.raw(link_as_text(*json::as_object(block.value)));
+    } else {
+      writer.raw(block.raw);
+    }
+  }
+  writer.end_array();
+  return out;
+}
+
+/// The members of an object without one of them.
+std::string without(json::Object object, std::string_view text, std::string_view key) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  for (const json::Member& member : json::Members(object, text)) {
+    if (member.key != key) {
+      writer.raw_field(member.key, member.raw);
+    }
+  }
+  writer.end_object();
+  return out;
+}
+
+}  // namespace
+
+RpcExpected<Revision> revision_of(const Headers& headers) {
+  if (!headers.protocol_version) {
+    return Revision::k20250326;
+  }
+  const auto revision = parse_revision(*headers.protocol_version);
+  if (!revision) {
+    return rpc_fail(RpcCode::kInvalidRequest, "MCP-Protocol-Version: not a version of this server",
+                    400);
+  }
+  return *revision;
+}
+
+RpcExpected<Message> read(std::string_view method, bool is_notification,
+                          std::optional<json::Object> params, std::string_view params_json,
+                          const Headers& headers) {
+  // `initialize` negotiates the version; whatever its header says is no news.
+  const auto revision = method == "initialize" ? kNewestLegacy : revision_of(headers);
+  if (!revision) {
+    return std::unexpected(revision.error());
+  }
+  Message message{.revision = *revision, .operation = Noted{}};
+  if (is_notification) {
+    if (method == "notifications/cancelled") {
+      message.operation = Cancel{read_cancelled_id(params, params_json)};
+    }
+    return message;
+  }
+  auto operation = read_operation(method, params, params_json);
+  if (!operation) {
+    return std::unexpected(std::move(operation.error()));
+  }
+  message.operation = *operation;
+  if (auto meta = read_meta(params, params_json, message); !meta) {
+    return std::unexpected(std::move(meta.error()));
+  }
+  return message;
+}
+
+std::string initialize_result(std::string_view requested_version) {
+  const auto requested = parse_revision(requested_version);
+  const Revision revision =
+      requested && era_of(*requested) == Era::kLegacy ? *requested : kNewestLegacy;
+  std::string out;
+  json::Writer(out)
+      .begin_object()
+      .field("protocolVersion", to_string(revision))
+      .raw_field("capabilities", R"({"tools":{}})")
+      .raw_field("serverInfo", kServerInfo)
+      .end_object();
+  return out;
+}
+
+std::string list_tools_result(const std::vector<std::string_view>& definitions) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().key("tools").begin_array();
+  for (const std::string_view definition : definitions) {
+    writer.raw(definition);
+  }
+  writer.end_array().end_object();
+  return out;
+}
+
+std::string tool_definition(std::string_view definition, json::Parser& parser) {
+  const auto element = parser.parse(definition);
+  const auto tool = element ? json::as_object(*element) : std::nullopt;
+  if (!tool) {
+    return std::string(definition);
+  }
+  const auto output = json::object_at(*tool, "outputSchema");
+  if (!output || json::string_at(*output, "type") == "object") {
+    return std::string(definition);
+  }
+  return without(*tool, definition, "outputSchema");
+}
+
+std::string call_tool_result(std::string_view result, Revision revision, json::Parser& parser) {
+  const auto element = parser.parse(result);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  if (!object) {
+    return std::string(result);
+  }
+  const auto structured = json::find(*object, "structuredContent");
+  const bool drop_structured = structured && !structured->is_object();
+  const auto content = json::array_at(*object, "content");
+  const bool has_links =
+      revision == Revision::k20250326 && content && std::ranges::any_of(*content, is_link);
+  if (!drop_structured && !has_links) {
+    return std::string(result);
+  }
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  for (const json::Member& member : json::Members(*object, result)) {
+    if (member.key == "content" && has_links) {
+      writer.raw_field("content", content_without_links(*content, member.raw));
+    } else if (member.key != "structuredContent" || !drop_structured) {
+      writer.raw_field(member.key, member.raw);
+    }
+  }
+  writer.end_object();
+  return out;
+}
+
+}  // namespace mcpgate::mcp::legacy

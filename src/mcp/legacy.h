@@ -1,0 +1,36 @@
+#pragma once
+
+// The legacy era, 2025-03-26 to 2025-11-25: `initialize`, then messages whose version is in a
+// header. Source: docs/specification/<revision>/basic/{lifecycle,transports}.
+
+#include <string>
+#include <string_view>
+
+#include "mcp/message.h"
+
+namespace mcpgate::mcp::legacy {
+
+/// The revision of a message that carries no envelope: the header's, and 2025-03-26 without one
+/// (2025-06-18, basic/transports, "Protocol Version Header").
+[[nodiscard]] RpcExpected<Revision> revision_of(const Headers& headers);
+
+/// What a request or notification asks for. `params` is absent where the message has none.
+[[nodiscard]] RpcExpected<Message> read(std::string_view method, bool is_notification,
+                                        std::optional<json::Object> params,
+                                        std::string_view params_json, const Headers& headers);
+
+/// The InitializeResult: the requested revision if it is served, else the newest legacy one.
+[[nodiscard]] std::string initialize_result(std::string_view requested_version);
+
+/// `{"tools":[…]}` of JSON bytes.
+[[nodiscard]] std::string list_tools_result(const std::vector<std::string_view>& definitions);
+
+/// A tool as this era takes it: an `outputSchema` whose root is not an object is left out.
+[[nodiscard]] std::string tool_definition(std::string_view definition, json::Parser& parser);
+
+/// A sandbox's CallToolResult as this era takes it: `structuredContent` that is not an object is
+/// left out (the text block says the same), and for 2025-03-26 a `resource_link` becomes text.
+[[nodiscard]] std::string call_tool_result(std::string_view result, Revision revision,
+                                           json::Parser& parser);
+
+}  // namespace mcpgate::mcp::legacy

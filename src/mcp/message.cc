@@ -1,0 +1,156 @@
+#include "mcp/message.h"
+
+#include <algorithm>
+#include <array>
+
+#include "json/raw.h"
+#include "mcp/legacy.h"
+#include "mcp/modern.h"
+#include "mcp/params.h"
+
+namespace mcpgate::mcp {
+
+namespace {
+
+/// An id is echoed and kept while its call runs; no client's is longer than a UUID or two.
+constexpr std::size_t kIdBytesMax = 256;
+
+/// The members of a JSON-RPC message, as they were found.
+struct Envelope {
+  std::string_view id_json;  // Empty: a notification.
+  std::optional<std::string_view> method;
+  std::optional<json::Member> params;
+  bool is_response = false;
+};
+
+/// A key that stands twice anywhere but inside `arguments`, where the tool's schema check finds it.
+bool has_duplicate_key(json::Object message) {
+  if (json::duplicate_key(message)) {
+    return true;
+  }
+  const auto params = json::object_at(message, "params");
+  if (!params) {
+    return false;
+  }
+  return json::duplicate_key(*params) ||
+         std::ranges::any_of(*params, [](const simdjson::dom::key_value_pair& member) {
+           return member.key != "arguments" && json::find_duplicate_key(member.value).has_value();
+         });
+}
+
+std::string_view readable_id(json::Object object, std::string_view text) {
+  const auto id = json::find_member(object, text, "id");
+  return id && is_id(id->value) && id->raw.size() <= kIdBytesMax ? id->raw : kNullId;
+}
+
+RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) {
+  const auto invalid = [](std::string message) {
+    return rpc_fail(RpcCode::kInvalidRequest, std::move(message), 400);
+  };
+  if (has_duplicate_key(object)) {
+    return invalid("a key stands twice");
+  }
+  if (json::string_at(object, "jsonrpc") != "2.0") {
+    return invalid(R"(jsonrpc: must be "2.0")");
+  }
+  Envelope envelope;
+  for (const json::Member& member : json::Members(object, text)) {
+    if (member.key == "id") {
+      if (!is_id(member.value) || member.raw.size() > kIdBytesMax) {
+        return invalid("id: must be a short string or a whole number");
+      }
+      envelope.id_json = member.raw;
+    } else if (member.key == "method") {
+      envelope.method = json::as_string(member.value);
+    } else if (member.key == "params") {
+      envelope.params = member;
+    } else if (member.key == "result" || member.key == "error") {
+      envelope.is_response = true;
+    }
+  }
+  if (!envelope.method) {
+    return invalid(envelope.is_response ? "a response to no request of this server"
+                                        : "method: must be a string");
+  }
+  if (envelope.params && !envelope.params->value.is_object()) {
+    return invalid("params: must be an object");
+  }
+  return envelope;
+}
+
+Incoming read_one(json::Element element, std::string_view text, const Headers& headers) {
+  Incoming incoming;
+  const auto object = json::as_object(element);
+  if (!object) {
+    incoming.message =
+        rpc_fail(RpcCode::kInvalidRequest, "a JSON-RPC message must be an object", 400);
+    return incoming;
+  }
+  const auto envelope = read_envelope(*object, text);
+  if (!envelope) {
+    incoming.id = readable_id(*object, text);
+    incoming.message = std::unexpected(envelope.error());
+    return incoming;
+  }
+  incoming.id = envelope->id_json;
+  incoming.method = *envelope->method;
+  const auto params = envelope->params ? json::as_object(envelope->params->value) : std::nullopt;
+  const std::string_view params_json = envelope->params ? envelope->params->raw : "";
+  const bool is_modern = modern::has_envelope(params) || modern::claimed_by(headers);
+  const auto read = is_modern ? &modern::read : &legacy::read;
+  incoming.message =
+      read(incoming.method, incoming.is_notification(), params, params_json, headers);
+  return incoming;
+}
+
+RpcExpected<Body> read_batch(json::Array array, std::string_view text, const Headers& headers) {
+  const auto invalid = [](std::string message) {
+    return rpc_fail(RpcCode::kInvalidRequest, std::move(message), 400);
+  };
+  if (legacy::revision_of(headers) != Revision::k20250326) {
+    return invalid("batches exist in revision 2025-03-26 only");
+  }
+  if (array.size() == 0 || array.size() > kBatchMessagesMax) {
+    return invalid("a batch holds 1 to 50 messages");
+  }
+  Body body{.batch = true, .incoming = {}};
+  for (const json::Item& item : json::Items(array, text)) {
+    Incoming incoming = read_one(item.value, item.raw, headers);
+    if (incoming.message && incoming.message->era() == Era::kModern) {
+      return invalid("batches exist in revision 2025-03-26 only");
+    }
+    if (incoming.method == "initialize") {
+      incoming.message =
+          rpc_fail(RpcCode::kInvalidRequest, "initialize must not be part of a batch", 400);
+    }
+    body.incoming.push_back(std::move(incoming));
+  }
+  return body;
+}
+
+}  // namespace
+
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  static constexpr std::array<std::string_view, 8> kNames{
+      "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"};
+  const auto* const found = std::ranges::find(kNames, text);
+  if (found == kNames.end()) {
+    return std::nullopt;
+  }
+  return static_cast<LogLevel>(found - kNames.begin());
+}
+
+RpcExpected<Body> read_body(json::Parser& parser, std::string_view bytes, const Headers& headers) {
+  const auto element = parser.parse(bytes);
+  if (!element) {
+    return rpc_fail(RpcCode::kParseError, "not JSON: " + element.error().message, 400);
+  }
+  if (const auto array = json::as_array(*element)) {
+    return read_batch(*array, bytes, headers);
+  }
+  Body body;
+  body.incoming.push_back(read_one(*element, bytes, headers));
+  return body;
+}
+
+}  // namespace mcpgate::mcp

@@ -1,0 +1,94 @@
+#pragma once
+
+// One POST body as messages, and each message as the operation it asks for.
+//
+// Here is what both eras share: JSON-RPC, and the choice of the era. What an era demands of a
+// request and how its answers look is in legacy.* and modern.*; neither knows the other.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "json/parse.h"
+#include "mcp/revision.h"
+#include "mcp/rpc.h"
+
+namespace mcpgate::mcp {
+
+/// The headers that MCP defines, where the request has them, trimmed.
+struct Headers {
+  std::optional<std::string_view> protocol_version;  ///< MCP-Protocol-Version
+  std::optional<std::string_view> method;            ///< Mcp-Method
+  std::optional<std::string_view> name;              ///< Mcp-Name
+};
+
+/// The `logLevel` of a modern request, in the order of RFC 5424.
+enum class LogLevel { kDebug, kInfo, kNotice, kWarning, kError, kCritical, kAlert, kEmergency };
+[[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view text);
+
+// What can be asked for. Views are into the body or the parser's document.
+
+struct Initialize {
+  std::string_view requested_version;
+};
+struct Ping {};
+struct Discover {};
+struct ListTools {};
+struct CallTool {
+  std::string_view name;
+  /// Absent arguments are `{}`.
+  std::optional<json::Object> arguments;
+  std::string_view arguments_json = "{}";
+};
+/// A notification that some request need not be answered any more.
+struct Cancel {
+  /// The request's id as JSON bytes.
+  std::string_view request_id;
+};
+/// A notification that asks for nothing: `initialized`, or one that this server has no use for.
+struct Noted {};
+
+using Operation = std::variant<Initialize, Ping, Discover, ListTools, CallTool, Cancel, Noted>;
+
+/// One message that may be served.
+struct Message {
+  Revision revision = kNewestLegacy;
+  Operation operation;
+  /// JSON bytes; empty where the client wants no progress.
+  std::string_view progress_token;
+  /// Modern only: the least level of log messages that the client wants.
+  std::optional<LogLevel> log_level;
+  /// W3C trace context of `_meta`, unchecked.
+  std::string_view traceparent;
+
+  [[nodiscard]] Era era() const { return era_of(revision); }
+};
+
+/// One element of a body: what it is called by, and what it asks for or why it cannot.
+struct Incoming {
+  /// JSON bytes; kNullId where it could not be read. For a notification it is empty.
+  std::string_view id = kNullId;
+  /// As far as it could be read, for the record.
+  std::string_view method;
+  RpcExpected<Message> message = rpc_fail(RpcCode::kInvalidRequest, "");
+
+  [[nodiscard]] bool is_notification() const { return id.empty(); }
+};
+
+/// A whole body.
+struct Body {
+  bool batch = false;
+  std::vector<Incoming> incoming;
+};
+
+/// The most messages of a batch (2025-03-26): a client gains nothing by more.
+inline constexpr std::size_t kBatchMessagesMax = 50;
+
+/// Reads a body. What is wrong with the whole of it is the error; what is wrong with one message is
+/// in its Incoming. The views live until `parser` is used again, and as long as `bytes`.
+[[nodiscard]] RpcExpected<Body> read_body(json::Parser& parser, std::string_view bytes,
+                                          const Headers& headers);
+
+}  // namespace mcpgate::mcp

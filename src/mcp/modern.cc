@@ -1,0 +1,248 @@
+#include "mcp/modern.h"
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "json/raw.h"
+#include "json/write.h"
+#include "mcp/params.h"
+#include "mcp/server_info.h"
+
+namespace mcpgate::mcp::modern {
+
+namespace {
+
+constexpr std::string_view kVersionKey = "io.modelcontextprotocol/protocolVersion";
+constexpr std::string_view kCapabilitiesKey = "io.modelcontextprotocol/clientCapabilities";
+constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
+constexpr std::string_view kServerInfoKey = "io.modelcontextprotocol/serverInfo";
+
+/// How long a client may keep a list: tools change by an edit of a file, and nothing tells it yet.
+constexpr int kListTtlMs = 5000;
+/// What discover says changes with the gateway's version only.
+constexpr int kDiscoverTtlMs = 3'600'000;
+
+std::unexpected<RpcError> mismatch(std::string message) {
+  return rpc_fail(RpcCode::kHeaderMismatch, std::move(message), 400);
+}
+
+std::unexpected<RpcError> unsupported(std::string_view requested) {
+  RpcError error{.code = RpcCode::kUnsupportedProtocolVersion,
+                 .message = "Unsupported protocol version",
+                 .http_status = 400};
+  json::Writer(error.data)
+      .begin_object()
+      .key("supported")
+      .begin_array()
+      .value(to_string(kNewest))
+      .end_array()
+      .field("requested", requested)
+      .end_object();
+  return std::unexpected(std::move(error));
+}
+
+/// A header value as its sender meant it: plain, or `=?base64?…?=` around the standard base64 of
+/// UTF-8. Nothing where it claims to be base64 and is not.
+std::optional<std::string> decode_header(std::string_view value) {
+  constexpr std::string_view kOpen = "=?base64?";
+  constexpr std::string_view kClose = "?=";
+  if (value.size() < kOpen.size() + kClose.size() || !value.starts_with(kOpen) ||
+      !value.ends_with(kClose)) {
+    return std::string(value);
+  }
+  value.remove_prefix(kOpen.size());
+  value.remove_suffix(kClose.size());
+  const auto bytes = base64_decode(value);
+  if (!bytes) {
+    return std::nullopt;
+  }
+  return std::string(bytes->begin(), bytes->end());
+}
+
+/// Steps 1 to 4 of the specification's order: the envelope itself, then the headers against it.
+RpcExpected<Revision> check_version(std::optional<json::Object> meta, const Headers& headers) {
+  const auto version = meta ? json::string_at(*meta, kVersionKey) : std::nullopt;
+  if (!version || !json::object_at(*meta, kCapabilitiesKey)) {
+    return rpc_fail(RpcCode::kInvalidParams,
+                    fmt::format("params._meta: {} (string) and {} (object) are required",
+                                kVersionKey, kCapabilitiesKey),
+                    400);
+  }
+  if (headers.protocol_version && *headers.protocol_version != *version) {
+    return mismatch("MCP-Protocol-Version does not agree with params._meta");
+  }
+  const auto revision = parse_revision(*version);
+  if (!revision || era_of(*revision) != Era::kModern) {
+    return unsupported(*version);
+  }
+  if (!headers.protocol_version) {
+    return mismatch("MCP-Protocol-Version is missing");
+  }
+  return *revision;
+}
+
+RpcExpected<void> check_method_header(std::string_view method, const Headers& headers) {
+  if (headers.method != method) {
+    return mismatch(headers.method ? "Mcp-Method does not agree with the body's method"
+                                   : "Mcp-Method is missing");
+  }
+  return {};
+}
+
+RpcExpected<void> check_name_header(std::string_view name, const Headers& headers) {
+  if (!headers.name) {
+    return mismatch("Mcp-Name is missing");
+  }
+  const auto decoded = decode_header(*headers.name);
+  if (!decoded) {
+    return mismatch("Mcp-Name is not valid base64");
+  }
+  if (*decoded != name) {
+    return mismatch("Mcp-Name does not agree with params.name");
+  }
+  return {};
+}
+
+RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
+                                      std::string_view params_json, const Headers& headers) {
+  if (method == "tools/call") {
+    auto call = read_call_tool(params, params_json);
+    if (call) {
+      if (auto named = check_name_header(call->name, headers); !named) {
+        return std::unexpected(std::move(named.error()));
+      }
+    }
+    return call;
+  }
+  if (method == "tools/list") {
+    return read_list_tools(params);
+  }
+  if (method == "server/discover") {
+    return Discover{};
+  }
+  return rpc_fail(RpcCode::kMethodNotFound, "Method not found", 404);
+}
+
+RpcExpected<void> read_log_level(json::Object meta, Message& message) {
+  const auto level = json::find(meta, kLogLevelKey);
+  if (!level) {
+    return {};
+  }
+  message.log_level = parse_log_level(json::as_string(*level).value_or(""));
+  if (!message.log_level) {
+    return rpc_fail(RpcCode::kInvalidParams,
+                    fmt::format("params._meta.{}: not a log level", kLogLevelKey));
+  }
+  return {};
+}
+
+/// Opens a result of this era; its members follow.
+json::Writer& begin_result(json::Writer& writer) {
+  return writer.begin_object().field("resultType", "complete");
+}
+
+json::Writer& server_info_meta(json::Writer& writer) {
+  return writer.key("_meta").begin_object().raw_field(kServerInfoKey, kServerInfo).end_object();
+}
+
+}  // namespace
+
+bool has_envelope(std::optional<json::Object> params) {
+  const auto meta = params ? json::object_at(*params, "_meta") : std::nullopt;
+  return meta && json::find(*meta, kVersionKey).has_value();
+}
+
+bool claimed_by(const Headers& headers) {
+  const auto revision = parse_revision(headers.protocol_version.value_or(""));
+  return revision && era_of(*revision) == Era::kModern;
+}
+
+RpcExpected<Message> read(std::string_view method, bool is_notification,
+                          std::optional<json::Object> params, std::string_view params_json,
+                          const Headers& headers) {
+  Message message{.revision = kNewest, .operation = Noted{}};
+  if (is_notification) {
+    return message;  // This revision gives a client no notification to send over HTTP.
+  }
+  if (method == "initialize" && !has_envelope(params)) {
+    return mismatch("initialize does not exist in the version that MCP-Protocol-Version names");
+  }
+  const auto meta = params ? json::object_at(*params, "_meta") : std::nullopt;
+  const auto revision = check_version(meta, headers);
+  if (!revision) {
+    return std::unexpected(revision.error());
+  }
+  message.revision = *revision;
+  if (auto agreed = check_method_header(method, headers); !agreed) {
+    return std::unexpected(std::move(agreed.error()));
+  }
+  auto operation = read_operation(method, params, params_json, headers);
+  if (!operation) {
+    return std::unexpected(std::move(operation.error()));
+  }
+  message.operation = *operation;
+  if (auto read = read_meta(params, params_json, message); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  if (auto read = read_log_level(*meta, message); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  return message;
+}
+
+std::string discover_result() {
+  std::string out;
+  json::Writer writer(out);
+  begin_result(writer)
+      .key("supportedVersions")
+      .begin_array()
+      .value(to_string(kNewest))
+      .end_array()
+      .raw_field("capabilities", R"({"tools":{},"logging":{}})")
+      .field("ttlMs", kDiscoverTtlMs)
+      .field("cacheScope", "public");
+  server_info_meta(writer).end_object();
+  return out;
+}
+
+std::string list_tools_result(const std::vector<std::string_view>& definitions) {
+  std::string out;
+  json::Writer writer(out);
+  begin_result(writer).key("tools").begin_array();
+  for (const std::string_view definition : definitions) {
+    writer.raw(definition);
+  }
+  writer.end_array().field("ttlMs", kListTtlMs).field("cacheScope", "private");
+  server_info_meta(writer).end_object();
+  return out;
+}
+
+std::string call_tool_result(std::string_view result, json::Parser& parser) {
+  const auto element = parser.parse(result);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  if (!object) {
+    return std::string(result);
+  }
+  std::string out;
+  out.reserve(result.size() + 160);
+  json::Writer writer(out);
+  begin_result(writer);
+  std::optional<json::Member> meta;
+  for (const json::Member& member : json::Members(*object, result)) {
+    if (member.key == "_meta") {
+      meta = member;
+    } else {
+      writer.raw_field(member.key, member.raw);
+    }
+  }
+  writer.key("_meta").begin_object();
+  if (const auto given = meta ? json::as_object(meta->value) : std::nullopt) {
+    for (const json::Member& member : json::Members(*given, meta->raw)) {
+      writer.raw_field(member.key, member.raw);
+    }
+  }
+  writer.raw_field(kServerInfoKey, kServerInfo).end_object().end_object();
+  return out;
+}
+
+}  // namespace mcpgate::mcp::modern

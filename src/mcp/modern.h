@@ -1,0 +1,38 @@
+#pragma once
+
+// The modern era, 2026-07-28: no handshake; every request carries its envelope in `params._meta`
+// and repeats parts of it in headers, which must agree with the body.
+// Source: docs/specification/2026-07-28/basic/{index,versioning,transports/streamable-http}.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcp/message.h"
+
+namespace mcpgate::mcp::modern {
+
+/// Whether `params` carry the envelope that makes a request a modern one.
+[[nodiscard]] bool has_envelope(std::optional<json::Object> params);
+
+/// Whether the header names a revision of this era; then a request without envelope is malformed,
+/// never a legacy one.
+[[nodiscard]] bool claimed_by(const Headers& headers);
+
+/// What a request or notification asks for, after envelope, headers and method were checked in the
+/// order of the specification.
+[[nodiscard]] RpcExpected<Message> read(std::string_view method, bool is_notification,
+                                        std::optional<json::Object> params,
+                                        std::string_view params_json, const Headers& headers);
+
+/// The DiscoverResult.
+[[nodiscard]] std::string discover_result();
+
+/// `{"resultType":"complete","tools":[…],…}`. What a principal sees depends on its roles, so the
+/// list is `private`.
+[[nodiscard]] std::string list_tools_result(const std::vector<std::string_view>& definitions);
+
+/// A sandbox's CallToolResult with `resultType` and the server's name in `_meta`.
+[[nodiscard]] std::string call_tool_result(std::string_view result, json::Parser& parser);
+
+}  // namespace mcpgate::mcp::modern
