@@ -19,6 +19,8 @@ LAYERS = [{"cli"}, {"gateway", "sandboxd"}, {"auth", "policy", "audit", "sandbox
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
 
 COLUMNS_MAX = 100
+# What looks like a path in prose and is none: methods of MCP, and a tool set that the reader makes.
+NO_PATH = re.compile(r"tools/(?:list|call)|tools/my-set(?:/.*)?")
 INCLUDE = re.compile(r'^#include "([^"]+)"')
 
 
@@ -172,8 +174,10 @@ def check_links(tree: Tree) -> Iterator[Finding]:
                 elif anchor and anchor not in anchors(tree.text(str(relative)) if name else text):
                     yield Finding(path, number, f"link to {target}: no such heading")
             for target in quoted.findall(line):
-                if "/" in target and target.split("/")[0] in folders and not (
-                        exists(Path(target)) or exists(Path(path).parent / target)):
+                if "/" not in target or target.split("/")[0] not in folders:
+                    continue
+                if not (NO_PATH.fullmatch(target) or exists(Path(target))
+                        or exists(Path(path).parent / target)):
                     yield Finding(path, number, f"`{target}` is no file of this tree")
 
 

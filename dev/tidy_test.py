@@ -97,7 +97,9 @@ def test_ordinary_paths_and_addresses_are_no_trace(plant):
 def test_links_that_lead_somewhere_are_lawful(plant):
     assert plant(tidy.check_links, {
         "docs/a.md": "# A page: of `words`\n[b](b.md#the-end) [up](../src/) [me](#a-page-of-words) "
-                     "[web](https://example.com) `src/x.cc` `docs/` `b.md` `GET /mcp`\n",
+                     "[web](https://example.com) `src/x.cc` `docs/` `b.md` `GET /mcp` "
+                     "`tools/call` `tools/my-set/x.py`\n",
+        "tools/x.py": "",
         "docs/b.md": "## The end\n",
         "src/x.cc": ""}) == []
 
