@@ -1,5 +1,6 @@
 #include "base/encoding.h"
 
+#include <algorithm>
 #include <array>
 
 namespace mcpgate {
@@ -145,6 +146,37 @@ std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
     crc = kTable[(crc ^ byte) & 0xFF] ^ (crc >> 8);
   }
   return ~crc;
+}
+
+bool is_utf8(std::string_view text) {
+  const auto continues = [&text](std::size_t at) {
+    return at < text.size() && (static_cast<std::uint8_t>(text[at]) & 0xC0) == 0x80;
+  };
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<std::uint8_t>(text[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    // The second byte's range excludes overlong forms, surrogates and what is above U+10FFFF.
+    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    const std::uint8_t second = continues(i + 1) ? static_cast<std::uint8_t>(text[i + 1]) : 0;
+    const bool wrong = lead < 0xC2 || lead > 0xF4 || second == 0 ||
+                       (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+                       (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F) ||
+                       (length > 2 && !continues(i + 2)) || (length > 3 && !continues(i + 3));
+    if (wrong) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == '\x7f'; });
 }
 
 }  // namespace mcpgate

@@ -31,6 +31,11 @@ namespace mcpgate {
 /// Lower-case base32 without padding (RFC 4648, section 6, alphabet a-z2-7).
 [[nodiscard]] std::string base32_encode(std::span<const std::uint8_t> bytes);
 
+/// Whether all of `text` is well-formed UTF-8 (RFC 3629): no surrogates, no overlong forms.
+[[nodiscard]] bool is_utf8(std::string_view text);
+/// Whether it holds a control character: C0 and DEL.
+[[nodiscard]] bool has_control_character(std::string_view text);
+
 /// CRC-32 as zlib and Ethernet compute it.
 [[nodiscard]] std::uint32_t crc32(std::span<const std::uint8_t> bytes);
 

@@ -40,7 +40,28 @@ TEST(Encoding, Base32IsLowerCaseWithoutPadding) {
   EXPECT_EQ(base32_encode(as_bytes("foobar")), "mzxw6ytboi");
 }
 
-TEST(Encoding, Crc32GivesItsCheckValue) { EXPECT_EQ(crc32(as_bytes("123456789")), 0xCBF43926U); }
+TEST(Encoding, Crc32GivesItsCheckValue) {
+  EXPECT_EQ(crc32(as_bytes("123456789")), 0xCBF43926U);
+}
+
+TEST(Encoding, Utf8IsToldFromOtherBytes) {
+  for (const char* good :
+       {"", "a", "\u00e9", "\u20ac", "\U0001F600", "\U0010FFFF", "\uD7FF", "\uE000"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  for (const char* bad :
+       {"\x80", "\xC3", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\xFF", "a\xE2\x28\xA1"}) {
+    EXPECT_FALSE(is_utf8(bad));
+  }
+}
+
+TEST(Encoding, ControlCharactersAreFound) {
+  EXPECT_FALSE(has_control_character("Zo\u00eb ~"));
+  EXPECT_TRUE(has_control_character("a\nb"));
+  EXPECT_TRUE(has_control_character("\x7f"));
+  EXPECT_TRUE(has_control_character(std::string_view("\0", 1)));
+}
 
 }  // namespace
 }  // namespace mcpgate
