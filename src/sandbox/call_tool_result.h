@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "json/parse.h"
 #include "sandbox/execute.h"
 
 namespace mcpgate::sandbox {
@@ -24,12 +25,12 @@ struct ResultFacts {
   std::optional<Reason> reason;
 };
 
-/// Checks that `json` is one CallToolResult: `content` an array of the known blocks (text, image,
+/// Checks that `result` is one CallToolResult: `content` an array of the known blocks (text, image,
 /// audio, resource_link, resource), `structuredContent` any JSON, `isError` a boolean, `_meta` an
-/// object; no other member. kInvalidArgument says what is wrong, without the bytes.
-[[nodiscard]] Expected<ResultFacts> check_call_tool_result(std::string_view json,
-                                                           ResultOrigin origin,
-                                                           json::Parser& parser);
+/// object; no other member, no key twice in result, `_meta` or block. kInvalidArgument says what is
+/// wrong, without the bytes.
+[[nodiscard]] Expected<ResultFacts> check_call_tool_result(json::Element result,
+                                                           ResultOrigin origin);
 
 /// The result of a call that the sandbox ended: isError, `reason`, and `text` for the model to act
 /// on.

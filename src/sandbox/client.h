@@ -20,6 +20,8 @@ namespace mcpgate::sandbox {
 
 /// The bounds of what a daemon may make the gateway hold or wait for.
 struct ClientOptions {
+  /// The pool's own bounds, and TLS.
+  http::ClientOptions http;
   /// A plain answer, or one line of a streamed one.
   std::size_t answer_bytes_max = std::size_t{68} << 20;
   /// How much longer than the call's own deadline the daemon may take to say that it passed.

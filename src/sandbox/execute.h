@@ -12,10 +12,7 @@
 #include <variant>
 
 #include "base/error.h"
-
-namespace mcpgate::json {
-class Parser;
-}
+#include "json/parse.h"
 
 namespace mcpgate::sandbox {
 
@@ -111,7 +108,11 @@ enum class AnswerForm { kPlain, kEvent };
 [[nodiscard]] Expected<Event> parse_event(std::string line, json::Parser& parser);
 
 /// Whether `params` are what a Progress or a Log must be.
-[[nodiscard]] Expected<void> check_progress_params(std::string_view params, json::Parser& parser);
-[[nodiscard]] Expected<void> check_log_params(std::string_view params, json::Parser& parser);
+[[nodiscard]] Expected<void> check_progress_params(json::Element params);
+[[nodiscard]] Expected<void> check_log_params(json::Element params);
+
+/// Turns line feeds into spaces: valid JSON has them between tokens only, and a line of ndjson or
+/// SSE must not hold any.
+void join_lines(char* json, std::size_t bytes);
 
 }  // namespace mcpgate::sandbox

@@ -20,12 +20,12 @@ inline constexpr std::string_view kToolSetFileName = "toolset.yaml";
 /// What one call may use; `inFlight` and `queue` are the set's.
 struct ToolSetLimits {
   std::uint64_t memory_bytes = std::uint64_t{256} << 20;       ///< memory: 256Mi
-  std::uint64_t address_space_bytes = std::uint64_t{2} << 30;  ///< addressSpace: 2Gi
-  std::chrono::milliseconds cpu{20'000};                       ///< cpu: 20s
+  std::uint64_t address_space_bytes = std::uint64_t{4} << 30;  ///< addressSpace: 4Gi
+  std::chrono::milliseconds cpu{10'000};                       ///< cpu: 10s
   std::chrono::milliseconds wall{30'000};                      ///< wall: 30s
   std::uint64_t output_bytes = std::uint64_t{4} << 20;         ///< output: 4Mi, the result's bytes
   std::uint64_t tmp_bytes = std::uint64_t{64} << 20;           ///< tmp: 64Mi
-  /// inFlight: calls that run at once; 0, the default, is twice the number of cores.
+  /// inFlight: calls that run at once; 0, the default, is the number of cores.
   std::size_t in_flight = 0;
   /// queue: calls that wait for a place; one more is answered 429.
   std::size_t queue = 64;

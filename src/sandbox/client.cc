@@ -1,0 +1,342 @@
+// What a daemon answers is hostile input: every body is bounded, parsed and checked here, and what
+// it says in a refusal never reaches a message of ours.
+
+#include "sandbox/client.h"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "json/parse.h"
+
+namespace mcpgate::sandbox {
+
+namespace {
+
+/// How often a call is signed anew for the instance that a 409 names: a daemon that restarted, or
+/// another replica behind one address.
+constexpr int kInstancesTriedMax = 3;
+/// Longer than any instance, date or content type that a daemon of ours sends.
+constexpr std::size_t kHeaderBytesMax = 256;
+constexpr std::size_t kRefusalBytesMax = 4096;
+constexpr std::size_t kMetricsBytesMax = std::size_t{4} << 20;
+constexpr std::chrono::seconds kRetryAfterMax{3600};
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
+  std::int64_t seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error != std::errc{} || stop != end || seconds < 0 ||
+      std::chrono::seconds{seconds} > kRetryAfterMax) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds{seconds};
+}
+
+/// What a status other than 200 means to the gateway.
+Error error_of(int status) {
+  switch (status) {
+    case 400:
+      return {ErrorCode::kInvalidArgument, "the sandbox daemon refused the request as malformed"};
+    case 401:
+      return {ErrorCode::kUnauthenticated,
+              "the sandbox daemon refused our signature: compare signing keys and clocks"};
+    case 404:
+      return {ErrorCode::kNotFound, "the sandbox daemon has no such tool"};
+    case 409:
+      return {
+          ErrorCode::kFailedPrecondition,
+          "the tool has changed since it was decided on: the sandbox daemon has another digest"};
+    case 413:
+      return {ErrorCode::kResourceExhausted, "too large for the sandbox daemon"};
+    case 429:
+      return {ErrorCode::kResourceExhausted, "the sandbox daemon's queue is full"};
+    case 503:
+      return {ErrorCode::kUnavailable, "the sandbox daemon is not ready"};
+    default:
+      return {ErrorCode::kUnavailable,
+              fmt::format("the sandbox daemon answered with status {}", status)};
+  }
+}
+
+bool is_media_type(std::optional<std::string_view> value, std::string_view type) {
+  return value && value->starts_with(type) &&
+         (value->size() == type.size() || (*value)[type.size()] == ';');
+}
+
+}  // namespace
+
+struct ToolSetClient::State {
+  State(asio::io_context& context, http::Endpoint endpoint,
+        std::shared_ptr<const SigningKeys> signing_keys, const Clock& world_clock,
+        ClientOptions client_options)
+      : pool(context, std::move(endpoint), client_options.http),
+        keys(std::move(signing_keys)),
+        clock(world_clock),
+        options(std::move(client_options)),
+        parser(options.answer_bytes_max) {}
+
+  [[nodiscard]] std::string sign_for(const SignedRequest& request) const {
+    return sign(keys->signing(), request, clock.wall_now());
+  }
+
+  http::Client pool;
+  std::shared_ptr<const SigningKeys> keys;
+  const Clock& clock;
+  ClientOptions options;
+  json::Parser parser;
+  /// Of the daemon that answered last; empty before the first answer.
+  std::string instance;
+};
+
+/// One POST /execute and its answer.
+class ToolSetClient::HttpExecution final : public Execution {
+ public:
+  HttpExecution(State& state, const ExecuteRequest& request, Streaming streaming)
+      : state_(state),
+        body_(write_execute_request(request)),
+        call_id_(request.call_id),
+        deadline_(state.clock.steady_now() + request.deadline + state.options.answer_grace),
+        streaming_(streaming) {}
+
+  Task<Expected<Event>> next() override;
+  void cancel() override;
+  [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const override {
+    return retry_after_;
+  }
+
+ private:
+  Task<Expected<void>> start();
+  Task<Expected<http::ResponseHead>> send();
+  [[nodiscard]] Expected<void> take_head(const http::ResponseHead& head);
+  /// Whether a 409 told us an instance to sign for that we had not signed for.
+  [[nodiscard]] bool learn_instance(const http::ResponseHead& head);
+  Task<Expected<Event>> read_result();
+  Task<Expected<Event>> read_event();
+  [[nodiscard]] Expected<Event> parse_line(std::string line);
+
+  State& state_;
+  std::string body_;
+  std::string call_id_;
+  SteadyTime deadline_;
+  Streaming streaming_;
+  std::optional<http::Exchange> exchange_;
+  bool started_ = false;
+  bool cancelled_ = false;
+  bool lines_ = false;
+  bool ended_ = false;
+  std::string buffer_;           // Bytes of lines that were read and not yet given out.
+  std::size_t buffer_read_ = 0;  // How many of them are used up.
+  std::size_t buffer_seen_ = 0;  // How many of them are known to hold no line feed.
+  std::optional<std::chrono::seconds> retry_after_;
+};
+
+Task<Expected<Event>> ToolSetClient::HttpExecution::next() {
+  MCPGATE_ASSERT(!ended_);
+  if (!started_) {
+    started_ = true;
+    if (auto began = co_await start(); !began) {
+      ended_ = true;
+      co_return std::unexpected(std::move(began.error()));
+    }
+  }
+  auto event = lines_ ? co_await read_event() : co_await read_result();
+  ended_ = !event || std::holds_alternative<Result>(*event);
+  co_return event;
+}
+
+void ToolSetClient::HttpExecution::cancel() {
+  cancelled_ = true;
+  if (exchange_) {
+    exchange_->abort();
+  }
+}
+
+Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
+  const std::string signature = state_.sign_for({.method = "POST",
+                                                 .path = "/execute",
+                                                 .call_id = call_id_,
+                                                 .instance = state_.instance,
+                                                 .body = body_});
+  const std::string instance = state_.instance;
+  const std::array<http::Header, 5> headers = {{
+      {"Content-Type", "application/json"},
+      {"Accept", streaming_ == Streaming::kYes ? "application/x-ndjson" : "application/json"},
+      {kSignatureHeader, signature},
+      {kInstanceHeader, instance},
+      {kCallHeader, call_id_},
+  }};
+  exchange_.emplace(state_.pool);
+  // Sending it twice is safe: the daemon takes a signature once.
+  const http::ClientRequest request{.method = "POST",
+                                    .target = "/execute",
+                                    .headers = headers,
+                                    .body = body_,
+                                    .deadline = deadline_,
+                                    .idempotent = true};
+  co_return co_await exchange_->send(request);
+}
+
+Task<Expected<void>> ToolSetClient::HttpExecution::start() {
+  for (int attempt = 1;; ++attempt) {
+    if (cancelled_) {
+      co_return fail(ErrorCode::kCancelled, "the call was cancelled");
+    }
+    auto head = co_await send();
+    if (!head) {
+      co_return std::unexpected(std::move(head.error()));
+    }
+    if (head->status == 409 && attempt < kInstancesTriedMax && learn_instance(*head)) {
+      // Read to its end, so that the connection is kept; its words are not of interest.
+      (void)co_await exchange_->read_all(kRefusalBytesMax);
+      continue;
+    }
+    co_return take_head(*head);
+  }
+}
+
+bool ToolSetClient::HttpExecution::learn_instance(const http::ResponseHead& head) {
+  const auto instance = head.header(kInstanceHeader);
+  if (!instance || instance->empty() || instance->size() > kHeaderBytesMax ||
+      *instance == state_.instance) {
+    return false;
+  }
+  state_.instance = *instance;
+  return true;
+}
+
+Expected<void> ToolSetClient::HttpExecution::take_head(const http::ResponseHead& head) {
+  if (head.status != 200) {
+    retry_after_ = parse_retry_after(head.header("Retry-After").value_or(""));
+    return std::unexpected(error_of(head.status));
+  }
+  const auto type = head.header("Content-Type");
+  lines_ = is_media_type(type, "application/x-ndjson");
+  if (!lines_ && !is_media_type(type, "application/json")) {
+    return fail(ErrorCode::kUnavailable, "the sandbox daemon's answer is neither JSON nor ndjson");
+  }
+  return {};
+}
+
+Task<Expected<Event>> ToolSetClient::HttpExecution::read_result() {
+  auto body = co_await exchange_->read_all(state_.options.answer_bytes_max);
+  if (!body) {
+    co_return std::unexpected(std::move(body.error()));
+  }
+  auto result = parse_answer(*std::move(body), state_.parser);
+  if (!result) {
+    co_return fail(ErrorCode::kUnavailable, "{}", result.error().message);
+  }
+  co_return *std::move(result);
+}
+
+Expected<Event> ToolSetClient::HttpExecution::parse_line(std::string line) {
+  auto event = parse_event(std::move(line), state_.parser);
+  if (!event) {
+    return fail(ErrorCode::kUnavailable, "{}", event.error().message);
+  }
+  return event;
+}
+
+Task<Expected<Event>> ToolSetClient::HttpExecution::read_event() {
+  for (;;) {
+    const std::size_t end = buffer_.find('\n', buffer_seen_);
+    if (end != std::string::npos) {
+      std::string line = buffer_.substr(buffer_read_, end - buffer_read_);
+      buffer_read_ = buffer_seen_ = end + 1;
+      auto event = parse_line(std::move(line));
+      if (event && std::holds_alternative<Result>(*event)) {
+        // Nothing may follow; the end is read so that the connection is kept.
+        if (auto rest = co_await exchange_->read();
+            !rest || !rest->empty() || buffer_read_ != buffer_.size()) {
+          exchange_->abort();
+        }
+      }
+      co_return event;
+    }
+    buffer_.erase(0, buffer_read_);
+    buffer_read_ = 0;
+    buffer_seen_ = buffer_.size();
+    auto piece = co_await exchange_->read();
+    if (!piece) {
+      co_return std::unexpected(std::move(piece.error()));
+    }
+    if (piece->empty()) {
+      co_return fail(ErrorCode::kUnavailable, "the sandbox daemon's stream ended without a result");
+    }
+    if (buffer_.size() + piece->size() > state_.options.answer_bytes_max) {
+      co_return fail(ErrorCode::kUnavailable, "the sandbox daemon sent a line above {} bytes",
+                     state_.options.answer_bytes_max);
+    }
+    buffer_.append(*piece);
+  }
+}
+
+ToolSetClient::ToolSetClient(asio::io_context& context, http::Endpoint endpoint,
+                             std::shared_ptr<const SigningKeys> keys, const Clock& clock,
+                             ClientOptions options)
+    : state_(std::make_unique<State>(context, std::move(endpoint), std::move(keys), clock,
+                                     std::move(options))) {}
+
+ToolSetClient::~ToolSetClient() = default;
+
+Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
+                                                             std::chrono::seconds wait) {
+  const std::string target =
+      wait.count() > 0 ? fmt::format("/tools?wait={}", wait.count()) : std::string("/tools");
+  const std::string signature = state_->sign_for({.method = "GET", .path = target});
+  // The instance is part of the tag, so that a daemon that restarted answers at once.
+  const std::string tag = fmt::format("\"{}.{}\"", known, state_->instance);
+  std::array<http::Header, 2> headers = {{{kSignatureHeader, signature}, {"If-None-Match", tag}}};
+  const std::span<const http::Header> sent(headers.data(), known.empty() ? 1 : 2);
+  const http::ClientRequest request{
+      .target = target,
+      .headers = sent,
+      .deadline = state_->clock.steady_now() + wait + state_->options.fetch_timeout,
+      .idempotent = true};
+  auto response = co_await state_->pool.fetch(request, kManifestBytesMax);
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status == 304 && !known.empty()) {
+    co_return std::nullopt;
+  }
+  if (response->status != 200) {
+    co_return std::unexpected(error_of(response->status));
+  }
+  auto manifest = parse_manifest(response->body);
+  if (!manifest) {
+    co_return std::unexpected(std::move(manifest.error()));
+  }
+  state_->instance = manifest->instance;
+  co_return *std::move(manifest);
+}
+
+std::unique_ptr<Execution> ToolSetClient::execute(const ExecuteRequest& request,
+                                                  Streaming streaming) {
+  return std::make_unique<HttpExecution>(*state_, request, streaming);
+}
+
+Task<Expected<std::string>> ToolSetClient::get(std::string path) {
+  const std::string signature = state_->sign_for({.method = "GET", .path = path});
+  const std::array<http::Header, 1> headers = {{{kSignatureHeader, signature}}};
+  const http::ClientRequest request{
+      .target = path,
+      .headers = headers,
+      .deadline = state_->clock.steady_now() + state_->options.fetch_timeout,
+      .idempotent = true};
+  auto response = co_await state_->pool.fetch(request, kMetricsBytesMax);
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status != 200) {
+    co_return std::unexpected(error_of(response->status));
+  }
+  co_return std::move(response->body);
+}
+
+void ToolSetClient::replace_keys(std::shared_ptr<const SigningKeys> keys) {
+  state_->keys = std::move(keys);
+}
+
+}  // namespace mcpgate::sandbox

@@ -1,0 +1,395 @@
+#include "sandbox/execute.h"
+
+#include <algorithm>
+#include <array>
+
+#include "json/raw.h"
+#include "json/write.h"
+#include "sandbox/call_tool_result.h"
+#include "sandbox/manifest.h"
+
+namespace mcpgate::sandbox {
+
+namespace {
+
+constexpr std::array<std::string_view, kReasons> kReasonNames = {
+    "timeout", "memory", "cpu", "output", "killed", "crashed", "sandbox_unavailable"};
+
+/// RFC 5424's severities, as MCP's logging names them.
+constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info",     "notice", "warning",
+                                                        "error", "critical", "alert",  "emergency"};
+
+constexpr std::size_t kProfileBytesMax = 128;
+constexpr std::size_t kTraceparentBytesMax = 128;
+
+std::unexpected<Error> invalid(std::string_view what) {
+  return fail(ErrorCode::kInvalidArgument, "{}", what);
+}
+
+bool is_call_id(std::string_view text) {
+  return !text.empty() && text.size() <= kCallIdBytesMax && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+bool is_traceparent(std::string_view text) {
+  return text.size() <= kTraceparentBytesMax && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+/// Puts a string member into `out`; false where it is of another type.
+bool take(json::Element element, std::string_view& out) {
+  const auto text = json::as_string(element);
+  out = text.value_or(std::string_view());
+  return text.has_value();
+}
+
+/// `detach` and `ttl_ms` are of the wire; a call that outlives its connection is not built yet.
+Expected<void> check_attached(std::string_view key, json::Element value) {
+  if (key == "detach") {
+    bool detach = false;
+    if (value.get(detach) != simdjson::SUCCESS) {
+      return invalid("call.detach: expected a boolean");
+    }
+    if (detach) {
+      return invalid("call.detach: detached calls are not supported by this version");
+    }
+    return {};
+  }
+  std::uint64_t ttl_ms = 0;
+  if (key == "ttl_ms" && value.get(ttl_ms) == simdjson::SUCCESS) {
+    return {};
+  }
+  return invalid(key == "ttl_ms" ? "call.ttl_ms: expected milliseconds" : "call: unknown member");
+}
+
+Expected<void> read_call(json::Object call, ExecuteRequest& request) {
+  if (json::duplicate_key(call)) {
+    return invalid("call: duplicate key");
+  }
+  std::int64_t deadline_ms = 0;
+  bool well_typed = true;
+  for (const auto& [key, value] : call) {
+    if (key == "id") {
+      well_typed = take(value, request.call_id) && well_typed;
+    } else if (key == "user") {
+      well_typed = take(value, request.user) && well_typed;
+    } else if (key == "deadline_ms") {
+      well_typed = value.get(deadline_ms) == simdjson::SUCCESS && well_typed;
+    } else if (key == "tool_sha256") {
+      well_typed = take(value, request.tool_sha256) && well_typed;
+    } else if (key == "traceparent") {
+      well_typed = take(value, request.traceparent) && well_typed;
+    } else {
+      TRY_VOID(check_attached(key, value));
+    }
+  }
+  request.deadline = std::chrono::milliseconds{deadline_ms};
+  if (!well_typed) {
+    return invalid("call: a member is of the wrong type");
+  }
+  if (!is_call_id(request.call_id)) {
+    return invalid("call.id: want 1 to 128 of A-Z a-z 0-9 _ -");
+  }
+  if (request.user.size() > kUserBytesMax) {
+    return invalid("call.user: longer than 512 bytes");
+  }
+  if (deadline_ms < 1 || request.deadline > kDeadlineMax) {
+    return invalid("call.deadline_ms: want milliseconds left, at most 24 hours");
+  }
+  if (!is_digest(request.tool_sha256)) {
+    return invalid("call.tool_sha256: want sha256: and 64 hex characters");
+  }
+  if (!is_traceparent(request.traceparent)) {
+    return invalid("call.traceparent: want a W3C trace context");
+  }
+  return {};
+}
+
+Expected<Usage> read_usage(json::Element element) {
+  const auto object = json::as_object(element);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("usage: expected an object");
+  }
+  Usage usage;
+  for (const auto& [key, value] : *object) {
+    std::int64_t* const field = key == "cpu_ms"           ? &usage.cpu_ms
+                                : key == "wall_ms"        ? &usage.wall_ms
+                                : key == "peak_rss_bytes" ? &usage.peak_rss_bytes
+                                : key == "output_bytes"   ? &usage.output_bytes
+                                                          : nullptr;
+    if (field == nullptr || value.get(*field) != simdjson::SUCCESS || *field < 0) {
+      return invalid("usage: expected cpu_ms, wall_ms, peak_rss_bytes, output_bytes");
+    }
+  }
+  return usage;
+}
+
+/// A profile ends up in audit records and headers: plain words only.
+bool is_profile(std::string_view text) {
+  return !text.empty() && text.size() <= kProfileBytesMax &&
+         std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '"'; });
+}
+
+/// What an answer holds, plain or as an event; views into the text and the parser.
+struct AnswerParts {
+  std::optional<std::string_view> event;
+  std::optional<json::Member> result;
+  std::optional<json::Member> params;
+  Usage usage;
+  std::string_view profile;
+};
+
+Expected<AnswerParts> read_parts(std::string_view text, json::Parser& parser) {
+  const json::Element root = TRY(parser.parse(text));
+  const auto object = json::as_object(root);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("expected an object without duplicate keys");
+  }
+  AnswerParts parts;
+  for (const json::Member& member : json::Members(*object, text)) {
+    if (member.key == "event") {
+      parts.event = json::as_string(member.value);
+    } else if (member.key == "result") {
+      parts.result = member;
+    } else if (member.key == "params") {
+      parts.params = member;
+    } else if (member.key == "usage") {
+      parts.usage = TRY(read_usage(member.value));
+    } else if (member.key == "profile") {
+      parts.profile = json::as_string(member.value).value_or("");
+    } else {
+      return invalid("unknown member");
+    }
+  }
+  return parts;
+}
+
+/// `body` is what `parts` was read from.
+Expected<Result> result_from(const AnswerParts& parts, std::string&& body) {
+  if (!parts.result || parts.params || !is_profile(parts.profile)) {
+    return invalid("expected result, usage and profile");
+  }
+  const ResultFacts facts = TRY(check_call_tool_result(parts.result->value, ResultOrigin::kDaemon));
+  Result result;
+  result.result_offset = static_cast<std::size_t>(parts.result->raw.data() - body.data());
+  result.result_bytes = parts.result->raw.size();
+  result.is_error = facts.is_error;
+  result.reason = facts.reason;
+  result.usage = parts.usage;
+  result.profile = parts.profile;
+  result.body = std::move(body);
+  join_lines(result.body.data() + result.result_offset, result.result_bytes);
+  return result;
+}
+
+std::unexpected<Error> not_an_answer(const Error& error) {
+  return fail(ErrorCode::kInvalidArgument, "the sandbox daemon's answer: {}", error.message);
+}
+
+std::string write_event(std::string_view event, std::string_view params) {
+  std::string out;
+  out.reserve(32 + event.size() + params.size());
+  json::Writer(out).begin_object().field("event", event).raw_field("params", params).end_object();
+  join_lines(out.data(), out.size());
+  out.push_back('\n');
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(Reason reason) {
+  return kReasonNames[static_cast<std::size_t>(reason)];
+}
+
+std::optional<Reason> parse_reason(std::string_view text) {
+  const auto* const found = std::ranges::find(kReasonNames, text);
+  if (found == kReasonNames.end()) {
+    return std::nullopt;
+  }
+  return static_cast<Reason>(found - kReasonNames.begin());
+}
+
+std::string write_execute_request(const ExecuteRequest& request) {
+  std::string out;
+  out.reserve(320 + request.tool.size() + request.arguments.size() + request.user.size());
+  json::Writer writer(out);
+  writer.begin_object().field("tool", request.tool).raw_field("arguments", request.arguments);
+  writer.key("call").begin_object().field("id", request.call_id).field("user", request.user);
+  writer.field("deadline_ms", request.deadline.count());
+  writer.field("tool_sha256", request.tool_sha256);
+  if (!request.traceparent.empty()) {
+    writer.field("traceparent", request.traceparent);
+  }
+  writer.end_object().end_object();
+  return out;
+}
+
+Expected<ExecuteRequest> parse_execute_request(std::string_view body, json::Parser& parser) {
+  const json::Element root = TRY(parser.parse(body));
+  const auto object = json::as_object(root);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("expected an object without duplicate keys");
+  }
+  ExecuteRequest request;
+  bool has_arguments = false;
+  bool has_call = false;
+  for (const json::Member& member : json::Members(*object, body)) {
+    if (member.key == "tool") {
+      request.tool = json::as_string(member.value).value_or("");
+    } else if (member.key == "arguments") {
+      has_arguments = json::as_object(member.value).has_value();
+      request.arguments = member.raw;
+    } else if (member.key == "call") {
+      const auto call = json::as_object(member.value);
+      if (!call) {
+        return invalid("call: expected an object");
+      }
+      TRY_VOID(read_call(*call, request));
+      has_call = true;
+    } else {
+      return invalid("unknown member: want tool, arguments, call");
+    }
+  }
+  if (!is_tool_name(request.tool)) {
+    return invalid("tool: want a tool's name");
+  }
+  if (!has_arguments) {
+    return invalid("arguments: expected an object");
+  }
+  if (!has_call) {
+    return invalid("call: missing");
+  }
+  return request;
+}
+
+std::string write_answer(AnswerForm form, std::string_view call_tool_result, const Usage& usage,
+                         std::string_view profile) {
+  std::string out;
+  out.reserve(192 + call_tool_result.size());
+  json::Writer writer(out);
+  writer.begin_object();
+  if (form == AnswerForm::kEvent) {
+    writer.field("event", "result");
+  }
+  writer.raw_field("result", call_tool_result).key("usage").begin_object();
+  writer.field("cpu_ms", usage.cpu_ms).field("wall_ms", usage.wall_ms);
+  writer.field("peak_rss_bytes", usage.peak_rss_bytes).field("output_bytes", usage.output_bytes);
+  writer.end_object().field("profile", profile).end_object();
+  if (form == AnswerForm::kEvent) {
+    join_lines(out.data(), out.size());
+    out.push_back('\n');
+  }
+  return out;
+}
+
+Expected<Result> parse_answer(std::string body, json::Parser& parser) {
+  const auto parts = read_parts(body, parser);
+  if (!parts) {
+    return not_an_answer(parts.error());
+  }
+  if (parts->event) {
+    return not_an_answer({ErrorCode::kInvalidArgument, "unknown member"});
+  }
+  auto result = result_from(*parts, std::move(body));
+  if (!result) {
+    return not_an_answer(result.error());
+  }
+  return result;
+}
+
+std::string write_progress_event(std::string_view params) {
+  return write_event("progress", params);
+}
+
+std::string write_log_event(std::string_view params) {
+  return write_event("log", params);
+}
+
+Expected<Event> parse_event(std::string line, json::Parser& parser) {
+  const auto parts = read_parts(line, parser);
+  if (!parts) {
+    return not_an_answer(parts.error());
+  }
+  if (parts->event == "result") {
+    auto result = result_from(*parts, std::move(line));
+    if (!result) {
+      return not_an_answer(result.error());
+    }
+    return *std::move(result);
+  }
+  const bool progress = parts->event == "progress";
+  if ((!progress && parts->event != "log") || !parts->params || parts->result) {
+    return not_an_answer({ErrorCode::kInvalidArgument, "expected a progress, log or result event"});
+  }
+  const auto checked = progress ? check_progress_params(parts->params->value)
+                                : check_log_params(parts->params->value);
+  if (!checked) {
+    return not_an_answer(checked.error());
+  }
+  std::string params(parts->params->raw);
+  join_lines(params.data(), params.size());
+  if (progress) {
+    return Progress{std::move(params)};
+  }
+  return Log{std::move(params)};
+}
+
+Expected<void> check_progress_params(json::Element params) {
+  const auto object = json::as_object(params);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("progress: expected an object");
+  }
+  bool has_progress = false;
+  for (const auto& [key, value] : *object) {
+    if (key == "progress" || key == "total") {
+      if (!value.is_number()) {
+        return invalid("progress: progress and total are numbers");
+      }
+      has_progress = has_progress || key == "progress";
+    } else if (key != "message" || !value.is_string()) {
+      return invalid("progress: want progress, total, message");
+    }
+  }
+  if (!has_progress) {
+    return invalid("progress: the number is missing");
+  }
+  return {};
+}
+
+Expected<void> check_log_params(json::Element params) {
+  const auto object = json::as_object(params);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("log: expected an object");
+  }
+  bool has_level = false;
+  bool has_data = false;
+  for (const auto& [key, value] : *object) {
+    if (key == "level") {
+      const auto level = json::as_string(value);
+      has_level = level && std::ranges::find(kLogLevels, *level) != kLogLevels.end();
+    } else if (key == "data") {
+      has_data = true;
+    } else if (key != "logger" || !value.is_string()) {
+      return invalid("log: want level, data, logger");
+    }
+  }
+  if (!has_level || !has_data) {
+    return invalid("log: want one of the eight levels, and data");
+  }
+  return {};
+}
+
+void join_lines(char* json, std::size_t bytes) {
+  char* const end = json + bytes;
+  for (char* c = json; (c = std::find(c, end, '\n')) != end; ++c) {
+    *c = ' ';
+  }
+  for (char* c = json; (c = std::find(c, end, '\r')) != end; ++c) {
+    *c = ' ';
+  }
+}
+
+}  // namespace mcpgate::sandbox

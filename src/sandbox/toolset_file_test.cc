@@ -1,0 +1,98 @@
+#include "sandbox/toolset_file.h"
+
+#include <gtest/gtest.h>
+
+namespace mcpgate::sandbox {
+namespace {
+
+constexpr const char* kFolder = "/srv/tools/log-analysis";
+
+std::string problem_of(std::string_view yaml) {
+  const auto file = parse_tool_set_file(yaml, kFolder);
+  return file ? "" : file.error().message;
+}
+
+TEST(ToolSetFile, EveryKeyIsRead) {
+  const auto file = parse_tool_set_file(R"(
+description: Searches logs
+requiredRole: mcp-log-analyst
+limits: {memory: 512Mi, addressSpace: 4Gi, cpu: 5s, wall: 10s, output: 1Mi, tmp: 8Mi, inFlight: 3, queue: 7}
+dataMounts:
+  - {name: corpus, path: ../../build/log-corpus, code: true}
+  - {name: system, path: /var/log}
+codeMode: true
+importable: [privacy]
+output: {scrub: true, maxBytes: 64Ki}
+)",
+                                        kFolder);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_EQ(file->name, "log-analysis");
+  EXPECT_EQ(file->description, "Searches logs");
+  EXPECT_EQ(file->required_role, "mcp-log-analyst");
+  EXPECT_EQ(file->limits.memory_bytes, 512U << 20);
+  EXPECT_EQ(file->limits.address_space_bytes, std::uint64_t{4} << 30);
+  EXPECT_EQ(file->limits.cpu, std::chrono::seconds{5});
+  EXPECT_EQ(file->limits.wall, std::chrono::seconds{10});
+  EXPECT_EQ(file->limits.output_bytes, 1U << 20);
+  EXPECT_EQ(file->limits.tmp_bytes, 8U << 20);
+  EXPECT_EQ(file->limits.in_flight, 3U);
+  EXPECT_EQ(file->limits.queue, 7U);
+  ASSERT_EQ(file->data_mounts.size(), 2U);
+  EXPECT_EQ(file->data_mounts[0].path, "/srv/build/log-corpus");
+  EXPECT_TRUE(file->data_mounts[0].code);
+  EXPECT_EQ(file->data_mounts[1].path, "/var/log");
+  EXPECT_FALSE(file->data_mounts[1].code);
+  EXPECT_TRUE(file->code_mode);
+  EXPECT_EQ(file->importable, std::vector<std::string>{"privacy"});
+  EXPECT_TRUE(file->output.scrub);
+  EXPECT_EQ(file->output.bytes_max, 64U << 10);
+}
+
+TEST(ToolSetFile, EmptyFileMeansDefaults) {
+  const auto file = parse_tool_set_file("", kFolder);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_EQ(file->limits.wall, std::chrono::seconds{30});
+  EXPECT_EQ(file->limits.memory_bytes, 256U << 20);
+  EXPECT_TRUE(file->data_mounts.empty());
+}
+
+TEST(ToolSetFile, UnknownKeyIsNamedWithItsPlaceAndTheLikelyOne) {
+  const std::string problem = problem_of("description: x\nlimits:\n  memroy: 1Gi\n");
+  EXPECT_NE(problem.find("toolset.yaml:3:3"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("did you mean memory?"), std::string::npos) << problem;
+}
+
+TEST(ToolSetFile, ProblemsAreNamed) {
+  for (const auto& [yaml, word] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"limits: {memory: 1}", "memory"},
+           {"limits: {memory: -5Mi}", "memory"},
+           {"limits: {wall: 30}", "wall"},
+           {"limits: {wall: never}", "wall"},
+           {"limits: {inFlight: 0}", "inFlight"},
+           {"limits: {memory: 1Gi, addressSpace: 512Mi}", "addressSpace"},
+           {"dataMounts: [{name: a}]", "path"},
+           {"dataMounts: [{path: /var/log}]", "name"},
+           {"dataMounts: [{name: a/b, path: /var/log}]", "name"},
+           {"dataMounts: [{name: a, path: /}]", "whole file system"},
+           {"dataMounts: [{name: a, path: /../../}]", "whole file system"},
+           {"dataMounts: [{name: a, path: /x}, {name: a, path: /y}]", "another"},
+           {"dataMounts: [{name: a, path: /x, mode: rw}]", "mode"},
+           {"importable: [os.path]", "module"},
+           {"codeMode: yes", "codeMode"},
+           {"output: {maxBytes: 1}", "maxBytes"},
+           {"requirements: requirements.txt", "not supported"},
+           {"command: [npx, server]", "not supported"},
+           {"description: [", "toolset.yaml:1"},
+           {"- a\n- b", "toolset.yaml:1"}}) {
+    EXPECT_NE(problem_of(yaml).find(word), std::string::npos) << yaml << " → " << problem_of(yaml);
+  }
+}
+
+TEST(ToolSetFile, AFolderThatIsNoNameIsRefused) {
+  EXPECT_FALSE(parse_tool_set_file("", "/srv/tools/a b").has_value());
+  EXPECT_EQ(parse_tool_set_file("", "/srv/tools/a/")->name, "a");
+  EXPECT_EQ(load_tool_set_file("/nonexistent/x").error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace mcpgate::sandbox
