@@ -43,7 +43,12 @@ class Parser {
   [[nodiscard]] Expected<Element> parse(std::string_view text);
 
  private:
+  simdjson::error_code allocate(std::size_t document_bytes);
+
   simdjson::dom::parser parser_;
+  simdjson::dom::document document_;
+  std::string padded_;
+  std::size_t capacity_ = 0;
   std::size_t document_bytes_max_;
 };
 
