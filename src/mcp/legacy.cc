@@ -154,24 +154,19 @@ std::string tool_definition(std::string_view definition, json::Parser& parser) {
   return without(*tool, definition, "outputSchema");
 }
 
-std::string call_tool_result(std::string_view result, Revision revision, json::Parser& parser) {
-  const auto element = parser.parse(result);
-  const auto object = element ? json::as_object(*element) : std::nullopt;
-  if (!object) {
-    return std::string(result);
-  }
-  const auto structured = json::find(*object, "structuredContent");
+std::string call_tool_result(json::Object result, std::string_view text, Revision revision) {
+  const auto structured = json::find(result, "structuredContent");
   const bool drop_structured = structured && !structured->is_object();
-  const auto content = json::array_at(*object, "content");
+  const auto content = json::array_at(result, "content");
   const bool has_links =
       revision == Revision::k20250326 && content && std::ranges::any_of(*content, is_link);
   if (!drop_structured && !has_links) {
-    return std::string(result);
+    return std::string(text);
   }
   std::string out;
   json::Writer writer(out);
   writer.begin_object();
-  for (const json::Member& member : json::Members(*object, result)) {
+  for (const json::Member& member : json::Members(result, text)) {
     if (member.key == "content" && has_links) {
       writer.raw_field("content", content_without_links(*content, member.raw));
     } else if (member.key != "structuredContent" || !drop_structured) {

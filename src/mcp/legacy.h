@@ -30,7 +30,8 @@ namespace mcpgate::mcp::legacy {
 
 /// A sandbox's CallToolResult as this era takes it: `structuredContent` that is not an object is
 /// left out (the text block says the same), and for 2025-03-26 a `resource_link` becomes text.
-[[nodiscard]] std::string call_tool_result(std::string_view result, Revision revision,
-                                           json::Parser& parser);
+/// `text` is what `result` was parsed from.
+[[nodiscard]] std::string call_tool_result(json::Object result, std::string_view text,
+                                           Revision revision);
 
 }  // namespace mcpgate::mcp::legacy

@@ -217,18 +217,13 @@ std::string list_tools_result(const std::vector<std::string_view>& definitions) 
   return out;
 }
 
-std::string call_tool_result(std::string_view result, json::Parser& parser) {
-  const auto element = parser.parse(result);
-  const auto object = element ? json::as_object(*element) : std::nullopt;
-  if (!object) {
-    return std::string(result);
-  }
+std::string call_tool_result(json::Object result, std::string_view text) {
   std::string out;
-  out.reserve(result.size() + 160);
+  out.reserve(text.size() + 160);
   json::Writer writer(out);
   begin_result(writer);
   std::optional<json::Member> meta;
-  for (const json::Member& member : json::Members(*object, result)) {
+  for (const json::Member& member : json::Members(result, text)) {
     if (member.key == "_meta") {
       meta = member;
     } else {

@@ -32,7 +32,8 @@ namespace mcpgate::mcp::modern {
 /// list is `private`.
 [[nodiscard]] std::string list_tools_result(const std::vector<std::string_view>& definitions);
 
-/// A sandbox's CallToolResult with `resultType` and the server's name in `_meta`.
-[[nodiscard]] std::string call_tool_result(std::string_view result, json::Parser& parser);
+/// A sandbox's CallToolResult with `resultType` and the server's name in `_meta`. `text` is what
+/// `result` was parsed from.
+[[nodiscard]] std::string call_tool_result(json::Object result, std::string_view text);
 
 }  // namespace mcpgate::mcp::modern

@@ -1,0 +1,52 @@
+#pragma once
+
+// The world as one request sees it: immutable, refreshed in the background, swapped whole.
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/authenticator.h"
+#include "gateway/catalogue.h"
+#include "http/client.h"
+#include "policy/policy.h"
+#include "sandbox/signature.h"
+
+namespace mcpgate::gateway {
+
+/// Where one tool set runs.
+struct ToolSetRoute {
+  ToolSetView view;
+  http::Endpoint endpoint;
+  std::shared_ptr<const sandbox::SigningKeys> keys;
+};
+
+/// What the operator set, as far as a request meets it.
+struct Settings {
+  /// With a trailing slash; the protected resource is this, and this plus `mcp`.
+  std::string public_url;
+  /// Host names that a request may name, without port (DNS rebinding).
+  std::vector<std::string> allowed_hosts;
+  /// Origins that browsers may send from, besides none at all.
+  std::vector<std::string> allowed_origins;
+  std::vector<ToolSetRoute> tool_sets;
+  policy::Policy policy{policy::Policy::Options{}};
+  /// The longest that one call may take, whatever its tool set allows.
+  std::chrono::milliseconds call_timeout{60'000};
+  /// Calls in flight on one loop; above it a call is turned away.
+  std::size_t calls_in_flight_max = 1024;
+  /// The largest answer of a sandbox.
+  std::size_t result_bytes_max = std::size_t{16} << 20;
+};
+
+struct Snapshot {
+  std::shared_ptr<const Settings> settings;
+  std::shared_ptr<const auth::Authenticator> authenticator;
+  std::shared_ptr<const Catalogue> catalogue;
+  /// Why GET /ready says no; empty when it says yes.
+  std::string not_ready;
+};
+
+}  // namespace mcpgate::gateway
