@@ -170,7 +170,7 @@ SUITES = [
           ("harness/tests", "tests/tools"), ("-o", "pythonpath=harness")),
     Suite("dev", "the project's own checks", run_pytest, ("dev",)),
     Suite("e2e", "the real executables through real clients", run_pytest, ("tests/e2e",),
-          ("-n", str(min(4, 2 * (os.cpu_count() or 1))), )),
+          ("-n", str(min(4, 2 * (os.cpu_count() or 1))))),
 ]
 
 
