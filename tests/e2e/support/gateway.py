@@ -1,0 +1,217 @@
+"""The real executables, each with a state directory of its own."""
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support import BIN, ROOT, audit
+from support.processes import Running, descendants, free_port, wait_until
+from support.rpc import McpClient
+
+READY_SECONDS = 30
+
+# Every string that a test passes as an argument starts so, and none of it may be in a record or log.
+CANARY = "canary-3f9c"
+
+
+def environment(state: Path) -> dict:
+    """Little of ours: a test must not pass because of what a developer has exported."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {"MCPGATE_STATE": str(state)}
+
+
+def run(argv: list, state: Path, *, stdin: str = "", seconds: float = 60, cwd: Path | None = None):
+    """Runs a command to its end, in `cwd` (the state directory: no configuration file is near)."""
+    return subprocess.run(
+        [str(word) for word in argv],
+        env=environment(state),
+        cwd=cwd or state,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+class Gateway:
+    """A running `mcpgate up`: the gateway, and one sandbox daemon per tool set."""
+
+    def __init__(self, tools: Path, *, config: dict | None = None, scheme: str = "http", serve=False):
+        # A short path: that of a Unix socket has at most 107 bytes.
+        self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
+        self.tools = tools
+        self.scheme = scheme
+        self.port = free_port()
+        self.admin_port = free_port()
+        self.secrets: list[str] = []
+        self.config_path: Path | None = None
+        self._stopped = False
+        command = [BIN / "mcpgate", "serve" if serve else "up"]
+        if not serve:
+            command += ["--tools", tools, "--port", self.port, "--admin-port", self.admin_port]
+        if config is not None:
+            self.config_path = self.state / "mcpgate.yaml"
+            self.write_config(config)
+            command += ["--config", self.config_path]
+        self.process = Running(command, environment(self.state), cwd=self.state)
+
+    def write_config(self, config: dict):
+        """Replaces the configuration whole; JSON is YAML."""
+        document = {
+            "state": str(self.state),
+            "listen": f"127.0.0.1:{self.port}",
+            "admin": {"listen": f"127.0.0.1:{self.admin_port}"},
+        } | config
+        self.write_config_text(json.dumps(document, indent=2))
+
+    def write_config_text(self, text: str):
+        draft = self.config_path.with_suffix(".new")
+        draft.write_text(text)
+        draft.rename(self.config_path)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{'localhost' if self.scheme == 'https' else '127.0.0.1'}:{self.port}/mcp"
+
+    @property
+    def log(self) -> str:
+        return self.process.log
+
+    def wait_ready(self) -> "Gateway":
+        def ready():
+            code = self.process.exit_code()
+            assert code is None, f"ended with {code} before it was ready:\n{self.log}"
+            return self.admin("/ready")[0] == 200
+
+        try:
+            wait_until(ready, "the gateway is ready", READY_SECONDS)
+        except AssertionError as error:
+            self.process.kill()
+            raise AssertionError(f"{error}\n{self.log}") from None
+        return self
+
+    def admin(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError:
+            return 0, ""
+        finally:
+            connection.close()
+
+    def mcpgate(self, *words, stdin: str = "", **options):
+        """Runs a command of the CLI beside this gateway."""
+        argv = [BIN / "mcpgate", *words]
+        if self.config_path is not None:
+            argv += ["--config", self.config_path]
+        return run(argv, self.state, stdin=stdin, **options)
+
+    def create_key(self, user: str, roles: str, *flags: str) -> str:
+        done = self.mcpgate("keys", "create", "--user", user, "--roles", roles, *flags)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("\n") == 1, "keys create prints the key alone"
+        key = done.stdout.strip()
+        self.secrets.append(key)
+        return key
+
+    def client(self, key: str | None, **options) -> McpClient:
+        return McpClient(self.url, key, **options)
+
+    def user(self, name: str, roles: str, **options) -> McpClient:
+        """A client with a fresh key, once the running gateway knows it."""
+        client = self.client(self.create_key(name, roles), **options)
+        wait_until(lambda: client.request("ping").status == 200, "the new key is known", 5)
+        return client
+
+    def key_file(self, key: str) -> Path:
+        """A file of mode 0600 that holds the key, for `--token-file`."""
+        path = self.state / f"token-{len(list(self.state.glob('token-*')))}"
+        path.touch(mode=0o600)
+        path.write_text(key + "\n")
+        return path
+
+    def daemon(self, tool_set: str):
+        """The process of a tool set's sandbox daemon, or nothing."""
+        for process in descendants(self.process.pid):
+            if process.name != "mcpgate-sandbox":
+                continue
+            words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+            if b"serve" in words and any(w.endswith(f"/{tool_set}".encode()) for w in words):
+                return process
+        return None
+
+    def socket_path(self, tool_set: str) -> Path:
+        return self.state / "run" / f"{tool_set}.sock"
+
+    def signing_key_file(self, tool_set: str) -> Path:
+        return self.state / "run" / f"{tool_set}.key"
+
+    def records(self) -> list[dict]:
+        return audit.read_records(self.state / "audit")
+
+    def stop(self) -> int:
+        self._stopped = True
+        return self.process.stop()
+
+    def close(self):
+        """Ends it, and checks what must hold after any test: an orderly end, nothing left behind, a
+        whole chain, and no secret and no argument anywhere."""
+        try:
+            if not self._stopped:
+                code = self.stop()
+                assert code == 0, f"exit code {code}\n{self.log[-4000:]}"
+            audit.verify(self.state / "audit")
+            self._check_secrets()
+        finally:
+            self.process.kill()
+            shutil.rmtree(self.state, ignore_errors=True)
+
+    def _check_secrets(self):
+        places = {"log": self.log}
+        for path in (self.state / "audit").glob("*"):
+            places[path.name] = path.read_text("utf-8")
+        for place, text in places.items():
+            assert CANARY not in text, f"an argument's value is in {place}"
+            for key in self.secrets:
+                assert key.split("_")[-1] not in text, f"a key is in {place}"
+
+
+def fixture_tools() -> Path:
+    return ROOT / "tests" / "e2e" / "tools"
+
+
+def project_tools() -> Path:
+    return ROOT / "tools"
+
+
+def copied_tools(destination: Path) -> Path:
+    """A copy of the fixture's tool sets, for tests that edit them."""
+    shutil.copytree(fixture_tools(), destination, ignore=shutil.ignore_patterns("__pycache__"))
+    return destination
+
+
+def fixture_config(**keys) -> dict:
+    """A configuration that serves the fixture's tool sets; `keys` replace its parts."""
+    return {
+        "auth": {"apiKeys": {"directory": "keys"}},
+        "roles": {"mcp-admin": {"toolSets": ["*"]}},
+        "toolSets": {name: tool_set(name, role) for name, role in FIXTURE_ROLES.items()},
+        "audit": {"directory": "audit"},
+    } | keys
+
+
+FIXTURE_ROLES = {"trial": "mcp-tester", "dba": "mcp-dba"}
+
+
+def tool_set(name: str, role: str, **keys) -> dict:
+    return {
+        "requiredRole": role,
+        "sandbox": f"unix:run/{name}.sock",
+        "signingKey": {"file": f"run/{name}.key"},
+    } | keys

@@ -1,0 +1,155 @@
+"""Processes that a test starts, and whatever they start in turn."""
+
+import collections
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG_LINES_MAX = 20_000
+
+
+@dataclass(frozen=True)
+class Process:
+    """One row of the process table. The start time tells a process from a later one of its pid."""
+
+    pid: int
+    parent: int
+    started: int
+    name: str
+
+    def alive(self) -> bool:
+        now = read_process(self.pid)
+        return now is not None and now.started == self.started
+
+
+def read_process(pid: int) -> Process | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    fields = text[text.rindex(")") + 2 :].split()
+    if fields[0] in "ZX":
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]), name)
+
+
+def descendants(pid: int) -> list[Process]:
+    """All living descendants of `pid`, nearest first."""
+    table = [read_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()]
+    children = collections.defaultdict(list)
+    for process in filter(None, table):
+        children[process.parent].append(process)
+    found = []
+    todo = [pid]
+    while todo:
+        for child in children[todo.pop(0)]:
+            found.append(child)
+            todo.append(child.pid)
+    return found
+
+
+def wait_until(condition, what: str, seconds: float = 10):
+    """Polls `condition` until it is true, and returns its value; fails by name at the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+# Ports below the kernel's ephemeral range, so that no outgoing connection takes one by chance; each
+# worker of pytest-xdist has a range of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+_PORTS = itertools.cycle(range(21_000 + 1_000 * _WORKER, 22_000 + 1_000 * _WORKER))
+
+
+def free_port() -> int:
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("unreachable")
+
+
+class Running:
+    """A started process; keeps what it prints in memory, so that a full disk is the test's choice."""
+
+    def __init__(self, argv: list, env: dict, cwd: Path | None = None):
+        self.argv = [str(word) for word in argv]
+        self._lines = collections.deque(maxlen=LOG_LINES_MAX)
+        self._popen = subprocess.Popen(
+            self.argv,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self._popen.stdout:
+            self._lines.append(line)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def log(self) -> str:
+        return b"".join(list(self._lines)).decode("utf-8", "replace")
+
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    def signal(self, number: int):
+        self._popen.send_signal(number)
+
+    def stop(self, seconds: float = 20) -> int:
+        """SIGTERM; the exit code. Fails when a descendant outlives it."""
+        family = descendants(self.pid)
+        if self._popen.poll() is None:
+            self._popen.send_signal(signal.SIGTERM)
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.argv[0]} did not end within {seconds} s of SIGTERM") from None
+        self._reader.join(5)
+        self._check_gone(family)
+        return code
+
+    def _check_gone(self, family: list[Process]):
+        deadline = time.monotonic() + 2
+        left = [process for process in family if process.alive()]
+        while left and time.monotonic() < deadline:
+            time.sleep(0.02)
+            left = [process for process in left if process.alive()]
+        for process in left:
+            os.kill(process.pid, signal.SIGKILL)
+        assert not left, f"left behind: {left}"
+
+    def kill(self):
+        """The end of a failed test: the whole family, at once."""
+        family = descendants(self.pid)
+        if self._popen.poll() is None:
+            self._popen.kill()
+            self._popen.wait()
+        for process in family:
+            if process.alive():
+                os.kill(process.pid, signal.SIGKILL)

@@ -1,0 +1,140 @@
+"""MCP over plain HTTP, one request at a time, without an SDK in between: what a test about exact
+bytes and codes needs. The real clients are in tests/clients."""
+
+import http.client
+import itertools
+import json
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+MODERN = "2026-07-28"
+_ids = itertools.count(1)
+
+
+class RpcError(Exception):
+    """A JSON-RPC error."""
+
+    def __init__(self, error: dict):
+        super().__init__(f"{error['code']} {error['message']}")
+        self.code = error["code"]
+        self.message = error["message"]
+        self.data = error.get("data")
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]  # Names in lower case.
+    body: bytes
+
+    @property
+    def messages(self) -> list[dict]:
+        """The JSON-RPC messages: of one JSON body, or of an event stream."""
+        if self.headers.get("content-type", "").startswith("text/event-stream"):
+            events = self.body.replace(b"\r\n", b"\n").split(b"\n\n")
+            data = [
+                b"\n".join(line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:"))
+                for event in events
+            ]
+            return [json.loads(part) for part in data if part]
+        return [json.loads(self.body)] if self.body else []
+
+    @property
+    def message(self) -> dict:
+        """The answer: the last message."""
+        return self.messages[-1]
+
+    @property
+    def error(self) -> dict:
+        return self.message["error"]
+
+    @property
+    def result(self) -> dict:
+        if "error" in self.message:
+            raise RpcError(self.message["error"])
+        return self.message["result"]
+
+
+def text_of(result: dict) -> str:
+    """The text blocks of a CallToolResult, joined."""
+    return "".join(block["text"] for block in result["content"] if block["type"] == "text")
+
+
+def reason_of(result: dict) -> str | None:
+    """Why the sandbox ended a call; nothing, where the tool itself ended it."""
+    return result.get("_meta", {}).get("io.mcpgate/reason")
+
+
+class McpClient:
+    """Speaks legacy MCP without a session, or 2026-07-28, on a connection per request."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        modern: bool = False,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 60,
+    ):
+        self.parts = urlsplit(url)
+        self.key = key
+        self.modern = modern
+        self.tls = tls
+        self.timeout = timeout
+
+    def post(self, body: bytes, headers: dict | None = None, path: str | None = None) -> Reply:
+        """Sends bytes as they are."""
+        fields = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        if self.key is not None:
+            fields["Authorization"] = f"Bearer {self.key}"
+        return self.send("POST", path or self.parts.path, fields | (headers or {}), body)
+
+    def send(self, method: str, path: str, headers: dict, body: bytes | None = None) -> Reply:
+        if self.parts.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                self.parts.hostname, self.parts.port, timeout=self.timeout, context=self.tls
+            )
+        else:
+            connection = http.client.HTTPConnection(
+                self.parts.hostname, self.parts.port, timeout=self.timeout
+            )
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            fields = {name.lower(): value for name, value in answer.getheaders()}
+            return Reply(answer.status, fields, answer.read())
+        finally:
+            connection.close()
+
+    def request(self, method: str, params: dict | None = None, headers: dict | None = None) -> Reply:
+        params = dict(params or {})
+        fields = {}
+        if self.modern:
+            params["_meta"] = {
+                "io.modelcontextprotocol/protocolVersion": MODERN,
+                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": {"name": "mcpgate-e2e", "version": "1"},
+            } | params.get("_meta", {})
+            fields = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+            if method == "tools/call":
+                fields["Mcp-Name"] = params["name"]
+        message = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": params}
+        reply = self.post(json.dumps(message).encode(), fields | (headers or {}))
+        if reply.status == 200 and "id" in reply.message:
+            assert reply.message["id"] == message["id"], "the answer is to another request"
+        return reply
+
+    def tools(self) -> list[dict]:
+        return self.request("tools/list").result["tools"]
+
+    def tool_names(self) -> list[str]:
+        return [tool["name"] for tool in self.tools()]
+
+    def call(self, tool: str, arguments: dict | None = None) -> dict:
+        """The CallToolResult; an RpcError where there is none."""
+        return self.request("tools/call", {"name": tool, "arguments": arguments or {}}).result

@@ -1,0 +1,128 @@
+"""`tools list|call`, `check`, `--help`, exit codes: what a person or a script types."""
+
+import json
+import subprocess
+
+import pytest
+
+from support import BIN
+from support.gateway import environment
+
+COMMANDS = [
+    [],
+    ["up"],
+    ["serve"],
+    ["check"],
+    ["keys"],
+    ["keys", "create"],
+    ["keys", "list"],
+    ["keys", "revoke"],
+    ["keys", "rotate"],
+    ["tools"],
+    ["tools", "list"],
+    ["tools", "call"],
+    ["client-config"],
+    ["stdio"],
+]
+SCREEN = (24 * 2, 100)  # Lines and columns of what still counts as one screen.
+
+
+@pytest.fixture(scope="module")
+def flags(gateway):
+    key = gateway.create_key("cli@example.com", "mcp-tester")
+    return ["--url", gateway.url, "--token-file", str(gateway.key_file(key))]
+
+
+def test_tools_list(gateway, flags):
+    done = gateway.mcpgate("tools", "list", *flags)
+    assert done.returncode == 0, done.stderr
+    assert "echo" in done.stdout and "vacuum" not in done.stdout
+
+
+def test_tools_list_as_json(gateway, flags):
+    done = gateway.mcpgate("tools", "list", *flags, "--output", "json")
+    assert done.returncode == 0, done.stderr
+    listed = {tool["name"]: tool for tool in json.loads(done.stdout)["tools"]}
+    assert listed["add"]["inputSchema"]["required"] == ["a", "b"]
+    assert listed["echo"]["annotations"]["readOnlyHint"] is True
+
+
+def test_tools_call(gateway, flags):
+    done = gateway.mcpgate("tools", "call", "echo", '{"text":"typed"}', *flags)
+    assert done.returncode == 0, done.stderr
+    assert "typed" in done.stdout
+
+
+def test_failed_call_is_the_answer_no(gateway, flags):
+    done = gateway.mcpgate("tools", "call", "raises", "{}", *flags)
+    assert done.returncode == 1
+    assert "the tool's own mistake" in done.stdout + done.stderr
+
+
+def test_unknown_tool_is_the_answer_no(gateway, flags):
+    done = gateway.mcpgate("tools", "call", "nonesuch", "{}", *flags)
+    assert done.returncode == 1
+    assert "nonesuch" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["{not json", "[1]", '"text"'])
+def test_arguments_that_are_no_object_are_wrong_usage(gateway, flags, arguments):
+    done = gateway.mcpgate("tools", "call", "echo", arguments, *flags)
+    assert done.returncode == 2
+    assert done.stderr
+
+
+def test_gateway_that_is_away_is_an_error_that_says_so(gateway):
+    done = gateway.mcpgate("tools", "list", "--url", "http://127.0.0.1:1/mcp")
+    assert done.returncode in (1, 2)
+    assert "127.0.0.1:1" in done.stderr
+
+
+def test_key_is_no_flag(gateway, flags):
+    """A secret is never an argument: others see it in the process table."""
+    done = gateway.mcpgate("tools", "list", "--url", gateway.url, "--token", "mcpk_x")
+    assert done.returncode == 2
+
+
+def test_token_file_that_others_may_read_is_refused(gateway, flags, tmp_path):
+    loose = tmp_path / "loose"
+    loose.write_text("mcpk_x\n")
+    loose.chmod(0o644)
+    done = gateway.mcpgate("tools", "list", "--url", gateway.url, "--token-file", loose)
+    assert done.returncode != 0
+    assert str(loose) in done.stderr
+
+
+def test_summary_of_real_files(project_gateway):
+    """The issue's own line: `mcpgate tools call log_store '{"action":"summary"}'`."""
+    key = project_gateway.create_key("cli@example.com", "mcp-log-analyst")
+    done = project_gateway.mcpgate(
+        "tools", "call", "log_store", '{"action":"summary"}',
+        "--url", project_gateway.url, "--token-file", project_gateway.key_file(key),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "error" in done.stdout.lower()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "mcpgate")
+def test_help_fits_a_screen(words, tmp_path):
+    done = subprocess.run(
+        [BIN / "mcpgate", *words, "--help"],
+        capture_output=True, text=True, timeout=20, env=environment(tmp_path), cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert 2 < len(lines) <= SCREEN[0]
+    assert max(map(len, lines)) <= SCREEN[1]
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["up", "--frobnicate"], ["keys"], ["up", "--port", "x"]],
+                         ids=" ".join)
+def test_wrong_usage_is_exit_2(words, tmp_path):
+    done = subprocess.run(
+        [BIN / "mcpgate", *words],
+        capture_output=True, text=True, timeout=20, env=environment(tmp_path), cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stderr
+    assert not any(tmp_path.iterdir()), "wrong usage makes nothing"

@@ -1,0 +1,131 @@
+"""The configuration: what `check` says of a wrong one, and a running gateway that follows its file."""
+
+import json
+
+import pytest
+
+from support.gateway import fixture_config, run
+from support import BIN
+from support.processes import wait_until
+
+RELOAD_SECONDS = 3
+
+
+def check(tmp_path, text: str):
+    path = tmp_path / "mcpgate.yaml"
+    path.write_text(text)
+    return run([BIN / "mcpgate", "check", "--config", path], tmp_path)
+
+
+def test_right_file_is_exit_0(tmp_path):
+    done = check(tmp_path, json.dumps({"state": "var", "listen": "127.0.0.1:8080"} | fixture_config()))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("listn: 127.0.0.1:8080\n", "1:1", "did you mean listen?"),
+        ("listen: 127.0.0.1:8080\nlimits:\n  boddy: 4Mi\n", "3:3", "did you mean body?"),
+        ("toolSets:\n  a:\n    requiredrole: x\n    sandbox: unix:a.sock\n", "3:5", "did you mean requiredRole?"),
+        ("listen: [1, 2]\n", "1:9", "listen"),
+        ("listen: example.com\n", "1:9", "listen"),
+        ("limits: {body: lots}\n", "1:16", "body"),
+        ("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", "2:1", "listen"),
+        ("audit: {onFailure: ignore}\n", "1:20", "onFailure"),
+        ("a: [\n", "", "mcpgate.yaml"),
+    ],
+)
+def test_wrong_file_is_exit_2_and_names_the_place(tmp_path, text, place, says):
+    done = check(tmp_path, text)
+    assert done.returncode == 2
+    assert f"mcpgate.yaml:{place}" in done.stderr
+    assert says in done.stderr
+
+
+def test_all_problems_in_one_look(tmp_path):
+    done = check(tmp_path, "listn: x\nlimits: {boddy: 1}\nauth: {apikeys: {}}\n")
+    assert done.returncode == 2
+    for line in (1, 2, 3):
+        assert f"mcpgate.yaml:{line}:" in done.stderr
+
+
+def test_missing_file_is_exit_2(tmp_path):
+    done = run([BIN / "mcpgate", "check", "--config", tmp_path / "none.yaml"], tmp_path)
+    assert done.returncode == 2
+    assert "none.yaml" in done.stderr
+
+
+def test_values_of_a_wrong_file_are_not_repeated(tmp_path):
+    """A secret in the wrong place must not reach a log."""
+    done = check(tmp_path, "limits: {body: s3cr3t-value}\n")
+    assert done.returncode == 2
+    assert "s3cr3t-value" not in done.stderr + done.stdout
+
+
+def test_serve_and_up_refuse_a_wrong_file(tmp_path):
+    path = tmp_path / "mcpgate.yaml"
+    path.write_text("listn: 127.0.0.1:8080\n")
+    for verb in ("serve", "up"):
+        done = run([BIN / "mcpgate", verb, "--config", path], tmp_path)
+        assert done.returncode == 2, verb
+        assert "did you mean listen?" in done.stderr
+
+
+def test_changed_file_counts_without_a_restart(start_gateway):
+    gateway = start_gateway(config=fixture_config())
+    tester = gateway.user("t@example.com", "mcp-tester")
+    assert "echo" in tester.tool_names()
+    changed = fixture_config()
+    changed["toolSets"]["trial"]["requiredRole"] = "mcp-other"
+    gateway.write_config(changed)
+    wait_until(lambda: tester.tool_names() == [], "the role lost its tool set", RELOAD_SECONDS)
+    gateway.write_config(fixture_config())
+    wait_until(lambda: "echo" in tester.tool_names(), "and has it back", RELOAD_SECONDS)
+
+
+def test_bad_file_keeps_the_old_one_in_force(start_gateway):
+    gateway = start_gateway(config=fixture_config())
+    tester = gateway.user("t@example.com", "mcp-tester")
+    before = tester.tool_names()
+    gateway.write_config(fixture_config(limitz={}))
+    wait_until(lambda: "did you mean limits?" in gateway.log, "the log names the mistake", RELOAD_SECONDS)
+    assert tester.tool_names() == before
+    gateway.write_config_text("toolSets: [\n")
+    wait_until(lambda: gateway.log.count("mcpgate.yaml:") > 1, "and the next one", RELOAD_SECONDS)
+    assert tester.tool_names() == before
+    assert gateway.admin("/ready")[0] == 200
+    changed = fixture_config()
+    changed["toolSets"]["trial"]["tools"] = ["echo"]
+    gateway.write_config(changed)
+    wait_until(lambda: tester.tool_names() == ["echo"], "a good file counts again", RELOAD_SECONDS)
+
+
+def test_call_in_flight_survives_a_reload(start_gateway):
+    from concurrent.futures import ThreadPoolExecutor
+
+    gateway = start_gateway(config=fixture_config())
+    tester = gateway.user("t@example.com", "mcp-tester")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(tester.call, "wait", {"seconds": 1.5})
+        changed = fixture_config()
+        changed["toolSets"]["trial"]["tools"] = ["wait"]
+        gateway.write_config(changed)
+        wait_until(lambda: tester.tool_names() == ["wait"], "the change counts", RELOAD_SECONDS)
+        assert not waiting.result().get("isError")
+
+
+def test_collision_of_names_is_an_error_of_check_and_withholds_the_later_set(start_gateway, tmp_path):
+    """Two sets with a tool of one name: nothing is renamed silently."""
+    import shutil
+
+    from support.gateway import copied_tools, tool_set
+
+    tools = copied_tools(tmp_path / "tools")
+    shutil.copytree(tools / "dba", tools / "dba-copy")
+    config = fixture_config()
+    config["toolSets"]["dba-copy"] = tool_set("dba-copy", "mcp-dba")
+    gateway = start_gateway(tools, config=config)
+    admin = gateway.user("admin@example.com", "mcp-admin")
+    assert admin.tool_names().count("vacuum") == 1
+    wait_until(lambda: "vacuum" in gateway.log and "dba-copy" in gateway.log, "the log says so")

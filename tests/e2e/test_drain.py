@@ -1,0 +1,59 @@
+"""SIGTERM: what was accepted is answered, then the processes are gone."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from support import raw
+from support.processes import wait_until
+from support.rpc import text_of
+
+
+def test_no_call_in_flight_is_lost(start_gateway):
+    gateway = start_gateway()
+    tester = gateway.user("tester@example.com", "mcp-tester")
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(tester.call, "wait", {"seconds": 0.5}) for _ in range(8)]
+        wait_until(lambda: starts(gateway) == 8, "all calls are under way")
+        gateway.process.signal(signal.SIGTERM)
+        results = [call.result() for call in calls]
+    assert [text_of(result) for result in results] == ["waited 0.5 s"] * 8
+    assert gateway.stop() == 0
+    ended = [r for r in gateway.records() if r["type"] == "mcp_request" and r.get("tool") == "wait"]
+    assert [r["status"] for r in ended] == ["success"] * 8
+    assert gateway.records()[-1]["type"] == "chain_end"
+
+
+def starts(gateway) -> int:
+    return sum(r["type"] == "mcp_call_start" for r in gateway.records())
+
+
+def test_no_new_connection_while_draining_and_not_ready(start_gateway):
+    gateway = start_gateway()
+    tester = gateway.user("tester@example.com", "mcp-tester")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(tester.call, "wait", {"seconds": 1.5})
+        wait_until(lambda: starts(gateway) == 1, "the call is under way")
+        gateway.process.signal(signal.SIGTERM)
+        wait_until(lambda: refuses(gateway), "new connections are refused", 3)
+        assert gateway.admin("/ready")[0] in (0, 503)
+        assert text_of(call.result()) == "waited 1.5 s"
+
+
+def refuses(gateway) -> bool:
+    try:
+        raw.open_connection(gateway.port, timeout=1).close()
+        return False
+    except OSError:
+        return True
+
+
+def test_idle_connections_do_not_delay_the_end(start_gateway):
+    gateway = start_gateway()
+    idle = [raw.open_connection(gateway.port) for _ in range(20)]
+    half = raw.open_connection(gateway.port)
+    half.sendall(b"POST /mcp HTTP/1.1\r\nHos")
+    gateway.process.signal(signal.SIGTERM)
+    wait_until(lambda: gateway.process.exit_code() is not None, "the end", 14)
+    assert gateway.stop() == 0
+    for connection in [*idle, half]:
+        connection.close()

@@ -1,0 +1,127 @@
+"""The same clients over TLS, with and without client certificates, and a certificate that changes
+while the gateway runs."""
+
+import shutil
+import ssl
+
+import pytest
+
+from support.certificates import make_certificates
+from support.clients import node_program, python_program
+from support.gateway import fixture_config
+from support.processes import wait_until
+from support.rpc import text_of
+
+CALL = {"name": "echo", "arguments": {"text": "over TLS"}}
+
+
+def order(gateway, key, certificates, **more) -> dict:
+    return {
+        "url": gateway.url,
+        "headers": {"Authorization": f"Bearer {key}"},
+        "ca": str(certificates.ca),
+        "calls": [CALL],
+    } | more
+
+
+def with_client_certificate(certificates) -> dict:
+    return {"cert": str(certificates.client), "key": str(certificates.client_key)}
+
+
+@pytest.fixture(scope="module")
+def tls_gateways(certificates):
+    """One gateway that asks for no client certificate, and one that does."""
+    from support.gateway import Gateway, fixture_tools
+
+    files = {"certificate": str(certificates.server), "key": str(certificates.server_key)}
+    plain = Gateway(fixture_tools(), config=fixture_config(tls=files), scheme="https")
+    mutual_config = fixture_config(tls=files | {"clientCa": str(certificates.ca)})
+    mutual = Gateway(fixture_tools(), config=mutual_config, scheme="https")
+    yield plain.wait_ready(), mutual.wait_ready()
+    mutual.close()
+    plain.close()
+
+
+def programs():
+    yield "sdk_v1", lambda given: node_program("sdk_v1", given)
+    yield "sdk_v2", lambda given: node_program("sdk_v2", given | {"era": "2026-07-28"})
+    yield "python", python_program
+
+
+PROGRAMS = [pytest.param(run, id=name) for name, run in programs()]
+
+
+@pytest.mark.parametrize("run", PROGRAMS)
+def test_real_client_over_tls(tls_gateways, certificates, run):
+    gateway = tls_gateways[0]
+    key = gateway.create_key("tls@example.com", "mcp-tester")
+    report = run(order(gateway, key, certificates))
+    assert text_of(report["calls"][0]["result"]) == "over TLS"
+
+
+@pytest.mark.parametrize("run", PROGRAMS)
+def test_real_client_with_its_certificate(tls_gateways, certificates, run):
+    gateway = tls_gateways[1]
+    key = gateway.create_key("mtls@example.com", "mcp-tester")
+    report = run(order(gateway, key, certificates, **with_client_certificate(certificates)))
+    assert text_of(report["calls"][0]["result"]) == "over TLS"
+
+
+def test_without_a_client_certificate_nothing_is_answered(tls_gateways, certificates):
+    gateway = tls_gateways[1]
+    key = gateway.create_key("nobody@example.com", "mcp-tester")
+    client = gateway.client(key, tls=ssl.create_default_context(cafile=certificates.ca))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        client.request("ping")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_versions_that_are_served(tls_gateways, certificates, version):
+    gateway = tls_gateways[0]
+    context = ssl.create_default_context(cafile=certificates.ca)
+    context.minimum_version = context.maximum_version = version
+    client = gateway.client(gateway.create_key("v@example.com", "mcp-tester"), tls=context)
+    wait_until(lambda: client.request("ping").status == 200, "the new key is known", 5)
+
+
+def test_tls_1_1_is_refused(tls_gateways, certificates):
+    context = ssl.create_default_context(cafile=certificates.ca)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        tls_gateways[0].client(None, tls=context).request("ping")
+
+
+def test_plain_http_on_the_tls_port_is_no_answer_and_no_harm(tls_gateways, certificates):
+    gateway = tls_gateways[0]
+    from support import raw
+
+    with raw.open_connection(gateway.port) as connection:
+        connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        assert all(reply.status == 400 for reply in raw.read_replies(connection))
+    assert gateway.admin("/ready")[0] == 200
+
+
+def test_new_certificate_is_served_without_a_restart(start_gateway, certificates, tmp_path):
+    (tmp_path / "new").mkdir()
+    newer = make_certificates(tmp_path / "new")
+    served, served_key = tmp_path / "server.pem", tmp_path / "server.key"
+    shutil.copy(certificates.server, served)
+    shutil.copy(certificates.server_key, served_key)
+    files = {"certificate": str(served), "key": str(served_key)}
+    gateway = start_gateway(config=fixture_config(tls=files), scheme="https")
+
+    def trusted_by(ca) -> bool:
+        try:
+            gateway.client(None, tls=ssl.create_default_context(cafile=ca)).request("ping")
+            return True
+        except ssl.SSLError:
+            return False
+
+    assert trusted_by(certificates.ca)
+    shutil.copy(newer.server_key, tmp_path / "draft.key")
+    shutil.copy(newer.server, tmp_path / "draft.pem")
+    (tmp_path / "draft.key").rename(served_key)
+    (tmp_path / "draft.pem").rename(served)
+    wait_until(lambda: trusted_by(newer.ca), "the new certificate is served", 5)
+    assert not trusted_by(certificates.ca)

@@ -1,0 +1,78 @@
+"""A tool set that is edited while it is served: the list follows, nothing restarts, and a broken edit
+changes nothing."""
+
+import pytest
+
+from support.processes import wait_until
+from support.rpc import RpcError, text_of
+
+FOLLOW_SECONDS = 5
+
+
+@pytest.fixture
+def edited(start_gateway, editable_tools):
+    gateway = start_gateway(editable_tools)
+    return gateway, gateway.user("tester@example.com", "mcp-tester"), editable_tools / "trial"
+
+
+def write_tool(folder, name: str, body: str):
+    draft = folder / f".{name}.draft"
+    draft.write_text(body)
+    draft.rename(folder / f"{name}.py")
+
+
+GREET = '''from mcpgate import tool
+
+
+@tool(read_only=True)
+def greet(name: str) -> str:
+    """Greets."""
+    return "GREETING, " + name
+'''
+
+
+def test_new_file_is_a_new_tool(edited):
+    gateway, tester, folder = edited
+    daemon = gateway.daemon("trial")
+    write_tool(folder, "greet", GREET.replace("GREETING", "hello"))
+    wait_until(lambda: "greet" in tester.tool_names(), "the new tool is listed", FOLLOW_SECONDS)
+    assert text_of(tester.call("greet", {"name": "Ada"})) == "hello, Ada"
+    assert gateway.daemon("trial") == daemon, "the daemon was restarted"
+
+
+def test_changed_file_is_what_runs_next(edited):
+    gateway, tester, folder = edited
+    write_tool(folder, "greet", GREET.replace("GREETING", "hello"))
+    wait_until(lambda: "greet" in tester.tool_names(), "the new tool is listed", FOLLOW_SECONDS)
+    write_tool(folder, "greet", GREET.replace("GREETING", "good day"))
+
+    def changed():
+        result = tester.call("greet", {"name": "Ada"})
+        assert not result.get("isError"), "a call fails while a tool is exchanged"
+        return text_of(result) == "good day, Ada"
+
+    wait_until(changed, "the new text is what runs", FOLLOW_SECONDS)
+
+
+def test_removed_file_is_a_removed_tool(edited):
+    gateway, tester, folder = edited
+    (folder / "misbehaving.py").unlink()
+    wait_until(lambda: "raises" not in tester.tool_names(), "the tool is gone", FOLLOW_SECONDS)
+    with pytest.raises(RpcError) as refused:
+        tester.call("raises")
+    assert refused.value.code == -32602
+    assert text_of(tester.call("echo", {"text": "others stay"})) == "others stay"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["def (:\n", "import no_such_module_anywhere\n", "raise SystemExit(3)\n", "import os\nos._exit(4)\n"],
+    ids=["syntax", "import", "exit", "_exit"],
+)
+def test_broken_edit_keeps_what_was(edited, broken):
+    gateway, tester, folder = edited
+    before = tester.tools()
+    write_tool(folder, "behaving", broken)
+    wait_until(lambda: "behaving.py" in gateway.log, "the log names the file", FOLLOW_SECONDS)
+    assert tester.tools() == before
+    assert text_of(tester.call("echo", {"text": "as before"})) == "as before"

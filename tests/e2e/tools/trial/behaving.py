@@ -1,0 +1,33 @@
+"""Tools that behave."""
+
+import time
+
+from mcpgate import Context, tool
+
+
+@tool(read_only=True)
+def echo(text: str) -> str:
+    """Answers with its text."""
+    return text
+
+
+@tool(read_only=True)
+def add(a: int, b: int) -> int:
+    """Adds two numbers."""
+    return a + b
+
+
+@tool(read_only=True)
+def wait(seconds: float) -> str:
+    """Answers after some time."""
+    time.sleep(seconds)
+    return f"waited {seconds} s"
+
+
+@tool(read_only=True)
+def count(steps: int, pause: float, context: Context) -> str:
+    """Reports progress after each step."""
+    for step in range(1, steps + 1):
+        context.progress(step, steps, f"step {step}")
+        time.sleep(pause)
+    return f"counted to {steps}"
