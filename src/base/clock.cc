@@ -91,7 +91,7 @@ std::optional<std::chrono::sys_days> take_date(std::string_view& text) {
   const std::chrono::year_month_day date(std::chrono::year(*year),
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(day.value_or(0))));
-  if (!date.ok() || *year < 1970) {
+  if (!date.ok() || *year < 1970 || *year > 2200) {
     return std::nullopt;
   }
   return std::chrono::sys_days(date);

@@ -50,8 +50,8 @@ class ManualClock final : public Clock {
 /// `2026-11-22T08:54:11.123Z`: RFC 3339 in UTC with milliseconds.
 [[nodiscard]] std::string format_rfc3339(WallTime time);
 /// Reads RFC 3339 with `Z` or an offset, with or without a fraction (kept to the microsecond); also
-/// a bare date, `2027-02-20`, which is its first moment in UTC. Years 1970 to 9999. Nothing for
-/// anything else.
+/// a bare date, `2027-02-20`, which is its first moment in UTC. Years 1970 to 2200, as far as
+/// WallTime reaches. Nothing for anything else.
 [[nodiscard]] std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace mcpgate

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 TEST(Clock, Rfc3339IsReadAndWrittenBack) {
   for (const char* text : {"1970-01-01T00:00:00.000Z", "2026-11-22T08:54:11.123Z",
-                           "2024-02-29T23:59:59.999Z", "9999-12-31T23:59:59.000Z"}) {
+                           "2024-02-29T23:59:59.999Z", "2200-12-31T23:59:59.000Z"}) {
     const auto time = parse_rfc3339(text);
     ASSERT_TRUE(time) << text;
     EXPECT_EQ(format_rfc3339(*time), text);

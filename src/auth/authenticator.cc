@@ -1,0 +1,129 @@
+#include "auth/authenticator.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "auth/api_key.h"
+#include "base/encoding.h"
+
+namespace mcpgate::auth {
+namespace {
+
+using Answer = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
+
+Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
+  return std::unexpected(AuthFailure{reason, std::string(key_id)});
+}
+
+/// What follows `Bearer ` (any case, RFC 9110, 11.1); nothing for another scheme or no token.
+std::optional<std::string_view> bearer_token(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  if (authorization.size() <= kScheme.size() ||
+      !std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, same)) {
+    return std::nullopt;
+  }
+  authorization.remove_prefix(
+      std::min(authorization.find_first_not_of(' ', kScheme.size()), authorization.size()));
+  return authorization.empty() ? std::nullopt : std::optional(authorization);
+}
+
+bool is_demo_token(std::string_view token) {
+  return equal_in_constant_time(as_bytes(token), as_bytes(kDemoToken));
+}
+
+/// What an unknown id is compared with, so that it costs what a known one costs. Nobody knows text
+/// of which it is the SHA-256.
+constexpr Sha256Digest kNoDigest{};
+
+}  // namespace
+
+std::string_view to_string(AuthFailureReason reason) {
+  switch (reason) {
+    case AuthFailureReason::kMissing:
+      return "missing";
+    case AuthFailureReason::kMalformed:
+      return "malformed";
+    case AuthFailureReason::kUnknown:
+      return "unknown";
+    case AuthFailureReason::kWrongSecret:
+      return "wrong_secret";
+    case AuthFailureReason::kExpired:
+      return "expired";
+    case AuthFailureReason::kNotYetValid:
+      return "not_yet_valid";
+    case AuthFailureReason::kRevoked:
+      return "revoked";
+    case AuthFailureReason::kDemoNotAllowed:
+      return "demo_not_allowed";
+    case AuthFailureReason::kCredentialInUrl:
+      return "credential_in_url";
+  }
+  return "unknown";
+}
+
+Authenticator::Authenticator(Options options) : keys_(std::move(options.keys)) {
+  if (options.demo_token_allowed) {
+    demo_ = std::make_shared<const Principal>(Principal{.user = "demo",
+                                                        .issuer = "mcpgate:demo",
+                                                        .subject = "demo",
+                                                        .auth_type = AuthType::kDemoToken,
+                                                        .key_id = "",
+                                                        .roles = std::move(options.demo_roles)});
+  }
+}
+
+Answer Authenticator::authenticate(const Credentials& credentials, WallTime now) const {
+  if (has_credential_in_query(credentials.target)) {
+    return refuse(AuthFailureReason::kCredentialInUrl);
+  }
+  if (credentials.authorization_count > 1) {
+    return refuse(AuthFailureReason::kMalformed);
+  }
+  if (!credentials.authorization) {
+    return refuse(AuthFailureReason::kMissing);
+  }
+  const auto token = bearer_token(*credentials.authorization);
+  if (!token) {
+    return refuse(AuthFailureReason::kMalformed);
+  }
+  if (const auto id = parse_api_key(*token)) {
+    return authenticate_key(*token, *id, now);
+  }
+  if (is_demo_token(*token)) {
+    return demo_ && credentials.peer_is_loopback ? Answer(demo_)
+                                                 : refuse(AuthFailureReason::kDemoNotAllowed);
+  }
+  return refuse(AuthFailureReason::kMalformed);
+}
+
+Answer Authenticator::authenticate_key(std::string_view token, std::string_view id,
+                                       WallTime now) const {
+  // The context is kept, since fetching SHA-256 from OpenSSL costs more than hashing.
+  thread_local Sha256 hash;
+  hash.update(token);
+  const Sha256Digest digest = hash.finish();
+  const KeyTable::Entry* entry = keys_ ? keys_->find(id) : nullptr;
+  const bool is_equal = equal_in_constant_time(digest, entry ? entry->sha256 : kNoDigest);
+  if (entry == nullptr) {
+    return refuse(AuthFailureReason::kUnknown, id);
+  }
+  // First the secret: who does not have it does not learn, by time either, what state the key is
+  // in.
+  if (!is_equal) {
+    return refuse(AuthFailureReason::kWrongSecret, id);
+  }
+  if (entry->revoked) {
+    return refuse(AuthFailureReason::kRevoked, id);
+  }
+  if (now >= entry->expires) {
+    return refuse(AuthFailureReason::kExpired, id);
+  }
+  if (now < entry->not_before) {
+    return refuse(AuthFailureReason::kNotYetValid, id);
+  }
+  return entry->principal;
+}
+
+}  // namespace mcpgate::auth

@@ -1,0 +1,143 @@
+#include "auth/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include "auth/api_key.h"
+
+namespace mcpgate::auth {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr WallTime kNow{1'800'000'000s};
+
+class AuthenticatorTest : public ::testing::Test {
+ protected:
+  AuthenticatorTest() : key_(generate_api_key(random_)) {
+    record_.id = key_.id;
+    record_.sha256 = key_.sha256;
+    record_.user = "alice";
+    record_.roles = {"mcp-log-analyst"};
+  }
+
+  Authenticator make(bool demo = false) const {
+    return Authenticator({.keys = std::make_shared<const KeyTable>(std::vector{record_}),
+                          .demo_token_allowed = demo,
+                          .demo_roles = {"mcp-admin", "mcp-dba"}});
+  }
+  /// The reason for which an Authorization header is refused; `ok` when it is not.
+  static std::string ask(const Authenticator& authenticator, std::string_view header,
+                         WallTime now = kNow) {
+    const auto who = authenticator.authenticate(
+        {.authorization = header, .authorization_count = 1, .target = "/mcp"}, now);
+    return who ? "ok" : std::string(to_string(who.error().reason));
+  }
+
+  SystemRandom random_;
+  NewApiKey key_;
+  KeyRecord record_;
+};
+
+TEST_F(AuthenticatorTest, AKeyIsItsUser) {
+  const std::string header = "Bearer " + key_.text;
+  const auto who = make().authenticate(
+      {.authorization = header, .authorization_count = 1, .target = "/mcp"}, kNow);
+  ASSERT_TRUE(who);
+  EXPECT_EQ((*who)->user, "alice");
+  EXPECT_EQ((*who)->issuer, "mcpgate:keys");
+  EXPECT_EQ((*who)->key_id, key_.id);
+  EXPECT_EQ((*who)->auth_type, AuthType::kApiKey);
+  EXPECT_EQ((*who)->roles, std::vector<std::string>{"mcp-log-analyst"});
+}
+
+TEST_F(AuthenticatorTest, TheSchemesCaseAndSpacesDoNotMatter) {
+  EXPECT_EQ(ask(make(), "bearer " + key_.text), "ok");
+  EXPECT_EQ(ask(make(), "BEARER   " + key_.text), "ok");
+}
+
+TEST_F(AuthenticatorTest, OtherHeadersAreMalformed) {
+  for (const std::string& header :
+       {std::string(), std::string("Bearer"), std::string("Bearer "), "Basic " + key_.text,
+        key_.text, "Bearer" + key_.text, "Bearer " + key_.text + " ", "Bearer " + key_.text + "x",
+        "Bearer " + key_.text + "," + key_.text, std::string("Bearer x.y.z"),
+        "Bearer " + std::string(100'000, 'a')}) {
+    EXPECT_EQ(ask(make(), header), "malformed");
+  }
+}
+
+TEST_F(AuthenticatorTest, NoHeaderIsMissingAndTwoAreRefused) {
+  const Authenticator authenticator = make();
+  EXPECT_EQ(authenticator.authenticate({}, kNow).error().reason, AuthFailureReason::kMissing);
+  const std::string header = "Bearer " + key_.text;
+  EXPECT_EQ(authenticator.authenticate({.authorization = header, .authorization_count = 2}, kNow)
+                .error()
+                .reason,
+            AuthFailureReason::kMalformed);
+}
+
+TEST_F(AuthenticatorTest, AnotherSecretAndAnUnknownIdAreRefused) {
+  const NewApiKey other = generate_api_key(random_);
+  EXPECT_EQ(ask(make(), "Bearer " + other.text), "unknown");
+  record_.id = other.id;
+  EXPECT_EQ(ask(make(), "Bearer " + other.text), "wrong_secret");
+  record_.expires = kNow - 1h;
+  record_.revoked = kNow - 1h;
+  EXPECT_EQ(ask(make(), "Bearer " + other.text), "wrong_secret") << "the state is not told";
+  EXPECT_EQ(ask(Authenticator({}), "Bearer " + other.text), "unknown") << "the method is off";
+}
+
+TEST_F(AuthenticatorTest, AFailureNamesTheKeyForTheAudit) {
+  const std::string header = "Bearer " + key_.text;
+  record_.revoked = kNow;
+  const auto who = make().authenticate({.authorization = header, .authorization_count = 1}, kNow);
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kRevoked);
+  EXPECT_EQ(who.error().key_id, key_.id);
+}
+
+TEST_F(AuthenticatorTest, KeysLiveFromNotBeforeToExpires) {
+  record_.not_before = kNow;
+  record_.expires = kNow + 1h;
+  const Authenticator authenticator = make();
+  const std::string header = "Bearer " + key_.text;
+  EXPECT_EQ(ask(authenticator, header, kNow - 1ns), "not_yet_valid");
+  EXPECT_EQ(ask(authenticator, header, kNow), "ok");
+  EXPECT_EQ(ask(authenticator, header, kNow + 1h - 1ns), "ok");
+  EXPECT_EQ(ask(authenticator, header, kNow + 1h), "expired");
+}
+
+// An open demo token was the default of the earlier implementation (weakness 4).
+TEST_F(AuthenticatorTest, TheDemoTokenWorksOnlyWhereItIsOnAndFromLoopback) {
+  const auto ask_demo = [](const Authenticator& authenticator, bool loopback) {
+    return authenticator.authenticate({.authorization = "Bearer demo-token-12345",
+                                       .authorization_count = 1,
+                                       .peer_is_loopback = loopback},
+                                      kNow);
+  };
+  EXPECT_EQ(ask_demo(make(), true).error().reason, AuthFailureReason::kDemoNotAllowed);
+  EXPECT_EQ(ask_demo(make(true), false).error().reason, AuthFailureReason::kDemoNotAllowed);
+  const auto who = ask_demo(make(true), true);
+  ASSERT_TRUE(who);
+  EXPECT_EQ((*who)->auth_type, AuthType::kDemoToken);
+  EXPECT_EQ((*who)->roles, (std::vector<std::string>{"mcp-admin", "mcp-dba"}));
+  EXPECT_EQ(ask(make(true), "Bearer demo-token-1234"), "malformed");
+}
+
+TEST_F(AuthenticatorTest, AKeyInTheUrlIsRefusedEvenBesideAGoodHeader) {
+  const std::string header = "Bearer " + key_.text;
+  const std::string target = "/mcp?key=" + key_.text;
+  const auto who = make().authenticate(
+      {.authorization = header, .authorization_count = 1, .target = target}, kNow);
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kCredentialInUrl);
+}
+
+TEST_F(AuthenticatorTest, APrincipalOutlivesTheSnapshotItCameFrom) {
+  std::shared_ptr<const Principal> who;
+  {
+    const std::string header = "Bearer " + key_.text;
+    who = *make().authenticate({.authorization = header, .authorization_count = 1}, kNow);
+  }
+  EXPECT_EQ(who->user, "alice");
+}
+
+}  // namespace
+}  // namespace mcpgate::auth

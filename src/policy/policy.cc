@@ -1,0 +1,67 @@
+#include "policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mcpgate::policy {
+
+Policy::Policy(const Options& options) {
+  std::set<std::string> roles;
+  for (const ToolSetRule& rule : options.tool_sets) {
+    tool_sets_.try_emplace(rule.name,
+                           ToolSet{.index = tool_sets_.size(),
+                                   .required_role = rule.required_role,
+                                   .reason = fmt::format("requiredRole {}", rule.required_role)});
+    if (!rule.required_role.empty()) {
+      roles.insert(rule.required_role);
+    }
+  }
+  for (const auto& [name, grant] : options.roles) {
+    roles.insert(name);
+    RoleRule rule{.access = std::vector<Access>(tool_sets_.size(), Access::kNone),
+                  .reason = fmt::format("role {}", name)};
+    for (const auto& [set_name, set] : tool_sets_) {
+      const bool covers = std::ranges::any_of(grant.tool_sets, [&set_name](const std::string& of) {
+        return of == "*" || of == set_name;
+      });
+      if (covers) {
+        rule.access[set.index] = grant.read_only ? Access::kReadOnly : Access::kAll;
+      }
+    }
+    rules_.emplace(name, std::move(rule));
+  }
+  roles_.assign(roles.begin(), roles.end());
+}
+
+Decision Policy::decide(const Principal& principal, const Action& action) const {
+  const auto set = tool_sets_.find(action.tool_set);
+  if (set == tool_sets_.end()) {
+    return {.allowed = false, .reason = "no such tool set"};
+  }
+  const ToolSet& tool_set = set->second;
+  for (const std::string& role : principal.roles) {
+    if (!tool_set.required_role.empty() && role == tool_set.required_role) {
+      return {.allowed = true, .reason = tool_set.reason};
+    }
+  }
+  for (const std::string& role : principal.roles) {
+    const auto rule = rules_.find(role);
+    if (rule == rules_.end()) {
+      continue;
+    }
+    const Access access = rule->second.access[tool_set.index];
+    if (access == Access::kAll || (access == Access::kReadOnly && action.read_only)) {
+      return {.allowed = true, .reason = rule->second.reason};
+    }
+  }
+  return {.allowed = false, .reason = "no grant"};
+}
+
+std::map<std::string, Grant> default_roles() {
+  return {{"mcp-admin", {.tool_sets = {"*"}}},
+          {"mcp-viewer", {.tool_sets = {"log-analysis", "data-science"}, .read_only = true}}};
+}
+
+}  // namespace mcpgate::policy
