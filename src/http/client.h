@@ -38,6 +38,8 @@ struct Endpoint {
 
   /// The Host field: `host`, `host:port` where the port is not the scheme's, `localhost` for kUnix.
   [[nodiscard]] std::string authority() const;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 struct ClientOptions {
@@ -61,8 +63,8 @@ struct ClientRequest {
   std::string_view method = "GET";
   std::string_view target = "/";
   /// Beside Host and Content-Length, which are the client's.
-  std::span<const Header> headers;
-  std::string_view body;
+  std::span<const Header> headers = {};
+  std::string_view body = {};
   /// For everything until the end of the answer; set_deadline() moves it.
   SteadyTime deadline = SteadyTime::max();
   /// The caller says that doing it twice does no harm: may be sent again when a kept connection

@@ -65,10 +65,10 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// A whole answer. Content-Length, Date and Connection are the server's; everything else is here.
 struct Response {
   int status = 200;
-  Headers headers;
-  std::string body;
+  Headers headers = {};
+  std::string body = {};
   /// Sent as Content-Type unless empty.
-  std::string content_type;
+  std::string content_type = {};
 };
 
 /// RFC 9110's phrase for a status: "Not Found"; "Unknown" for one it does not name.

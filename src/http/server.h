@@ -134,7 +134,7 @@ class Server {
 
  private:
   struct Core;
-  friend class Connection;
+  class Place;
   std::shared_ptr<Core> core_;
 };
 

@@ -36,7 +36,7 @@ class SseParser {
  public:
   explicit SseParser(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
 
-  /// Takes bytes. kResourceExhausted when an event exceeds the limit; the parser is spent then.
+  /// Takes bytes. kResourceExhausted when an unfinished event exceeds the limit.
   [[nodiscard]] Expected<void> feed(std::string_view bytes);
   /// The next whole event.
   [[nodiscard]] std::optional<SseEvent> next();
@@ -46,10 +46,13 @@ class SseParser {
 
   std::size_t event_bytes_max_;
   std::string buffer_;
+  /// Bytes of the buffer that are done with, and bytes that hold no line end.
   std::size_t consumed_ = 0;
+  std::size_t scanned_ = 0;
   SseEvent pending_;
   bool has_data_ = false;
   bool at_start_ = true;
+  bool after_cr_ = false;
 };
 
 }  // namespace mcpgate::http
