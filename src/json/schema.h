@@ -53,7 +53,7 @@ inline constexpr std::size_t kViolationsMax = 16;
 inline constexpr std::size_t kEvaluationDepthMax = 512;
 /// How many subschema applications and comparisons validate() makes at most: far above what a 4 MiB
 /// instance needs, some 100 ms.
-inline constexpr std::uint64_t kEvaluationStepsMax = 4'000'000;
+inline constexpr std::uint64_t kEvaluationStepsMax = 16'000'000;
 
 /// A compiled schema. Immutable, independent of the DOM it came from, safe to use from many
 /// threads.

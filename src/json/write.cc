@@ -88,7 +88,11 @@ void append_number(std::string& out, double number) {
     out += "null";
     return;
   }
-  const Decimal decimal = to_decimal(number);
+  append_number(out, to_decimal(number));
+}
+
+void append_number(std::string& out, const Decimal& number) {
+  const Decimal decimal = normalized(number);
   if (decimal.negative) {
     out += '-';
   }

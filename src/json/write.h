@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "json/number.h"
 #include "json/parse.h"
 
 namespace mcpgate::json {
@@ -19,6 +20,7 @@ void append_string(std::string& out, std::string_view text);
 /// Appends a number as ECMAScript prints it (RFC 8785, 3.2.2.3): the shortest form that reads back
 /// as the same double; `null` for NaN and the infinities, which JSON cannot say.
 void append_number(std::string& out, double number);
+void append_number(std::string& out, const Decimal& number);
 
 enum class Layout {
   kCompact,
