@@ -1,0 +1,371 @@
+"""make bench: what a call costs, as ratios in one interleaved run.
+
+    bench.py [--quick] [--write]      --quick: few rounds, for a look; --write: docs/benchmarks.md too
+
+1. CPU per request of the gateway and of nginx `proxy_pass`, in front of the same canned sandbox, by
+   TCP and by a unix socket. Server on core 1; wrk and the canned sandbox on core 0. A round visits all
+   servers in random order; the ratio is taken within a round, the median over the rounds counts.
+2. User instructions per request under callgrind: two runs of N and 2N requests, difference / N.
+3. Latency that the gateway adds at one connection: with it less without it.
+4. A confined call of a small tool through the real gateway and sandbox, beside the same tool body run
+   by `bwrap … python3 -I`.
+
+Ends with 1 when a row is below its floor.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import servers
+from measure import Request, cpu_seconds, family, instructions, median, percentile, wrk
+from servers import BENCH, CLIENT_CORE, ROOT
+
+CONNECTIONS = 32
+# The generator is fixed: the order of the servers is random, and the same in each run.
+SEED = 20261122
+
+
+@dataclass
+class Row:
+    """One measured value, and what it should be. Ratios: higher is better; others: lower."""
+
+    what: str
+    value: float
+    unit: str = ""
+    floor: float | None = None
+    target: float | None = None
+    higher_is_better: bool = True
+    note: str = ""
+
+    def reaches(self, bound: float) -> bool:
+        return self.value >= bound if self.higher_is_better else self.value <= bound
+
+    @property
+    def verdict(self) -> str:
+        if self.floor is not None and not self.reaches(self.floor):
+            return "BELOW FLOOR"
+        if self.target is not None and not self.reaches(self.target):
+            return "below target"
+        return "PASS" if self.floor is not None or self.target is not None else ""
+
+    def cells(self) -> list[str]:
+        def number(value: float | None) -> str:
+            if value is None:
+                return ""
+            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+
+        value = f"{number(self.value)} {self.unit}".rstrip()
+        return [self.what, value, number(self.floor), number(self.target), self.verdict, self.note]
+
+
+def arguments_json() -> str:
+    """Arguments which bring the whole tools/call to about 2 KB."""
+    arguments = {
+        "query": ("connection reset by peer while reading from the upstream of checkout " * 20)[:1490],
+        "services": [f"service-{number}" for number in range(30)],
+        "level": "error",
+        "limit": 100,
+        "since": "2026-11-22T00:00:00Z",
+    }
+    return json.dumps(arguments)
+
+
+def call_request(url: str, key: str, tool: str, arguments: str) -> Request:
+    body = (
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
+        % (tool, arguments)
+    )
+    headers = {  # With Host and Content-Length, which wrk adds, eight.
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "Authorization": f"Bearer {key}",
+        "MCP-Protocol-Version": "2025-11-25",
+        "User-Agent": "bench/1.0",
+        "Accept-Language": "en",
+    }
+    return Request(url, body, headers)
+
+
+class Bench:
+    def __init__(self, folder: Path, quick: bool):
+        self.folder = folder
+        self.quick = quick
+        self.script = folder / "wrk.lua"
+        self.rows: list[Row] = []
+        self.started: list[servers.Started] = []
+        self.random = random.Random(SEED)
+
+    def say(self, text: str):
+        print(f"… {text}", file=sys.stderr, flush=True)
+
+    def run(self):
+        canned, port, path = servers.start_canned(self.folder / "canned")
+        self.started.append(canned)
+        self.compare_with_nginx(port, path)
+        self.count_instructions(path)
+        self.measure_confined_call()
+
+    def stop(self):
+        for started in reversed(self.started):
+            started.stop()
+
+    def gateway(self, name: str, sandbox: str, **options) -> servers.Gateway:
+        gateway = servers.start_gateway(self.folder / name, sandbox, **options)
+        self.started.append(gateway.started)
+        return gateway
+
+    def compare_with_nginx(self, port: int, path: Path):
+        nginx, nginx_port = servers.start_nginx(self.folder / "nginx", port)
+        self.started.append(nginx)
+        tcp = self.gateway("tcp", f"http://127.0.0.1:{port}")
+        unix = self.gateway("unix", f"unix:{path}")
+        arguments = arguments_json()
+        requests = {
+            "nginx": call_request(f"http://127.0.0.1:{nginx_port}/mcp", tcp.key, servers.TOOL, arguments),
+            "tcp": call_request(tcp.url, tcp.key, servers.TOOL, arguments),
+            "unix": call_request(unix.url, unix.key, servers.TOOL, arguments),
+        }
+        pids = {
+            "nginx": family(nginx.pid),
+            "tcp": family(tcp.started.pid),
+            "unix": family(unix.started.pid),
+        }
+        direct = call_request(f"http://127.0.0.1:{port}/execute", tcp.key, servers.TOOL, arguments)
+        self.say(f"CPU per request beside nginx, a request of {len(requests['tcp'].body)} bytes")
+        self.compare_cpu(requests, pids)
+        self.say("added latency at one connection")
+        self.compare_latency(requests["tcp"], requests["unix"], direct)
+        for started in (nginx, tcp.started, unix.started):
+            started.stop()
+
+    def compare_cpu(self, requests: dict[str, Request], pids: dict[str, list[int]]):
+        rounds, seconds = (3, 1) if self.quick else (8, 2)
+        for request in requests.values():  # Pools fill, caches warm.
+            wrk(request, self.script, CONNECTIONS, 1, CLIENT_CORE)
+        cost: dict[str, list[float]] = {name: [] for name in requests}
+        rates: dict[str, list[float]] = {name: [] for name in requests}
+        for _ in range(rounds):
+            for name in self.random.sample(list(requests), len(requests)):
+                before = cpu_seconds(pids[name])
+                load = wrk(requests[name], self.script, CONNECTIONS, seconds, CLIENT_CORE)
+                cost[name].append((cpu_seconds(pids[name]) - before) / load.requests * 1e6)
+                rates[name].append(load.rate)
+        for name, what, floor, target in (
+            ("tcp", "nginx's CPU per request ÷ ours, TCP upstream", 0.8, 1.0),
+            ("unix", "nginx's CPU per request ÷ ours, unix upstream", None, 1.25),
+        ):
+            ratios = [theirs / ours for theirs, ours in zip(cost["nginx"], cost[name], strict=True)]
+            note = (
+                f"{min(ratios):.2f}–{max(ratios):.2f} in {rounds} rounds; "
+                f"{median(cost[name]):.1f} µs against {median(cost['nginx']):.1f} µs; "
+                f"{median(rates[name]):,.0f} against {median(rates['nginx']):,.0f} req/s"
+            )
+            self.rows.append(Row(what, median(ratios), "", floor, target, note=note))
+
+    def compare_latency(self, tcp: Request, unix: Request, direct: Request):
+        """At one connection the median of wrk's p50 (p99) of each, less that of the canned sandbox."""
+        rounds = 2 if self.quick else 6
+        requests = {"tcp": tcp, "unix": unix, "direct": direct}
+        loads = {name: [] for name in requests}
+        for _ in range(rounds):
+            for name in self.random.sample(list(requests), len(requests)):
+                loads[name].append(wrk(requests[name], self.script, 1, 1, CLIENT_CORE))
+        for name in ("tcp", "unix"):
+            for share, target in (("p50_us", 60), ("p99_us", 300)):
+                ours = median([getattr(load, share) for load in loads[name]])
+                bare = median([getattr(load, share) for load in loads["direct"]])
+                what = f"added latency at 1 connection, {share[:3]}, {name} upstream"
+                note = f"{ours:.0f} µs with the gateway, {bare:.0f} µs without"
+                self.rows.append(Row(what, ours - bare, "µs", None, target, False, note))
+
+    def count_instructions(self, path: Path):
+        count = 300 if self.quick else 1000
+        self.say(f"user instructions under callgrind: {count} and {2 * count} requests")
+        totals = [self.callgrind(path, number) for number in (count, 2 * count)]
+        per_request = (totals[1] - totals[0]) / count
+        note = f"unix upstream; ({totals[1]:,} − {totals[0]:,}) ÷ {count}"
+        self.rows.append(
+            Row("user instructions per request", per_request, "", None, 45_000, False, note)
+        )
+
+    def callgrind(self, path: Path, count: int) -> int:
+        out = self.folder / f"callgrind.{count}"
+        wrap = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "-q"]
+        gateway = self.gateway(f"callgrind-{count}", f"unix:{path}", wrap=wrap, core=None)
+        request = call_request(gateway.url, gateway.key, servers.TOOL, arguments_json())
+        post_many(gateway.port, request, count)
+        gateway.started.stop()
+        return instructions(out)
+
+    def measure_confined_call(self):
+        up = servers.start_up(self.folder / "up")
+        self.started.append(up.started)
+        text = ("10.0.0.1 said hello to 192.168.17.4; version 1.2.3; " * 20)[:1000]
+        request = call_request(up.url, up.key, "addresses", json.dumps({"text": text}))
+        expected = len(first_result(up.port, request)["structuredContent"]["result"])
+        profile = self.profile_of(up)
+        self.say(f"a confined call (profile {profile}) beside bwrap")
+        confined, by_bwrap = self.interleave_confined(request, text, expected)
+        p50 = {places: median([load.p50_us for load in loads]) / 1000 for places, loads in confined.items()}
+        targets = {"pod": (1.8, 2.6, 700), "strict": (2.2, None, 450)}[profile]
+        for places, target in ((1, targets[0]), (2, targets[1])):
+            p99 = median([load.p99_us for load in confined[places]]) / 1000
+            rate = median([load.rate for load in confined[places]])
+            what = f"confined call, p50, {places} in flight, profile {profile}"
+            note = f"p99 {p99:.2f} ms; {rate:,.0f} calls/s"
+            self.rows.append(Row(what, p50[places], "ms", None, target, False, note))
+        best = max(load.rate for load in confined[2])
+        self.rows.append(Row("confined calls per second", best, "/s", None, targets[2]))
+        bwrap_ms = median(by_bwrap) * 1000
+        note = f"bwrap p50 {bwrap_ms:.1f} ms, p99 {percentile(by_bwrap, 0.99) * 1000:.1f} ms"
+        self.rows.append(Row("bwrap's p50 ÷ that of a confined call at 1 in flight", bwrap_ms / p50[1], "",
+                             5, 8, note=note))
+        up.started.stop()
+
+    def profile_of(self, up: servers.Gateway) -> str:
+        """The isolation that the audit names for the first call."""
+        for path in (up.started.folder / "audit").glob("*.jsonl"):
+            for line in path.read_text().splitlines():
+                if profile := json.loads(line).get("profile"):
+                    return profile
+        raise RuntimeError("no call is in the audit log")
+
+    def interleave_confined(self, request: Request, text: str, expected: int):
+        rounds = 2 if self.quick else 6
+        confined = {1: [], 2: []}
+        by_bwrap: list[float] = []
+        for _ in range(rounds):
+            for what in self.random.sample([1, 2, "bwrap"], 3):
+                if what == "bwrap":
+                    by_bwrap += [bwrap_seconds(text, expected) for _ in range(10)]
+                else:
+                    confined[what].append(wrk(request, self.script, what, 1, None))
+        return confined, by_bwrap
+
+
+def post_many(port: int, request: Request, count: int):
+    """The same request, one after the other on one connection; every answer is checked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for _ in range(count):
+        connection.request("POST", "/mcp", request.body, request.headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or b'"error"' in body[:200]:
+            raise RuntimeError(f"{answer.status} {body[:500]!r}")
+    connection.close()
+
+
+def first_result(port: int, request: Request) -> dict:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/mcp", request.body, request.headers)
+    message = json.loads(connection.getresponse().read())
+    connection.close()
+    result = message.get("result")
+    if not result or result.get("isError"):
+        raise RuntimeError(f"the tool does not work: {message}")
+    return result
+
+
+# What bwrap starts: the same tool body in a fresh interpreter; text in, count of addresses out.
+BWRAP = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "/usr/bin/python3", "-I", "-c"]
+PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
+    "from body import find_addresses\n"
+    "print(len(find_addresses(sys.stdin.read())))"
+)
+
+
+def bwrap_seconds(text: str, expected: int) -> float:
+    started = time.monotonic()
+    argv = [*BWRAP, PROGRAM, str(BENCH / "tools" / "bench")]
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=True)
+    seconds = time.monotonic() - started
+    if int(done.stdout) != expected:
+        raise RuntimeError(f"bwrap found {done.stdout}, the confined tool {expected}")
+    return seconds
+
+
+HEADINGS = ["what", "measured", "floor", "target", "", "note"]
+
+
+def print_table(rows: list[Row]):
+    cells = [HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "src", "harness")
+    return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
+
+
+MARK_BEGIN, MARK_END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+PAGE = """# Benchmarks
+
+What `make bench` measures, and how: tests/bench/bench.py says it above its first line of code. Ratios
+are taken within one interleaved run, since the numbers of a shared machine move by themselves; above 1
+means that we are cheaper. Floors fail `make bench`; targets are where we want to be.
+
+{begin}
+{end}
+"""
+
+
+def write_page(rows: list[Row]):
+    page = ROOT / "docs" / "benchmarks.md"
+    text = page.read_text() if page.exists() else PAGE.format(begin=MARK_BEGIN, end=MARK_END)
+    lines = [
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit()}, {cpu_model()}, "
+        f"{len(os.sched_getaffinity(0))} cores, Linux {platform.release()}:",
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|" + "---|" * len(HEADINGS),
+        *("| " + " | ".join(row.cells()) + " |" for row in rows),
+    ]
+    before, _, rest = text.partition(MARK_BEGIN)
+    after = rest.partition(MARK_END)[2]
+    page.write_text(f"{before}{MARK_BEGIN}\n" + "\n".join(lines) + f"\n{MARK_END}{after}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few rounds: a look, not a result")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="mcpgate-bench-", dir="/tmp"))
+    bench = Bench(folder, options.quick)
+    try:
+        bench.run()
+    finally:
+        bench.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print_table(bench.rows)
+    if options.write:
+        write_page(bench.rows)
+    return 1 if any(row.verdict == "BELOW FLOOR" for row in bench.rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What is read off running processes: CPU time, requests, latencies, instructions."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+# Prints what wrk counted as one JSON line; latencies in microseconds.
+WRK_DONE = """
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"bad":%d}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A second or so of requests by wrk."""
+
+    requests: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as all servers get it."""
+
+    url: str
+    body: str
+    headers: dict[str, str]
+
+    def script(self, path: Path) -> Path:
+        lines = ['wrk.method = "POST"', f"wrk.body = {lua(self.body)}"]
+        lines += [f"wrk.headers[ {lua(name)} ] = {lua(value)}" for name, value in self.headers.items()]
+        path.write_text("\n".join(lines) + WRK_DONE)
+        return path
+
+
+def lua(text: str) -> str:
+    assert "]==]" not in text
+    return f"[==[{text}]==]"
+
+
+def wrk(request: Request, script: Path, connections: int, seconds: float, core: int | None) -> Load:
+    pin = ["taskset", "-c", str(core)] if core is not None else []
+    argv = [*pin, "wrk", "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s"]
+    # Anything slower than this is an error of the run, not a latency.
+    argv += ["--timeout", "10s", "-s", str(request.script(script)), request.url]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=seconds + 30)
+    counted = json.loads(done.stdout.splitlines()[-1])
+    if counted["bad"] or not counted["requests"]:
+        raise RuntimeError(f"{request.url}: {counted['bad']} of {counted['requests']} requests failed")
+    return Load(counted["requests"], counted["microseconds"] / 1e6, counted["p50"], counted["p99"])
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path(f"/proc/{entry}/stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry)] = int(stat[stat.rindex(")") + 2 :].split()[1])
+    found = [pid]
+    for member in found:
+        found += [child for child, parent in parents.items() if parent == member]
+    return found
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Time that the scheduler ran all threads of these processes, kernel time included."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def instructions(callgrind_file: Path) -> int:
+    """The total of a callgrind.out file: user instructions of the whole run."""
+    found = re.search(r"^(?:summary|totals): (\d+)", callgrind_file.read_text(), re.MULTILINE)
+    assert found, f"no total in {callgrind_file}"
+    return int(found.group(1))
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
