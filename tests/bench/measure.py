@@ -44,7 +44,9 @@ class Request:
 
     def script(self, path: Path) -> Path:
         lines = ['wrk.method = "POST"', f"wrk.body = {lua(self.body)}"]
-        lines += [f"wrk.headers[ {lua(name)} ] = {lua(value)}" for name, value in self.headers.items()]
+        lines += [
+            f"wrk.headers[ {lua(name)} ] = {lua(value)}" for name, value in self.headers.items()
+        ]
         path.write_text("\n".join(lines) + WRK_DONE)
         return path
 
@@ -62,7 +64,9 @@ def wrk(request: Request, script: Path, connections: int, seconds: float, core: 
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=seconds + 30)
     counted = json.loads(done.stdout.splitlines()[-1])
     if counted["bad"] or not counted["requests"]:
-        raise RuntimeError(f"{request.url}: {counted['bad']} of {counted['requests']} requests failed")
+        raise RuntimeError(
+            f"{request.url}: {counted['bad']} of {counted['requests']} requests failed"
+        )
     return Load(counted["requests"], counted["microseconds"] / 1e6, counted["p50"], counted["p99"])
 
 

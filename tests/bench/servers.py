@@ -1,5 +1,6 @@
-"""The processes that are compared: a canned sandbox, nginx and the gateway in front of it, and a whole
-`mcpgate up` for the confined call. Each has a folder of its own below one temporary directory."""
+"""The processes that are compared: a canned sandbox, nginx and the gateway in front of it, and a
+whole `mcpgate up` for the confined call. Each has a folder of its own below one temporary
+directory."""
 
 import base64
 import hashlib
@@ -67,7 +68,7 @@ def manifest() -> dict:
 
 
 def execute_answer() -> dict:
-    text = ("a line of a log, with \"quotes\" and a number 42; " * 60)[:RESULT_BYTES]
+    text = ('a line of a log, with "quotes" and a number 42; ' * 60)[:RESULT_BYTES]
     usage = {"cpu_ms": 1, "wall_ms": 2, "peak_rss_bytes": 10_000_000, "output_bytes": RESULT_BYTES}
     result = {"content": [{"type": "text", "text": text}], "isError": False}
     return {"result": result, "usage": usage, "profile": "strict"}
@@ -76,7 +77,9 @@ def execute_answer() -> dict:
 class Started:
     """A process of the measurement; its output in a file of its folder."""
 
-    def __init__(self, argv: list, folder: Path, *, core: int | None = None, env: dict | None = None):
+    def __init__(
+        self, argv: list, folder: Path, *, core: int | None = None, env: dict | None = None
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = folder / "log"
@@ -128,8 +131,11 @@ def start_canned(folder: Path) -> tuple[Started, int, Path]:
     (folder / "manifest.json").write_text(json.dumps(manifest()))
     (folder / "answer.json").write_text(json.dumps(execute_answer()))
     port, path = free_port(), folder / "canned.sock"
-    started = Started([program, port, path, folder / "manifest.json", folder / "answer.json"],
-                      folder, core=CLIENT_CORE)
+    started = Started(
+        [program, port, path, folder / "manifest.json", folder / "answer.json"],
+        folder,
+        core=CLIENT_CORE,
+    )
     started.wait_for(lambda: port_is_open(port), "the canned sandbox does not listen")
     return started, port, path
 
@@ -172,8 +178,9 @@ def start_nginx(folder: Path, upstream_port: int) -> tuple[Started, int]:
     upstream = f"127.0.0.1:{upstream_port}"
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
     # Debian's build reads its modules from a file that the configuration above does not include.
-    started = Started(["/usr/sbin/nginx", "-c", folder / "nginx.conf", "-p", folder], folder,
-                      core=SERVER_CORE)
+    started = Started(
+        ["/usr/sbin/nginx", "-c", folder / "nginx.conf", "-p", folder], folder, core=SERVER_CORE
+    )
     started.wait_for(lambda: port_is_open(port), "nginx does not listen")
     return started, port
 
@@ -210,14 +217,18 @@ def ready(port: int) -> bool:
         connection.close()
 
 
-def start_gateway(folder: Path, sandbox: str, *, wrap: list | None = None, core=SERVER_CORE) -> Gateway:
-    """`mcpgate serve` in front of the canned sandbox, with everything on that is on by default: key,
-    decision, argument check, audit (written), signature, metrics."""
+def start_gateway(
+    folder: Path, sandbox: str, *, wrap: list | None = None, core=SERVER_CORE
+) -> Gateway:
+    """`mcpgate serve` in front of the canned sandbox, with everything on that is on by default:
+    key, decision, argument check, audit (written), signature, metrics."""
     folder.mkdir(parents=True)
     port = free_port()
     key_file = folder / "canned.key"
     key_file.touch(mode=0o600)
-    key_file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=") + "\n")
+    key_file.write_text(
+        base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=") + "\n"
+    )
     config = folder / "mcpgate.yaml"
     document = {
         "state": str(folder),

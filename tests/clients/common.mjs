@@ -1,5 +1,5 @@
-// What the two Node client programs share: the order of work, read as one JSON object from standard
-// input, so that no credential is ever an argument; and the report, one JSON object on standard output.
+// What the two Node client programs share: the order of work, one JSON object on standard input, so
+// that no credential is ever an argument; and the report, one JSON object on standard output.
 //
 // Order:  {url, headers, ca?, cert?, key?} or {command, args, env}   (files by path)
 //         era: "legacy" | "auto" | "2026-07-28"                      (SDK v2 only)
@@ -25,7 +25,7 @@ export function httpOptions() {
   return options;
 }
 
-/** Makes the ordered calls one after the other; `call(params, {onprogress, signal})` is the SDK's. */
+/** Makes the ordered calls one by one; `call(params, {onprogress, signal})` is the SDK's. */
 export async function makeCalls(call) {
   const reports = [];
   for (const { name, arguments: args, cancelAfterProgress } of order.calls ?? []) {
@@ -42,7 +42,8 @@ export async function makeCalls(call) {
     try {
       reports.push({ result: await call({ name, arguments: args }, options), progress });
     } catch (error) {
-      reports.push({ error: { code: error.code ?? null, message: String(error.message ?? error) }, progress });
+      const told = { code: error.code ?? null, message: String(error.message ?? error) };
+      reports.push({ error: told, progress });
     }
   }
   return reports;

@@ -9,8 +9,9 @@ import ssl
 import sys
 
 import httpx2
-from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+
+from mcp import Client, MCPError
 
 
 def http_client(order):
@@ -46,7 +47,9 @@ async def main():
             tools = await client.list_tools()
             report = {
                 "protocolVersion": client.protocol_version,
-                "server": client.server_info.model_dump(mode="json") if client.server_info else None,
+                "server": client.server_info.model_dump(mode="json")
+                if client.server_info
+                else None,
                 "tools": [tool.name for tool in tools.tools],
                 "calls": [await make_call(client, call) for call in order.get("calls", [])],
             }

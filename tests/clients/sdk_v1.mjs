@@ -1,12 +1,14 @@
-// The official TypeScript SDK, version 1: legacy revisions, over Streamable HTTP or standard input and
-// output. Ends its session with DELETE where the server gave it one. Order and report: common.mjs.
+// The official TypeScript SDK, version 1: legacy revisions, over Streamable HTTP or a command's
+// standard input and output. Ends its session with DELETE where the server gave it one.
+// Order and report: common.mjs.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { httpOptions, makeCalls, order, report } from './common.mjs';
 
-const transport = order.command
-  ? new StdioClientTransport({ command: order.command, args: order.args, env: order.env, stderr: 'inherit' })
+const { command, args, env } = order;
+const transport = command
+  ? new StdioClientTransport({ command, args, env, stderr: 'inherit' })
   : new StreamableHTTPClientTransport(new URL(order.url), httpOptions());
 let protocolVersion;
 transport.setProtocolVersion = ((inner) => (version) => {
@@ -21,5 +23,6 @@ const calls = await makeCalls((params, options) => client.callTool(params, undef
 const server = client.getServerVersion();
 await transport.terminateSession?.();
 await client.close();
-await report({ protocolVersion, server, tools: tools.map((tool) => tool.name), calls });
+const names = tools.map((tool) => tool.name);
+await report({ protocolVersion, server, tools: names, calls });
 process.exit(0);

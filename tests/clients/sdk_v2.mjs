@@ -15,5 +15,6 @@ const calls = await makeCalls((params, options) => client.callTool(params, optio
 const protocolVersion = client.getNegotiatedProtocolVersion();
 const server = client.getServerVersion();
 await client.close();
-await report({ protocolVersion, server, tools: tools.map((tool) => tool.name), calls });
+const names = tools.map((tool) => tool.name);
+await report({ protocolVersion, server, tools: names, calls });
 process.exit(0);

@@ -5,7 +5,6 @@ audit chain, a secret in a log) fails the last test that used it.
 """
 
 import pytest
-
 from support import BIN
 from support.certificates import make_certificates
 from support.gateway import Gateway, copied_tools, fixture_tools, project_tools
@@ -27,7 +26,9 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         gateways = [v for v in item.funcargs.values() if isinstance(v, Gateway)]
         for gateway in gateways:
-            report.sections.append((f"log of {gateway.process.argv}", gateway.log[-LOG_BYTES_SHOWN:]))
+            report.sections.append(
+                (f"log of {gateway.process.argv}", gateway.log[-LOG_BYTES_SHOWN:])
+            )
     return report
 
 

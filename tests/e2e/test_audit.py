@@ -1,9 +1,9 @@
-"""The record: one per request whatever it is, before a call and at its end, in an unbroken chain."""
+"""The record: one per request whatever it is, before a call and at its end, in an unbroken
+chain."""
 
 import json
 
 import pytest
-
 from support import audit, raw
 from support.gateway import CANARY
 from support.processes import wait_until
@@ -28,7 +28,10 @@ class Since:
         wait_until(lambda: len(found()) >= count, f"{count} {kind}")
         # Whatever else this gateway writes comes after a request that is answered later.
         self.gateway.client(None).request("ping")
-        wait_until(lambda: found()[-1].get("status") == "unauthenticated" or kind != "mcp_request", "the mark")
+        wait_until(
+            lambda: found()[-1].get("status") == "unauthenticated" or kind != "mcp_request",
+            "the mark",
+        )
         records = found()[:-1] if kind == "mcp_request" else found()
         assert len(records) == count, records
         return records
@@ -45,7 +48,7 @@ def test_call_has_two_records(gateway, tester, since):
     start = since("mcp_call_start", 1)[0]
     assert start["seq"] < request["seq"]
     assert start["request_id"] == request["request_id"] == reply.headers["x-request-id"]
-    assert GUIDE_KEYS <= set(request)
+    assert set(request) >= GUIDE_KEYS
     assert request["user"] == "tester@example.com"
     assert request["method"] == "tools/call"
     assert (request["tool_set"], request["tool"]) == ("trial", "echo")
@@ -65,10 +68,12 @@ def test_start_is_written_before_the_call(gateway, tester, since):
 
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(tester.call, "wait", {"seconds": 1})
-        wait_until(lambda: [r for r in gateway.records()[since.start:] if r["type"] == "mcp_call_start"],
-                   "the start is on disk")
+        wait_until(
+            lambda: [r for r in gateway.records()[since.start :] if r["type"] == "mcp_call_start"],
+            "the start is on disk",
+        )
         assert not call.done()
-        assert not [r for r in gateway.records()[since.start:] if r["type"] == "mcp_request"]
+        assert not [r for r in gateway.records()[since.start :] if r["type"] == "mcp_request"]
         call.result()
 
 
@@ -84,7 +89,7 @@ def test_hidden_tool_is_denied_and_nothing_started(gateway, tester, since):
     record = since("mcp_request", 1)[0]
     assert record["status"] == "denied" and record["decision"] == "deny"
     assert (record["tool_set"], record["tool"]) == ("dba", "vacuum")
-    assert not [r for r in gateway.records()[since.start:] if r["type"] == "mcp_call_start"]
+    assert not [r for r in gateway.records()[since.start :] if r["type"] == "mcp_call_start"]
 
 
 REFUSED = {
@@ -118,7 +123,11 @@ def test_what_is_not_even_http_has_one_record(gateway, since):
 
 @pytest.mark.parametrize("method", ["ping", "tools/list", "initialize"])
 def test_every_method_has_one_record(tester, since, method):
-    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    params = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    }
     tester.request(method, params if method == "initialize" else {})
     record = since("mcp_request", 1)[0]
     assert record["method"] == method and record["status"] == "success"

@@ -1,7 +1,8 @@
-"""The audit disk is full: no record, no answer. Refused, said so, and served again when there is room.
+"""The audit disk is full: no record, no answer. Refused, said so, and served again when there is
+room.
 
-The disk is made full for one process: a limit on how large its files may grow (prlimit --fsize), set
-to the size that the audit log has.
+The disk is made full for one process: a limit on how large its files may grow (prlimit --fsize),
+set to the size that the audit log has.
 """
 
 import subprocess
@@ -56,8 +57,12 @@ def test_tool_that_ran_while_the_disk_filled_up_gives_no_answer(start_gateway):
     gateway = start_gateway()
     tester = gateway.user("tester@example.com", "mcp-tester")
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(tester.request, "tools/call", {"name": "wait", "arguments": {"seconds": 1}})
-        wait_until(lambda: [r for r in gateway.records() if r["type"] == "mcp_call_start"], "it runs")
+        call = pool.submit(
+            tester.request, "tools/call", {"name": "wait", "arguments": {"seconds": 1}}
+        )
+        wait_until(
+            lambda: [r for r in gateway.records() if r["type"] == "mcp_call_start"], "it runs"
+        )
         fill_disk(gateway)
         reply = call.result()
     assert b"waited" not in reply.body

@@ -1,4 +1,5 @@
-"""HTTP that no client sends by accident: too large, too slow, and read differently by two parsers."""
+"""HTTP that no client sends by accident: too large, too slow, and read differently by two
+parsers."""
 
 import json
 import resource
@@ -7,7 +8,6 @@ import socket
 import time
 
 import pytest
-
 from support import raw
 from support.processes import wait_until
 from support.undisturbed import undisturbed
@@ -56,10 +56,9 @@ def test_body_of_100_mb_that_is_announced(gateway, tester, connection):
 
 
 def test_body_of_100_mb_that_is_sent(gateway, tester):
-    with undisturbed(tester):
-        with raw.open_connection(gateway.port) as connection:
-            connection.sendall(raw.head(gateway.port, tester.key, f"Content-Length: {100 * MEGABYTE}"))
-            assert send_until_refused(connection, b" " * MEGABYTE, 100) < 100
+    with undisturbed(tester), raw.open_connection(gateway.port) as connection:
+        connection.sendall(raw.head(gateway.port, tester.key, f"Content-Length: {100 * MEGABYTE}"))
+        assert send_until_refused(connection, b" " * MEGABYTE, 100) < 100
 
 
 def test_chunked_body_of_100_mb(gateway, tester, connection):
@@ -85,7 +84,9 @@ def test_headers_of_1_mb(gateway, tester, connection, authenticated):
     connection.sendall(start)
     send_until_refused(connection, b"X-Filler: " + b"x" * 9_988 + b"\r\n", 100)
     replies = raw.read_replies(connection)
-    assert [reply.status for reply in replies] in ([431], []), "[]: reset before the answer was read"
+    assert [reply.status for reply in replies] in ([431], []), (
+        "[]: reset before the answer was read"
+    )
     assert len(refusals(gateway, before)) == 1
 
 
@@ -135,7 +136,9 @@ SMUGGLED = raw.ping(2)
 def test_request_smuggling_by_headers(gateway, tester, connection, name):
     before = len(gateway.records())
     smuggled = raw.request(gateway.port, tester.key, SMUGGLED)
-    connection.sendall(raw.head(gateway.port, tester.key, *SMUGGLING[name]) + b"0\r\n\r\n" + smuggled)
+    connection.sendall(
+        raw.head(gateway.port, tester.key, *SMUGGLING[name]) + b"0\r\n\r\n" + smuggled
+    )
     assert only_reply(connection).status in (400, 501)
     records = refusals(gateway, before)
     assert len(records) == 1 and records[0]["status"] == "invalid"
@@ -199,7 +202,9 @@ def test_bad_framing(gateway, connection, name):
     replies = raw.read_replies(connection)
     assert len(replies) <= 1
     assert all(reply.status in (400, 403, 421, 505) for reply in replies), replies
-    assert replies or name in ("a TLS hello", "noise", "HTTP/0.9", "HTTP/2"), "refused without a word"
+    assert replies or name in ("a TLS hello", "noise", "HTTP/0.9", "HTTP/2"), (
+        "refused without a word"
+    )
 
 
 def test_pipelined_requests_are_answered_in_order(gateway, tester, connection):
@@ -222,13 +227,22 @@ def test_refused_credential_does_not_open_the_rest_of_the_connection(gateway, te
 def test_foreign_host_is_refused(gateway, tester, connection, host):
     """DNS rebinding: a page of that name must not reach a gateway on this machine."""
     body = raw.ping()
-    fields = [f"Host: {host}", "Content-Type: application/json", f"Content-Length: {len(body)}",
-              f"Authorization: Bearer {tester.key}", "Connection: close"]
-    connection.sendall(("POST /mcp HTTP/1.1\r\n" + "\r\n".join(fields) + "\r\n\r\n").encode() + body)
+    fields = [
+        f"Host: {host}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"Authorization: Bearer {tester.key}",
+        "Connection: close",
+    ]
+    connection.sendall(
+        ("POST /mcp HTTP/1.1\r\n" + "\r\n".join(fields) + "\r\n\r\n").encode() + body
+    )
     assert only_reply(connection).status in (403, 421)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example.com", "null", "https://127.0.0.1.evil.com"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example.com", "null", "https://127.0.0.1.evil.com"]
+)
 def test_foreign_origin_is_refused(tester, origin):
     assert tester.post(raw.ping(), {"Origin": origin}).status == 403
 
@@ -239,7 +253,9 @@ def test_other_methods(gateway, tester, method):
     assert status in (400, 403, 405, 501)
 
 
-@pytest.mark.parametrize("path", ["/nonesuch", "/mcp/", "//mcp", "/mcp/../mcp", "/mcp%00", "/metrics", "/status"])
+@pytest.mark.parametrize(
+    "path", ["/nonesuch", "/mcp/", "//mcp", "/mcp/../mcp", "/mcp%00", "/metrics", "/status"]
+)
 def test_other_paths_are_404(tester, path):
     assert tester.post(raw.ping(), path=path).status == 404
 
@@ -332,8 +348,11 @@ def test_client_that_does_not_read_its_answers(gateway, tester):
     """Pipelines requests and never reads: it is held back or dropped, and nobody else waits."""
     with undisturbed(tester), raw.open_connection(gateway.port) as connection:
         connection.settimeout(2)
-        one = raw.request(gateway.port, tester.key, json.dumps(
-            {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode())
+        one = raw.request(
+            gateway.port,
+            tester.key,
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode(),
+        )
         assert send_until_refused(connection, one * 100, 2_000) < 2_000
 
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from support.gateway import CANARY
 from support.processes import wait_until
 from support.rpc import text_of
@@ -16,7 +15,8 @@ NOT_JSON = {
     "words": b"hello",
     "cut": b'{"jsonrpc":"2.0","id":1,"method":"ping"',
     "followed by text": b'{"jsonrpc":"2.0","id":1,"method":"ping"} x',
-    "two documents": b'{"jsonrpc":"2.0","id":1,"method":"ping"}{"jsonrpc":"2.0","id":2,"method":"ping"}',
+    "two documents": b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    b'{"jsonrpc":"2.0","id":2,"method":"ping"}',
     "single quotes": b"{'jsonrpc':'2.0','id':1,'method':'ping'}",
     "trailing comma": b'{"jsonrpc":"2.0","id":1,"method":"ping",}',
     "NaN": b'{"jsonrpc":"2.0","id":NaN,"method":"ping"}',
@@ -32,9 +32,12 @@ NOT_JSON = {
     "10,000 arrays": b"[" * 10_000 + b"]" * 10_000,
     "10,000 arrays, open": b"[" * 10_000,
     "10,000 objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
-    "10,000 deep in arguments": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",'
-    b'"arguments":{"text":' + b"[" * 10_000 + b"]" * 10_000 + b"}}}",
-    "65 deep": b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":' + b"[" * 63 + b"]" * 63 + b"}}",
+    "10,000 deep in arguments": b'{"jsonrpc":"2.0","id":1,"method":"tools/call",'
+    b'"params":{"name":"echo","arguments":{"text":' + b"[" * 10_000 + b"]" * 10_000 + b"}}}",
+    "65 deep": b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":'
+    + b"[" * 63
+    + b"]" * 63
+    + b"}}",
     "zero bytes": b"\0" * 100,
 }
 
@@ -56,14 +59,16 @@ NOT_RPC = {
     "empty batch": b"[]",
 }
 
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
+
 DUPLICATE_KEYS = {
     "method": b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"}',
     "escaped": b'{"jsonrpc":"2.0","id":1,"method":"ping","m\\u0065thod":"tools/list"}',
     "id": b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}',
     "params": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":'
     b'{"text":"a"}},"params":{"name":"raises","arguments":{}}}',
-    "name": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"raises",'
-    b'"arguments":{}}}',
+    "name": b'{"jsonrpc":"2.0","id":1,"method":"tools/call",'
+    b'"params":{"name":"echo","name":"raises","arguments":{}}}',
     "arguments": b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",'
     b'"arguments":{"text":"a"},"arguments":{"text":"b"}}}',
     "_meta": b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"progressToken":1,'
@@ -115,12 +120,14 @@ def test_duplicate_key(gateway, tester, name):
 
 
 @pytest.mark.parametrize(
-    "arguments", ['{"text":"a","text":"b"}', '{"text":"a","t\\u0065xt":"b"}'], ids=["plain", "escaped"]
+    "arguments",
+    ['{"text":"a","text":"b"}', '{"text":"a","t\\u0065xt":"b"}'],
+    ids=["plain", "escaped"],
 )
 def test_duplicate_key_in_arguments_names_it(tester, arguments):
-    """Gateway and tool might each take another of the two: the call is not made, its maker is told."""
-    body = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{arguments}}}}}'
-    reply = tester.post(body.encode())
+    """Gateway and tool might each take another of the two: the call is not made, its maker is
+    told."""
+    reply = tester.post(CALL % (b"echo", arguments.encode()))
     assert reply.status == 200
     assert reply.result["isError"] is True
     assert "text" in text_of(reply.result)
@@ -143,8 +150,11 @@ def test_batch_where_the_revision_has_it(gateway, tester):
 
 
 def test_batch_of_good_and_bad(gateway, tester):
-    """Each element has its own answer; an element that is no message cannot take the others down."""
-    body = b'[{"jsonrpc":"2.0","id":1,"method":"ping"},7,{"jsonrpc":"2.0","id":2,"method":"nonesuch"}]'
+    """Each element has its own answer; an element that is no message cannot take the others
+    down."""
+    body = (
+        b'[{"jsonrpc":"2.0","id":1,"method":"ping"},7,{"jsonrpc":"2.0","id":2,"method":"nonesuch"}]'
+    )
     before = len(gateway.records())
     answers = json.loads(tester.post(body, {"MCP-Protocol-Version": "2025-03-26"}).body)
     by_id = {answer["id"]: answer for answer in answers}
@@ -184,8 +194,8 @@ def test_other_content_type(tester, kind):
     ],
 )
 def test_wrong_argument_is_a_result_that_names_it(gateway, tester, name, arguments, word):
-    """MCP 2025-11-25: input validation errors are tool execution errors, so that a model can correct
-    itself. No process is spent: there is no mcp_call_start."""
+    """MCP 2025-11-25: input validation errors are tool execution errors, so that a model can
+    correct itself. No process is spent: there is no mcp_call_start."""
     before = len(gateway.records())
     result = tester.call(name, arguments)
     assert result["isError"] is True
@@ -201,8 +211,17 @@ def test_value_of_a_wrong_argument_is_not_repeated_in_the_audit(gateway, tester)
     assert text_of(tester.call("echo", {"text": f"{CANARY}-right"})) == f"{CANARY}-right"
 
 
-@pytest.mark.parametrize("params", [{}, {"name": 7}, {"name": "echo", "arguments": []},
-                                    {"name": "echo", "arguments": "text"}, {"name": None}], ids=str)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"name": 7},
+        {"name": "echo", "arguments": []},
+        {"name": "echo", "arguments": "text"},
+        {"name": None},
+    ],
+    ids=str,
+)
 def test_call_whose_params_are_wrong(tester, params):
     assert tester.request("tools/call", params).error["code"] == INVALID_PARAMS
 
@@ -216,13 +235,16 @@ def test_unknown_tool(tester):
 
 @pytest.mark.parametrize("name", ["", "a" * 5000, "../echo", "echo\0", "écho", "__import__"])
 def test_names_that_no_tool_can_have(tester, name):
-    assert tester.request("tools/call", {"name": name, "arguments": {}}).error["code"] == INVALID_PARAMS
+    assert (
+        tester.request("tools/call", {"name": name, "arguments": {}}).error["code"]
+        == INVALID_PARAMS
+    )
 
 
 def test_numbers_that_no_double_holds(tester):
     """RFC 7493, 2.2: who reads it next may read another number."""
-    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1e999,"b":1}}}'
-    assert tester.post(body).error["code"] == PARSE_ERROR
+    reply = tester.post(CALL % (b"add", b'{"a":1e999,"b":1}'))
+    assert reply.error["code"] == PARSE_ERROR
 
 
 def test_others_notice_nothing(tester):

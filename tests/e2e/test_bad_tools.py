@@ -4,7 +4,6 @@ calls of others go on beside it."""
 import time
 
 import pytest
-
 from support.processes import descendants, wait_until
 from support.rpc import reason_of, text_of
 from support.undisturbed import undisturbed
@@ -97,25 +96,41 @@ class TestBadTool:
 
     def test_whose_client_goes_away(self, gateway, tester):
         """Nobody waits for the answer any more: its process ends long before its time."""
-        from support import raw
         import json
 
+        from support import raw
+
         before = len(gateway.records())
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-            "name": "sleeps", "arguments": {}, "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {}}}}).encode()
+        body = json.dumps(
+            {
+                "jsonrpc": "2.0",
+                "id": 1,
+                "method": "tools/call",
+                "params": {
+                    "name": "sleeps",
+                    "arguments": {},
+                    "_meta": {
+                        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                        "io.modelcontextprotocol/clientCapabilities": {},
+                    },
+                },
+            }
+        ).encode()
         fields = ["MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: sleeps"]
         with raw.open_connection(gateway.port) as connection:
             connection.sendall(raw.request(gateway.port, tester.key, body, *fields))
             wait_until(lambda: self.of(gateway, before, "mcp_call_start"), "the call is under way")
-        record = wait_until(lambda: self.of(gateway, before, "mcp_request"), "its end is recorded")[0]
+        record = wait_until(lambda: self.of(gateway, before, "mcp_request"), "its end is recorded")[
+            0
+        ]
         assert record["status"] == "cancelled"
         assert record["duration_ms"] < 1000 * WALL_SECONDS - 200
 
     @staticmethod
     def of(gateway, before: int, kind: str) -> list[dict]:
-        return [r for r in gateway.records()[before:] if r["type"] == kind and r["tool"] == "sleeps"]
+        return [
+            r for r in gateway.records()[before:] if r["type"] == kind and r["tool"] == "sleeps"
+        ]
 
 
 def test_each_bad_tool_is_recorded_with_its_end(gateway, tester):
@@ -125,7 +140,9 @@ def test_each_bad_tool_is_recorded_with_its_end(gateway, tester):
     new = gateway.records()[before:]
     ends = {r["tool"]: r for r in new if r["type"] == "mcp_request"}
     assert {name: ends[name]["status"] for name in ends} == {
-        "raises": "error", "segfaults": "error", "sleeps": "error",
+        "raises": "error",
+        "segfaults": "error",
+        "sleeps": "error",
     }
     assert ends["sleeps"]["duration_ms"] >= 1000 * (WALL_SECONDS - 0.2)
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 
 import pytest
-
 from support import BIN
 from support.gateway import environment
 
@@ -97,8 +96,14 @@ def test_summary_of_real_files(project_gateway):
     """The issue's own line: `mcpgate tools call log_store '{"action":"summary"}'`."""
     key = project_gateway.create_key("cli@example.com", "mcp-log-analyst")
     done = project_gateway.mcpgate(
-        "tools", "call", "log_store", '{"action":"summary"}',
-        "--url", project_gateway.url, "--token-file", project_gateway.key_file(key),
+        "tools",
+        "call",
+        "log_store",
+        '{"action":"summary"}',
+        "--url",
+        project_gateway.url,
+        "--token-file",
+        project_gateway.key_file(key),
     )
     assert done.returncode == 0, done.stderr
     assert "error" in done.stdout.lower()
@@ -108,7 +113,11 @@ def test_summary_of_real_files(project_gateway):
 def test_help_fits_a_screen(words, tmp_path):
     done = subprocess.run(
         [BIN / "mcpgate", *words, "--help"],
-        capture_output=True, text=True, timeout=20, env=environment(tmp_path), cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=environment(tmp_path),
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -116,12 +125,17 @@ def test_help_fits_a_screen(words, tmp_path):
     assert max(map(len, lines)) <= SCREEN[1]
 
 
-@pytest.mark.parametrize("words", [["frobnicate"], ["up", "--frobnicate"], ["keys"], ["up", "--port", "x"]],
-                         ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["frobnicate"], ["up", "--frobnicate"], ["keys"], ["up", "--port", "x"]], ids=" ".join
+)
 def test_wrong_usage_is_exit_2(words, tmp_path):
     done = subprocess.run(
         [BIN / "mcpgate", *words],
-        capture_output=True, text=True, timeout=20, env=environment(tmp_path), cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=environment(tmp_path),
+        cwd=tmp_path,
     )
     assert done.returncode == 2
     assert done.stderr

@@ -1,7 +1,8 @@
 """What `client-config` prints for each client makes a call, exactly as printed.
 
-The printed text is read as its client reads it (each parser names the documentation it follows), the
-key filled in where the text leaves a place for it, and the call made with that URL, header or command.
+The printed text is read as its client reads it (each parser names the documentation it follows),
+the key filled in where the text leaves a place for it, and the call made with that URL, header or
+command.
 """
 
 import json
@@ -10,13 +11,13 @@ import re
 import shlex
 
 import pytest
-
 from support.clients import node_program
 from support.rpc import text_of
 
 CALL = {"name": "log_store", "arguments": {"action": "summary"}}
 
-# `${env:NAME}` (Cursor, VS Code), `${NAME}` and `${NAME:-default}` (Claude Code), `${input:id}` (VS Code).
+# `${env:NAME}` (Cursor, VS Code), `${NAME}` and `${NAME:-default}` (Claude Code), `${input:id}` (VS
+# Code).
 PLACE = re.compile(r"\$\{(?:(env|input):)?([A-Za-z0-9_.-]+)(?::-[^}]*)?\}")
 
 
@@ -34,7 +35,8 @@ def printed(gateway, client: str, *words) -> str:
 
 
 def json_of(text: str) -> dict:
-    """The JSON document of a text that may have `//` comment lines (VS Code's mcp.json is JSONC)."""
+    """The JSON document of a text that may have `//` comment lines (VS Code's mcp.json is
+    JSONC)."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("//")]
     return json.loads("\n".join(lines))
 
@@ -46,7 +48,8 @@ def call(server: dict, key: str) -> dict:
         order = {
             "command": server["command"],
             "args": server.get("args", []),
-            # A client starts servers with little of its own environment, and the user's shell's PATH.
+            # A client starts servers with little of its own environment, and the user's shell's
+            # PATH.
             "env": {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | environment,
         }
     else:
@@ -93,7 +96,9 @@ def test_claude_code(project_gateway, key, tmp_path):
     if text.lstrip().startswith("{"):
         check(json_of(text)["mcpServers"]["mcpgate"], key)
         return
-    command = next(line for line in text.replace("\\\n", " ").splitlines() if "claude mcp add" in line)
+    command = next(
+        line for line in text.replace("\\\n", " ").splitlines() if "claude mcp add" in line
+    )
     words = shlex.split(re.sub(r"\$\((?:cat|<)[^)]*\)|\$\{?[A-Z_]+\}?", key, command))
     assert words[:3] == ["claude", "mcp", "add"]
     assert words[words.index("--transport") + 1] == "http"

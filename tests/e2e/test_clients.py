@@ -1,7 +1,7 @@
-"""Every real client initialises, lists and calls log_store with a key from `mcpgate keys create`."""
+"""Every real client initialises, lists and calls log_store with a key from `mcpgate keys
+create`."""
 
 import pytest
-
 from support.clients import inspector, node_program, python_program
 from support.rpc import text_of
 

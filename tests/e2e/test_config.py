@@ -1,11 +1,11 @@
-"""The configuration: what `check` says of a wrong one, and a running gateway that follows its file."""
+"""The configuration: what `check` says of a wrong one, and a running gateway that follows its
+file."""
 
 import json
 
 import pytest
-
-from support.gateway import fixture_config, run
 from support import BIN
+from support.gateway import fixture_config, run
 from support.processes import wait_until
 
 RELOAD_SECONDS = 3
@@ -18,7 +18,9 @@ def check(tmp_path, text: str):
 
 
 def test_right_file_is_exit_0(tmp_path):
-    done = check(tmp_path, json.dumps({"state": "var", "listen": "127.0.0.1:8080"} | fixture_config()))
+    done = check(
+        tmp_path, json.dumps({"state": "var", "listen": "127.0.0.1:8080"} | fixture_config())
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -27,7 +29,11 @@ def test_right_file_is_exit_0(tmp_path):
     [
         ("listn: 127.0.0.1:8080\n", "1:1", "did you mean listen?"),
         ("listen: 127.0.0.1:8080\nlimits:\n  boddy: 4Mi\n", "3:3", "did you mean body?"),
-        ("toolSets:\n  a:\n    requiredrole: x\n    sandbox: unix:a.sock\n", "3:5", "did you mean requiredRole?"),
+        (
+            "toolSets:\n  a:\n    requiredrole: x\n    sandbox: unix:a.sock\n",
+            "3:5",
+            "did you mean requiredRole?",
+        ),
         ("listen: [1, 2]\n", "1:9", "listen"),
         ("listen: example.com\n", "1:9", "listen"),
         ("limits: {body: lots}\n", "1:16", "body"),
@@ -89,7 +95,9 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     tester = gateway.user("t@example.com", "mcp-tester")
     before = tester.tool_names()
     gateway.write_config(fixture_config(limitz={}))
-    wait_until(lambda: "did you mean limits?" in gateway.log, "the log names the mistake", RELOAD_SECONDS)
+    wait_until(
+        lambda: "did you mean limits?" in gateway.log, "the log names the mistake", RELOAD_SECONDS
+    )
     assert tester.tool_names() == before
     gateway.write_config_text("toolSets: [\n")
     wait_until(lambda: gateway.log.count("mcpgate.yaml:") > 1, "and the next one", RELOAD_SECONDS)
@@ -115,7 +123,9 @@ def test_call_in_flight_survives_a_reload(start_gateway):
         assert not waiting.result().get("isError")
 
 
-def test_collision_of_names_is_an_error_of_check_and_withholds_the_later_set(start_gateway, tmp_path):
+def test_collision_of_names_is_an_error_of_check_and_withholds_the_later_set(
+    start_gateway, tmp_path
+):
     """Two sets with a tool of one name: nothing is renamed silently."""
     import shutil
 

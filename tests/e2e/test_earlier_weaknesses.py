@@ -5,7 +5,6 @@ import json
 import os
 
 import pytest
-
 from support import BIN
 from support.gateway import fixture_config, run
 from support.processes import wait_until
@@ -68,7 +67,8 @@ def test_5_several_roles_and_an_e_mail_address(gateway):
 
 
 def test_5_key_is_not_stored(gateway):
-    """There it was kept in clear; here nothing below the state directory has it, or can be used as it."""
+    """There it was kept in clear; here nothing below the state directory has it, or can be used as
+    it."""
     key = gateway.create_key("stored@example.com", "mcp-tester")
     for folder, _, names in os.walk(gateway.state):
         for name in names:
@@ -76,7 +76,9 @@ def test_5_key_is_not_stored(gateway):
             if os.path.isfile(path) and os.path.getsize(path) < 10_000_000:
                 with open(path, "rb") as file:
                     content = file.read()
-                assert key.encode() not in content and key.split("_")[2].encode() not in content, path
+                assert key.encode() not in content and key.split("_")[2].encode() not in content, (
+                    path
+                )
                 if name.startswith(key_id(key)):
                     assert os.stat(path).st_mode & 0o077 == 0, path
 
@@ -105,8 +107,8 @@ BAD_FILES = {
 
 
 def test_6_bad_record_locks_nobody_else_out(start_gateway):
-    """There one bad Secret ended the scan, and every key after it was refused. These stand before all
-    others in any order by name."""
+    """There one bad Secret ended the scan, and every key after it was refused. These stand before
+    all others in any order by name."""
     gateway = start_gateway()
     early = gateway.user("early@example.com", "mcp-tester")
     keys = gateway.state / "keys"
@@ -170,7 +172,9 @@ def test_7_old_and_new_overlap_and_then_the_old_one_ends(gateway):
     assert gateway.client(new).request("ping").status == 200
 
 
-@pytest.mark.parametrize("words", [("rotate", "mcpk_x_y"), ("revoke", "mcpk_aaaaaaaaaaaa_" + "A" * 51)])
+@pytest.mark.parametrize(
+    "words", [("rotate", "mcpk_x_y"), ("revoke", "mcpk_aaaaaaaaaaaa_" + "A" * 51)]
+)
 def test_7_key_is_no_argument(gateway, words):
     """There the key itself stood on the command line, for all to see; here its id does."""
     done = gateway.mcpgate("keys", *words)
@@ -178,7 +182,10 @@ def test_7_key_is_no_argument(gateway, words):
     assert words[1] not in done.stderr + done.stdout
 
 
-TIMEIT = {"tool": "timeit", "arguments": {"stmt": "__import__('os').system('touch {}')", "number": 1}}
+TIMEIT = {
+    "tool": "timeit",
+    "arguments": {"stmt": "__import__('os').system('touch {}')", "number": 1},
+}
 
 
 def test_14_execute_without_a_signature_runs_nothing(gateway, tmp_path):
@@ -190,7 +197,9 @@ def test_14_execute_without_a_signature_runs_nothing(gateway, tmp_path):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("tool", ["timeit", "os", "subprocess", "../trial/behaving", "behaving.time", "echo.__globals__"])
+@pytest.mark.parametrize(
+    "tool", ["timeit", "os", "subprocess", "../trial/behaving", "behaving.time", "echo.__globals__"]
+)
 def test_14_even_a_signed_execute_names_declared_tools_only(gateway, tmp_path, tool):
     """There any importable module was a tool."""
     mark = tmp_path / "mark"

@@ -5,7 +5,6 @@ import re
 import time
 
 import pytest
-
 from support.processes import wait_until
 
 LIVE_SECONDS = 1.0
@@ -174,7 +173,9 @@ def test_challenge_leads_to_the_metadata(gateway):
     assert json.loads(document.body)["resource"].rstrip("/") == gateway.url
 
 
-@pytest.mark.parametrize("query", ["?access_token={}", "?key={}", "?{}", "?x=1&api_key={}", "?token=%6d{}"])
+@pytest.mark.parametrize(
+    "query", ["?access_token={}", "?key={}", "?{}", "?x=1&api_key={}", "?token=%6d{}"]
+)
 def test_key_in_the_url_is_never_taken(gateway, tester, query):
     """Neither alone nor beside a right header; and the log and audit checks of this module's end
     find no trace of it."""

@@ -4,7 +4,6 @@ import itertools
 import json
 
 import pytest
-
 from support.gateway import Gateway, fixture_config, fixture_tools
 from support.processes import wait_until
 from support.rpc import RpcError, text_of
@@ -26,7 +25,14 @@ def configured():
 
 @pytest.fixture(scope="module")
 def users(configured):
-    roles = ["mcp-admin", "mcp-viewer", "mcp-tester", "mcp-dba", "mcp-nothing", "mcp-viewer,mcp-dba"]
+    roles = [
+        "mcp-admin",
+        "mcp-viewer",
+        "mcp-tester",
+        "mcp-dba",
+        "mcp-nothing",
+        "mcp-viewer,mcp-dba",
+    ]
     return {role: configured.user(f"{role.split(',')[0]}@example.com", role) for role in roles}
 
 
@@ -81,9 +87,11 @@ def answer(client, name: str):
     message = json.loads(reply.body.replace(name.encode(), b"NAME"))
     assert message["error"]["code"] == -32602
     message["id"] = 0
-    headers["content-length"] = int(headers["content-length"]) - reply.body.count(name.encode()) * len(
-        name
-    ) - len(str(reply.message["id"]))
+    headers["content-length"] = (
+        int(headers["content-length"])
+        - reply.body.count(name.encode()) * len(name)
+        - len(str(reply.message["id"]))
+    )
     return reply.status, headers, message
 
 

@@ -1,4 +1,5 @@
-"""Straight to a sandbox daemon's socket, around the gateway: nothing runs without a right signature."""
+"""Straight to a sandbox daemon's socket, around the gateway: nothing runs without a right
+signature."""
 
 import json
 import os
@@ -9,7 +10,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from support.processes import descendants, wait_until
 from support.rpc import reason_of, text_of
 from support.signing import SandboxSocket
@@ -38,7 +38,9 @@ def test_key_and_socket_are_for_their_user_only(gateway):
         key = gateway.signing_key_file(name).stat()
         assert stat.S_IMODE(key.st_mode) == 0o600
         assert stat.S_IMODE(gateway.socket_path(name).stat().st_mode) & 0o077 == 0
-    assert gateway.signing_key_file("trial").read_text() != gateway.signing_key_file("dba").read_text()
+    assert (
+        gateway.signing_key_file("trial").read_text() != gateway.signing_key_file("dba").read_text()
+    )
 
 
 @pytest.mark.parametrize("route", ["/tools", "/capabilities", "/metrics", "/execute/x"])
@@ -133,8 +135,16 @@ def test_tool_that_changed_since_the_decision(sandbox):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b"{not json", b'{"tool":"echo"}', b'{"tool":7,"arguments":{},"call":{}}',
-     b'{"tool":"echo","arguments":{},"call":{"id":"x","deadline_ms":-1}}', b"[" * 10_000],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"{not json",
+        b'{"tool":"echo"}',
+        b'{"tool":7,"arguments":{},"call":{}}',
+        b'{"tool":"echo","arguments":{},"call":{"id":"x","deadline_ms":-1}}',
+        b"[" * 10_000,
+    ],
     ids=range(8),
 )
 def test_signed_nonsense_is_400(sandbox, body):
@@ -144,14 +154,16 @@ def test_signed_nonsense_is_400(sandbox, body):
 
 
 def test_killed_in_the_middle_of_a_call_and_back(start_gateway):
-    """The caller is told what happened; no process of the call is left; other tool sets do not notice;
-    and the set is back by itself."""
+    """The caller is told what happened; no process of the call is left; other tool sets do not
+    notice; and the set is back by itself."""
     gateway = start_gateway()
     tester = gateway.user("tester@example.com", "mcp-tester")
     dba = gateway.user("dba@example.com", "mcp-dba")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(tester.call, "wait", {"seconds": 1.9})
-        wait_until(lambda: [r for r in gateway.records() if r["type"] == "mcp_call_start"], "it runs")
+        wait_until(
+            lambda: [r for r in gateway.records() if r["type"] == "mcp_call_start"], "it runs"
+        )
         daemon = gateway.daemon("trial")
         family = descendants(daemon.pid)
         os.kill(daemon.pid, signal.SIGKILL)

@@ -5,7 +5,6 @@ import subprocess
 import time
 
 import pytest
-
 from support import BIN
 from support.clients import node_program
 from support.gateway import environment
@@ -75,8 +74,12 @@ def talk(gateway, token_file, lines: list[bytes], seconds: float = 20):
 
 def test_answers_to_all_lines_before_it_ends(gateway, token_file):
     requests = [
-        {"jsonrpc": "2.0", "id": n, "method": "tools/call",
-         "params": {"name": "add", "arguments": {"a": n, "b": 1}}}
+        {
+            "jsonrpc": "2.0",
+            "id": n,
+            "method": "tools/call",
+            "params": {"name": "add", "arguments": {"a": n, "b": 1}},
+        }
         for n in range(20)
     ]
     done = talk(gateway, token_file, [json.dumps(r).encode() for r in requests])
@@ -97,7 +100,14 @@ def test_line_that_is_not_json_is_answered(gateway, token_file):
 
 def test_nothing_but_messages_on_standard_output(gateway, token_file):
     """Whatever it has to say goes to standard error, even when the gateway is not there."""
-    command = [BIN / "mcpgate", "stdio", "--url", "http://127.0.0.1:1/mcp", "--token-file", token_file]
+    command = [
+        BIN / "mcpgate",
+        "stdio",
+        "--url",
+        "http://127.0.0.1:1/mcp",
+        "--token-file",
+        token_file,
+    ]
     ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode() + b"\n"
     done = subprocess.run(
         command, input=ping, capture_output=True, timeout=30, env=environment(gateway.state)

@@ -5,7 +5,6 @@ import shutil
 import ssl
 
 import pytest
-
 from support.certificates import make_certificates
 from support.clients import node_program, python_program
 from support.gateway import fixture_config

@@ -1,8 +1,7 @@
-"""A tool set that is edited while it is served: the list follows, nothing restarts, and a broken edit
-changes nothing."""
+"""A tool set that is edited while it is served: the list follows, nothing restarts, and a broken
+edit changes nothing."""
 
 import pytest
-
 from support.processes import wait_until
 from support.rpc import RpcError, text_of
 
@@ -66,7 +65,12 @@ def test_removed_file_is_a_removed_tool(edited):
 
 @pytest.mark.parametrize(
     "broken",
-    ["def (:\n", "import no_such_module_anywhere\n", "raise SystemExit(3)\n", "import os\nos._exit(4)\n"],
+    [
+        "def (:\n",
+        "import no_such_module_anywhere\n",
+        "raise SystemExit(3)\n",
+        "import os\nos._exit(4)\n",
+    ],
     ids=["syntax", "import", "exit", "_exit"],
 )
 def test_broken_edit_keeps_what_was(edited, broken):

@@ -1,6 +1,7 @@
 """An audit verifier that shares no code with the product: it knows only what the format says
 (docs/reference/audit-log.md): one JSON object a line; `seq` counts from the chain's first record;
-`prev` is the SHA-256 of the line before, without its LF, in hex; one chain per (replica, start, loop).
+`prev` is the SHA-256 of the line before, without its LF, in hex; one chain per (replica, start,
+loop).
 """
 
 import hashlib

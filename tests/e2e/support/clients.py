@@ -1,4 +1,5 @@
-"""The real clients: the official SDKs' programs in tests/clients, and the Inspector's command line."""
+"""The real clients: the official SDKs' programs in tests/clients, and the Inspector's command
+line."""
 
 import json
 import subprocess
@@ -21,7 +22,9 @@ def _run(argv: list, order: dict | None, env: dict | None = None) -> str:
         timeout=SECONDS,
         env=env,
     )
-    assert done.returncode == 0, f"{argv[-1]} ended with {done.returncode}:\n{done.stderr}\n{done.stdout}"
+    assert done.returncode == 0, (
+        f"{argv[-1]} ended with {done.returncode}:\n{done.stderr}\n{done.stdout}"
+    )
     return done.stdout
 
 

@@ -14,13 +14,16 @@ from support.rpc import McpClient
 
 READY_SECONDS = 30
 
-# Every string that a test passes as an argument starts so, and none of it may be in a record or log.
+# Every string that a test passes as an argument starts so, and none of it may be in a record or
+# log.
 CANARY = "canary-3f9c"
 
 
 def environment(state: Path) -> dict:
     """Little of ours: a test must not pass because of what a developer has exported."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
     return kept | {"MCPGATE_STATE": str(state)}
 
 
@@ -40,7 +43,9 @@ def run(argv: list, state: Path, *, stdin: str = "", seconds: float = 60, cwd: P
 class Gateway:
     """A running `mcpgate up`: the gateway, and one sandbox daemon per tool set."""
 
-    def __init__(self, tools: Path, *, config: dict | None = None, scheme: str = "http", serve=False):
+    def __init__(
+        self, tools: Path, *, config: dict | None = None, scheme: str = "http", serve=False
+    ):
         # A short path: that of a Unix socket has at most 107 bytes.
         self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         self.tools = tools
@@ -75,7 +80,8 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://{'localhost' if self.scheme == 'https' else '127.0.0.1'}:{self.port}/mcp"
+        host = "localhost" if self.scheme == "https" else "127.0.0.1"
+        return f"{self.scheme}://{host}:{self.port}/mcp"
 
     @property
     def log(self) -> str:

@@ -85,7 +85,8 @@ def free_port() -> int:
 
 
 class Running:
-    """A started process; keeps what it prints in memory, so that a full disk is the test's choice."""
+    """A started process; keeps what it prints in memory, so that a full disk is the test's
+    choice."""
 
     def __init__(self, argv: list, env: dict, cwd: Path | None = None):
         self.argv = [str(word) for word in argv]
@@ -129,7 +130,9 @@ class Running:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{self.argv[0]} did not end within {seconds} s of SIGTERM") from None
+            raise AssertionError(
+                f"{self.argv[0]} did not end within {seconds} s of SIGTERM"
+            ) from None
         self._reader.join(5)
         self._check_gone(family)
         return code

@@ -11,7 +11,8 @@ def open_connection(port: int, timeout: float = 30) -> socket.socket:
 
 
 def read_replies(connection: socket.socket, limit: int = 10) -> list[Reply]:
-    """Every answer until the peer closes the connection (or the socket's timeout fails the test)."""
+    """Every answer until the peer closes the connection (or the socket's timeout fails the
+    test)."""
     data = b""
     try:
         while chunk := connection.recv(65536):
@@ -70,9 +71,15 @@ def _cut_chunks(data: bytes) -> tuple[bytes, bytes]:
             return body, data
 
 
-def head(port: int, key: str | None, *fields: str, method: str = "POST", target: str = "/mcp") -> bytes:
+def head(
+    port: int, key: str | None, *fields: str, method: str = "POST", target: str = "/mcp"
+) -> bytes:
     """A request head of our own making, the empty line included."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json"]
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        "Content-Type: application/json",
+    ]
     lines += ["Accept: application/json, text/event-stream"]
     if key is not None:
         lines.append(f"Authorization: Bearer {key}")

@@ -34,7 +34,9 @@ class Reply:
         if self.headers.get("content-type", "").startswith("text/event-stream"):
             events = self.body.replace(b"\r\n", b"\n").split(b"\n\n")
             data = [
-                b"\n".join(line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:"))
+                b"\n".join(
+                    line[5:].lstrip() for line in event.split(b"\n") if line.startswith(b"data:")
+                )
                 for event in events
             ]
             return [json.loads(part) for part in data if part]
@@ -111,7 +113,9 @@ class McpClient:
         finally:
             connection.close()
 
-    def request(self, method: str, params: dict | None = None, headers: dict | None = None) -> Reply:
+    def request(
+        self, method: str, params: dict | None = None, headers: dict | None = None
+    ) -> Reply:
         params = dict(params or {})
         fields = {}
         if self.modern:

@@ -35,7 +35,9 @@ class SandboxSocket:
         self.secret = base64.urlsafe_b64decode(lines[0] + "=")
         self.key_id = hashlib.sha256(self.secret).hexdigest()[:16]
 
-    def sign(self, method: str, path: str, body: bytes, *, call_id="", instance="", age_ms=0) -> dict:
+    def sign(
+        self, method: str, path: str, body: bytes, *, call_id="", instance="", age_ms=0
+    ) -> dict:
         t = int(time.time() * 1000) - age_ms
         digest = hashlib.sha256(body).hexdigest()
         signed = f"v1\n{method}\n{path}\n{t}\n{call_id}\n{instance}\n{digest}".encode()
@@ -77,4 +79,6 @@ class SandboxSocket:
         body = self.execute_body(tool, arguments, call_id, digests.get(tool, "sha256:" + "0" * 64))
         options = {"call_id": call_id, "instance": manifest["instance"]} | signing
         headers = {"Content-Type": "application/json"}
-        return self.send("POST", "/execute", headers | self.sign("POST", "/execute", body, **options), body)
+        return self.send(
+            "POST", "/execute", headers | self.sign("POST", "/execute", body, **options), body
+        )

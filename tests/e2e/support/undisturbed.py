@@ -1,4 +1,5 @@
-"""Other callers notice nothing: while something bad happens, they go on and all their calls succeed."""
+"""Other callers notice nothing: while something bad happens, they go on and all their calls
+succeed."""
 
 import threading
 import time
@@ -6,8 +7,9 @@ from contextlib import contextmanager
 
 from support.rpc import text_of
 
-# What another caller may wait for an answer that is there in milliseconds: generous for a busy machine,
-# far below any time limit of the gateway's, so that standing in a queue behind the bad one shows.
+# What another caller may wait for an answer that is there in milliseconds: generous for a busy
+# machine, far below any time limit of the gateway's, so that standing in a queue behind the bad one
+# shows.
 WAIT_SECONDS_MAX = 1.5
 
 
@@ -38,5 +40,7 @@ def undisturbed(client, at_least: int = 3):
         done.set()
         thread.join(60)
     if failures:
-        raise AssertionError(f"another caller was disturbed after {len(waits)} calls") from failures[0]
+        raise AssertionError(
+            f"another caller was disturbed after {len(waits)} calls"
+        ) from failures[0]
     assert max(waits) < WAIT_SECONDS_MAX, f"another caller waited {max(waits):.2f} s"

@@ -1,5 +1,4 @@
 from body import find_addresses
-
 from mcpgate import tool
 
 
