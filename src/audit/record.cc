@@ -120,6 +120,8 @@ void append_json(std::string& out, const Record& record, std::uint64_t seq, std:
     append_if_any(out, "request_id", record.request_id);
     if (record.principal) {
       append_principal(out, *record.principal);
+    } else {
+      append_if_any(out, "key_id", record.tried_key_id);
     }
     append_call(out, record);
   } else {

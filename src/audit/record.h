@@ -46,6 +46,8 @@ struct Record {
   std::string request_id;
   /// Null until someone is authenticated.
   std::shared_ptr<const Principal> principal;
+  /// The public id of the key that somebody tried in vain; a principal brings its own.
+  std::string tried_key_id;
   std::string method;
   std::string tool_set;
   std::string tool;

@@ -76,8 +76,7 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
     }
     auto compiled = compile_tool(view, tool, parser);
     if (!compiled) {
-      log_error("tool set {}: {} is withheld: {}", view.name, tool.name,
-                compiled.error().message);
+      log_error("tool set {}: {} is withheld: {}", view.name, tool.name, compiled.error().message);
       continue;
     }
     set->tools.push_back(std::move(*compiled));
@@ -94,8 +93,9 @@ Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     const auto taken = std::ranges::find_if(
         set->tools, [this](const Tool& tool) { return by_name_.contains(tool.name); });
     if (taken != set->tools.end()) {
-      log_error("tool set {} is withheld: its tool {} has the name of a tool of {}; give it a prefix",
-                set->tool_set, taken->name, by_name_.at(taken->name)->tool_set);
+      log_error(
+          "tool set {} is withheld: its tool {} has the name of a tool of {}; give it a prefix",
+          set->tool_set, taken->name, by_name_.at(taken->name)->tool_set);
       continue;
     }
     for (const Tool& tool : set->tools) {

@@ -44,6 +44,8 @@ struct ToolSetView {
   std::string prefix;
   /// Only these; nothing: all.
   std::optional<std::vector<std::string>> only;
+
+  friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
 };
 
 /// The tools of one set at one version of its manifest, compiled once.

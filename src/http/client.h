@@ -16,31 +16,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/task.h"
+#include "http/endpoint.h"
 #include "http/message.h"
 
 namespace mcpgate::http {
 
 class TlsClient;
-
-/// Where a client connects to.
-struct Endpoint {
-  enum class Scheme { kUnix, kHttp, kHttps };
-
-  Scheme scheme = Scheme::kHttp;
-  /// DNS name or IP address without brackets; the socket's path for kUnix.
-  std::string host;
-  std::uint16_t port = 0;
-  /// The URL's path and query, `/` where it has none: what a request's target starts from.
-  std::string path = "/";
-
-  /// `unix:PATH`, `http://HOST[:PORT][/PATH]`, `https://…`. No user information, no fragment.
-  [[nodiscard]] static Expected<Endpoint> parse(std::string_view text);
-
-  /// The Host field: `host`, `host:port` where the port is not the scheme's, `localhost` for kUnix.
-  [[nodiscard]] std::string authority() const;
-
-  friend bool operator==(const Endpoint&, const Endpoint&) = default;
-};
 
 struct ClientOptions {
   /// Connections in use and kept, together. At the limit an exchange fails: kResourceExhausted.
@@ -83,7 +64,7 @@ struct ResponseHead {
 };
 
 class Client;
-class ClientConnection;
+class ClientPool;
 
 /// One request and its answer. Pinned; used from the client's loop only, by one coroutine at a time
 /// but for abort(). Destroying one whose answer was not read to its end closes the connection; no
@@ -141,8 +122,7 @@ class Client {
 
  private:
   friend class Exchange;
-  struct Pool;
-  std::shared_ptr<Pool> pool_;
+  std::shared_ptr<ClientPool> pool_;
 };
 
 }  // namespace mcpgate::http

@@ -38,8 +38,8 @@ struct Discover {};
 struct ListTools {};
 struct CallTool {
   std::string_view name;
-  /// Absent arguments are `{}`.
-  std::optional<json::Object> arguments;
+  /// An object; absent arguments are `{}`.
+  std::optional<json::Element> arguments;
   std::string_view arguments_json = "{}";
 };
 /// A notification that some request need not be answered any more.

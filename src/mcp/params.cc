@@ -16,10 +16,10 @@ RpcExpected<CallTool> read_call_tool(std::optional<json::Object> params,
   }
   CallTool call{.name = *name};
   if (const auto member = json::find_member(*params, params_json, "arguments")) {
-    call.arguments = json::as_object(member->value);
-    if (!call.arguments) {
+    if (!member->value.is_object()) {
       return rpc_fail(RpcCode::kInvalidParams, "params.arguments: must be an object");
     }
+    call.arguments = member->value;
     call.arguments_json = member->raw;
   }
   return call;

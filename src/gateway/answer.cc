@@ -1,0 +1,49 @@
+#include "gateway/answer.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+/// How long a client waits before it asks whether records can be written again.
+constexpr std::string_view kAuditRetryAfterSeconds = "5";
+
+}  // namespace
+
+Answer result_answer(std::string_view id, std::string_view result) {
+  return {.body = mcp::write_result(id, result)};
+}
+
+Answer error_answer(std::string_view id, const mcp::RpcError& error) {
+  return {.status = error.http_status, .body = mcp::write_error(id, error)};
+}
+
+Answer refusal_answer(int status, std::string_view message) {
+  return error_answer(mcp::kNullId, {.code = static_cast<mcp::RpcCode>(status),
+                                     .message = std::string(message),
+                                     .http_status = status});
+}
+
+Answer unrecorded_answer(std::string_view id) {
+  Answer answer =
+      error_answer(id, {.code = mcp::RpcCode::kInternalError,
+                        .message = "The audit record cannot be written, so the request is refused.",
+                        .http_status = 503});
+  answer.headers.emplace_back("Retry-After", kAuditRetryAfterSeconds);
+  return answer;
+}
+
+mcp::RpcError unknown_tool(std::string_view name) {
+  return {.code = mcp::RpcCode::kInvalidParams, .message = "Unknown tool: " + std::string(name)};
+}
+
+http::Response to_response(Answer answer) {
+  http::Response response{.status = answer.status,
+                          .headers = std::move(answer.headers),
+                          .body = std::move(answer.body)};
+  if (!response.body.empty()) {
+    response.content_type = "application/json";
+  }
+  return response;
+}
+
+}  // namespace mcpgate::gateway

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+#include "mcp/rpc.h"
+
+namespace mcpgate::gateway {
+
+/// What one message, or one refused HTTP request, is answered with.
+struct Answer {
+  int status = 200;
+  /// JSON bytes; empty for an answer without body.
+  std::string body;
+  http::Headers headers;
+};
+
+/// An answer to a message by its id (JSON bytes).
+[[nodiscard]] Answer result_answer(std::string_view id, std::string_view result);
+[[nodiscard]] Answer error_answer(std::string_view id, const mcp::RpcError& error);
+
+/// A request that is refused by HTTP's means: a JSON-RPC error whose code is the status, since
+/// those of JSON-RPC say nothing about HTTP.
+[[nodiscard]] Answer refusal_answer(int status, std::string_view message);
+
+/// No proof, no answer: what replaces an answer whose record could not be written.
+[[nodiscard]] Answer unrecorded_answer(std::string_view id);
+
+/// The one answer to a tool that does not exist and to one that is hidden from the caller.
+[[nodiscard]] mcp::RpcError unknown_tool(std::string_view name);
+
+[[nodiscard]] http::Response to_response(Answer answer);
+
+}  // namespace mcpgate::gateway

@@ -1,0 +1,117 @@
+#include "gateway/discovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/log.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+/// How long a daemon may hold the answer to "what is new?": its contract says 30 s.
+constexpr std::chrono::seconds kPollWait{30};
+/// Between attempts to reach a sandbox that is away: soon enough that its return is felt as at
+/// once, seldom enough to cost nothing.
+constexpr std::chrono::milliseconds kRetryFirst{50};
+constexpr std::chrono::milliseconds kRetryLast{1000};
+/// A set has failed, rather than not answered yet, after this.
+constexpr std::chrono::seconds kPatience{10};
+
+}  // namespace
+
+/// One set and the coroutine that polls it. Shared with it: `discovery` becomes null when nobody
+/// follows the set any more.
+struct Discovery::Follower {
+  Follower(Discovery& owner, const ToolSetRoute& where)
+      : discovery(&owner),
+        route(where),
+        client(owner.loop_, where.endpoint, where.keys, owner.clock_),
+        timer(owner.loop_) {}
+
+  Discovery* discovery;
+  ToolSetRoute route;
+  sandbox::ToolSetClient client;
+  asio::steady_timer timer;
+};
+
+Discovery::Discovery(asio::io_context& loop, const Clock& clock, OnChange on_change)
+    : loop_(loop), clock_(clock), on_change_(std::move(on_change)) {}
+
+Discovery::~Discovery() {
+  follow({});
+}
+
+void Discovery::follow(const std::vector<ToolSetRoute>& routes) {
+  auto old = std::exchange(followers_, {});
+  Sets known = std::exchange(sets_, {});
+  for (const ToolSetRoute& route : routes) {
+    const std::string& name = route.view.name;
+    // What a set offered stays listed until its sandbox, perhaps another one now, has answered.
+    sets_.emplace(name, std::move(known[name]));
+    const auto follower = old.find(name);
+    if (follower != old.end() && follower->second->route.view == route.view &&
+        follower->second->route.endpoint == route.endpoint) {
+      follower->second->client.replace_keys(route.keys);
+      followers_.insert(old.extract(follower));
+      continue;
+    }
+    auto fresh = std::make_shared<Follower>(*this, route);
+    followers_.emplace(name, fresh);
+    asio::co_spawn(loop_, poll(std::move(fresh)), asio::detached);
+  }
+  for (auto& [name, follower] : old) {
+    follower->discovery = nullptr;
+    follower->timer.cancel();
+  }
+}
+
+void Discovery::take(const Follower& follower, State state, const sandbox::Manifest* manifest) {
+  Found& found = sets_.find(follower.route.view.name)->second;
+  if (manifest != nullptr) {
+    found.tools = compile_tools(follower.route.view, *manifest);
+    log_info("tool set {}: {} tools, profile {}", follower.route.view.name,
+             found.tools->tools.size(), manifest->profile);
+  } else if (found.state == state) {
+    return;
+  }
+  found.state = state;
+  on_change_();
+}
+
+Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
+  std::string known;
+  std::chrono::milliseconds retry = kRetryFirst;
+  const SteadyTime started = follower->discovery->clock_.steady_now();
+  while (follower->discovery != nullptr) {
+    auto manifest =
+        co_await follower->client.fetch(known, known.empty() ? std::chrono::seconds{0} : kPollWait);
+    if (follower->discovery == nullptr) {
+      co_return;
+    }
+    if (manifest) {
+      retry = kRetryFirst;
+      if (*manifest) {
+        known = (*manifest)->digest;
+      }
+      follower->discovery->take(*follower, State::kReady, *manifest ? &**manifest : nullptr);
+      continue;
+    }
+    const bool give_up = follower->discovery->clock_.steady_now() - started >= kPatience;
+    if (retry == kRetryFirst) {
+      log_warn("tool set {}: {}", follower->route.view.name, manifest.error().message);
+    }
+    if (give_up || !known.empty()) {
+      follower->discovery->take(*follower, State::kFailed, nullptr);
+    }
+    follower->timer.expires_after(retry);
+    (void)co_await follower->timer.async_wait(kAwait);
+    retry = std::min(retry * 2, kRetryLast);
+  }
+}
+
+}  // namespace mcpgate::gateway

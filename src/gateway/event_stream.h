@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "base/task.h"
+#include "http/server.h"
+
+namespace mcpgate::gateway {
+
+/// The SSE stream of one request: it begins with the first message that cannot wait for the answer,
+/// so that a call which reports nothing is answered as plain JSON.
+class EventStream {
+ public:
+  /// `headers` are those of the answer, whatever its form. Both references outlive it.
+  EventStream(http::Responder& responder, const http::Headers& headers)
+      : responder_(responder), headers_(headers) {}
+  EventStream(const EventStream&) = delete;
+  EventStream& operator=(const EventStream&) = delete;
+
+  [[nodiscard]] bool begun() const { return begun_; }
+
+  /// Sends one JSON-RPC message. After an error the client is gone, and so is every later message.
+  Task<Expected<void>> send(std::string_view message);
+  Task<void> finish();
+
+ private:
+  http::Responder& responder_;
+  const http::Headers& headers_;
+  bool begun_ = false;
+  bool lost_ = false;
+};
+
+}  // namespace mcpgate::gateway

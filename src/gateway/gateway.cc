@@ -1,0 +1,529 @@
+// The walk of a request, top to bottom: handle → admit → answer → call_tool → run.
+//
+// Everything up to the sandbox is synchronous, over one immutable snapshot; views into the parsed
+// body must not be used after the first await, since the loop's parser serves other requests then.
+
+#include "gateway/gateway.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "auth/challenge.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/trace.h"
+#include "gateway/event_stream.h"
+#include "gateway/origin.h"
+#include "gateway/session.h"
+#include "json/write.h"
+#include "mcp/legacy.h"
+#include "mcp/modern.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+constexpr std::string_view kSessionHeader = "Mcp-Session-Id";
+constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
+/// 128 bits: a call id must not be guessed.
+constexpr std::size_t kRequestIdBytes = 16;
+/// A document that is parsed is a body or an answer, both bounded before.
+constexpr std::size_t kDocumentBytesMax = std::size_t{128} << 20;
+
+mcp::Headers mcp_headers(const http::Request& request) {
+  return {.protocol_version = request.header("mcp-protocol-version"),
+          .method = request.header("mcp-method"),
+          .name = request.header("mcp-name")};
+}
+
+bool accepts_events(const http::Request& request) {
+  return request.header("accept").value_or("").contains("text/event-stream");
+}
+
+bool is_json(const http::Request& request) {
+  std::string_view type = request.header("content-type").value_or("");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) {
+    type.remove_suffix(1);
+  }
+  return http::iequals(type, "application/json");
+}
+
+/// How an HTTP status that refuses a request is called in the record.
+audit::Status status_of_refusal(int status) {
+  switch (status) {
+    case 401:
+      return audit::Status::kUnauthenticated;
+    case 403:
+      return audit::Status::kDenied;
+    case 503:
+      return audit::Status::kError;
+    default:
+      return audit::Status::kInvalid;
+  }
+}
+
+http::Response json_page(int status, std::string body) {
+  return {.status = status, .body = std::move(body), .content_type = "application/json"};
+}
+
+/// Counts a call as in flight while it lives.
+class InFlight {
+ public:
+  explicit InFlight(std::size_t& count) : count_(count) { ++count_; }
+  ~InFlight() { --count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
+}  // namespace
+
+/// One HTTP request on its way.
+struct Gateway::Visit {
+  const http::Request& request;
+  http::Responder& responder;
+  std::shared_ptr<const Snapshot> snapshot;
+  SteadyTime started;
+  std::string request_id;
+  std::shared_ptr<const Principal> principal = nullptr;
+  /// Those of the answer, whatever it will be.
+  http::Headers headers = {};
+};
+
+/// Where a tool set's calls go.
+struct Gateway::Route {
+  http::Endpoint endpoint;
+  std::shared_ptr<const sandbox::SigningKeys> keys;
+  std::shared_ptr<sandbox::ToolSetClient> client;
+};
+
+Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snapshot)
+    : parts_(parts), parser_(kDocumentBytesMax) {
+  use(std::move(snapshot));
+}
+
+Gateway::~Gateway() = default;
+
+void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
+  std::map<std::string, Route, std::less<>> routes;
+  for (const ToolSetRoute& set : snapshot->settings->tool_sets) {
+    const auto known = routes_.find(set.view.name);
+    if (known != routes_.end() && known->second.endpoint == set.endpoint) {
+      if (known->second.keys != set.keys) {
+        known->second.client->replace_keys(set.keys);
+        known->second.keys = set.keys;
+      }
+      routes.emplace(set.view.name, std::move(known->second));
+      continue;
+    }
+    sandbox::ClientOptions options;
+    options.answer_bytes_max = snapshot->settings->result_bytes_max;
+    auto client = std::make_shared<sandbox::ToolSetClient>(parts_.loop, set.endpoint, set.keys,
+                                                           parts_.clock, options);
+    routes.emplace(set.view.name,
+                   Route{.endpoint = set.endpoint, .keys = set.keys, .client = std::move(client)});
+  }
+  routes_ = std::move(routes);
+  snapshot_ = std::move(snapshot);
+}
+
+Task<void> Gateway::handle(const http::Request& request, http::Responder& responder) {
+  if (auto page = public_page(request)) {
+    responder.send(*std::move(page));
+    co_return;
+  }
+  Visit visit{.request = request,
+              .responder = responder,
+              .snapshot = snapshot_,
+              .started = parts_.clock.steady_now(),
+              .request_id = parts_.random.hex(kRequestIdBytes)};
+  visit.headers.emplace_back("X-Request-Id", visit.request_id);
+  audit::Record record = begin_record(visit);
+  if (auto refusal = admit(visit, record)) {
+    responder.send(to_response(recorded_refusal(visit, record, *std::move(refusal))));
+    co_return;
+  }
+  co_await serve(visit);
+}
+
+http::Response Gateway::refused(const http::Refusal& refusal) {
+  audit::Record record{.timestamp = parts_.clock.wall_now(),
+                       .request_id = parts_.random.hex(kRequestIdBytes),
+                       .client_ip = std::string(refusal.peer),
+                       .status = status_of_refusal(refusal.status),
+                       .duration = std::chrono::nanoseconds{0},
+                       .reason = std::string(refusal.reason)};
+  if (!parts_.audit.append(record)) {
+    return to_response(unrecorded_answer(mcp::kNullId));
+  }
+  return to_response(refusal_answer(refusal.status, refusal.reason));
+}
+
+/// What anybody may ask for: it says nothing of tools, users or configuration.
+std::optional<http::Response> Gateway::public_page(const http::Request& request) const {
+  if (request.method != "GET") {
+    return std::nullopt;
+  }
+  if (request.path == "/health") {
+    return json_page(200, R"({"status":"ok"})");
+  }
+  if (request.path == "/ready") {
+    std::string body;
+    json::Writer writer(body);
+    const bool ready = snapshot_->not_ready.empty();
+    writer.begin_object().field("ready", ready);
+    if (!ready) {
+      writer.field("reason", snapshot_->not_ready);
+    }
+    writer.end_object();
+    return json_page(ready ? 200 : 503, std::move(body));
+  }
+  if (request.path == kMetadataPath || request.path == std::string(kMetadataPath) + "/mcp") {
+    const std::string_view suffix = request.path.ends_with("/mcp") ? "mcp" : "";
+    http::Response page =
+        json_page(200, auth::protected_resource_metadata(
+                           snapshot_->settings->public_url + std::string(suffix), {}));
+    page.headers.emplace_back("Access-Control-Allow-Origin", "*");
+    return page;
+  }
+  return std::nullopt;
+}
+
+/// Who is it, and is this a request that is worth reading? Nothing of the body was looked at.
+std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) const {
+  const http::Request& request = visit.request;
+  const Settings& settings = *visit.snapshot->settings;
+  if (!is_host_allowed(settings, request)) {
+    record.reason = "host";
+    return refusal_answer(403, "This host name is not served here.");
+  }
+  if (!is_origin_allowed(settings, request)) {
+    record.reason = "origin";
+    return refusal_answer(403, "This origin is not allowed.");
+  }
+  add_cors_headers(request, visit.headers);
+  if (request.path != "/" && request.path != "/mcp") {
+    record.reason = "path";
+    return refusal_answer(404, "Not found. MCP is at / and /mcp.");
+  }
+  if (request.method == "OPTIONS" && request.header("origin")) {
+    record.reason = "preflight";
+    Answer answer{.status = 204};
+    answer.headers = preflight_answer(request).headers;
+    return answer;
+  }
+  if (auto refusal = authenticate(visit, record)) {
+    return refusal;
+  }
+  if (request.method != "POST") {
+    record.reason = "method";
+    Answer answer = refusal_answer(405, "MCP is served by POST.");
+    answer.headers.emplace_back("Allow", "POST");
+    return answer;
+  }
+  if (!is_json(request)) {
+    record.reason = "content type";
+    return refusal_answer(415, "The body must be application/json.");
+  }
+  return std::nullopt;
+}
+
+std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) const {
+  const http::Request& request = visit.request;
+  const auth::Credentials credentials{.authorization = request.header("authorization"),
+                                      .authorization_count = request.header_count("authorization"),
+                                      .target = request.target,
+                                      .peer_is_loopback = is_from_loopback(request)};
+  auto principal =
+      visit.snapshot->authenticator->authenticate(credentials, parts_.clock.wall_now());
+  if (principal) {
+    visit.principal = *principal;
+    record.principal = *std::move(principal);
+    return std::nullopt;
+  }
+  const auth::AuthFailure& failure = principal.error();
+  record.reason = to_string(failure.reason);
+  record.tried_key_id = failure.key_id;
+  const std::string resource =
+      visit.snapshot->settings->public_url + (request.path == "/mcp" ? "mcp" : "");
+  auth::Challenge challenge =
+      auth::challenge_for(failure.reason, auth::resource_metadata_url(resource));
+  Answer answer = refusal_answer(challenge.status, challenge.message);
+  answer.headers.emplace_back("WWW-Authenticate", std::move(challenge.www_authenticate));
+  return answer;
+}
+
+Task<void> Gateway::serve(Visit& visit) {
+  const http::Request& request = visit.request;
+  auto body = mcp::read_body(parser_, request.body, mcp_headers(request));
+  if (!body) {
+    audit::Record record = begin_record(visit);
+    record.reason = body.error().message;
+    Answer answer = error_answer(mcp::kNullId, body.error());
+    visit.responder.send(to_response(recorded_refusal(visit, record, std::move(answer))));
+    co_return;
+  }
+  if (!knows_session(visit, *body)) {
+    audit::Record record = begin_record(visit);
+    record.reason = "session";
+    Answer answer = refusal_answer(404, "This session is unknown or has ended; initialize again.");
+    visit.responder.send(to_response(recorded_refusal(visit, record, std::move(answer))));
+    co_return;
+  }
+  if (body->batch) {
+    co_await serve_batch(visit);
+  } else {
+    co_await serve_one(visit, body->incoming.front());
+  }
+}
+
+/// A session id that comes with a legacy message must be ours and this principal's; the modern era
+/// has none and ignores one (2026-07-28, basic/transports).
+bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
+  const auto session = visit.request.header(kSessionHeader);
+  const auto& first = body.incoming.front().message;
+  if (!session || (first && first->era() == mcp::Era::kModern)) {
+    return true;
+  }
+  return is_session_of(parts_.sealer, *session, *visit.principal, parts_.clock.wall_now());
+}
+
+Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
+  EventStream stream(visit.responder, visit.headers);
+  audit::Record record = begin_record(visit);
+  const std::string id(incoming.id);
+  Answer answer = co_await this->answer(visit, incoming, record,
+                                        accepts_events(visit.request) ? &stream : nullptr);
+  answer = recorded(visit, record, id, std::move(answer));
+  if (!stream.begun()) {
+    visit.responder.send(to_response(std::move(answer)));
+    co_return;
+  }
+  if (!answer.body.empty()) {
+    (void)co_await stream.send(answer.body);
+  }
+  co_await stream.finish();
+}
+
+/// A batch of 2025-03-26, one message after the other.
+Task<void> Gateway::serve_batch(Visit& visit) {
+  // The messages are views into their document, which must outlive the calls among them.
+  json::Parser parser(kDocumentBytesMax);
+  const auto body = mcp::read_body(parser, visit.request.body, mcp_headers(visit.request));
+  MCPGATE_ASSERT(body);  // serve() has read it once.
+  std::string answers;
+  for (const mcp::Incoming& incoming : body->incoming) {
+    audit::Record record = begin_record(visit);
+    Answer answer = co_await this->answer(visit, incoming, record, nullptr);
+    answer = recorded(visit, record, incoming.id, std::move(answer));
+    if (!answer.body.empty() && !incoming.is_notification()) {
+      answers.append(answers.empty() ? "[" : ",").append(answer.body);
+    }
+  }
+  Answer whole{.status = answers.empty() ? 202 : 200, .headers = visit.headers};
+  if (!answers.empty()) {
+    whole.body = answers + "]";
+  }
+  visit.responder.send(to_response(std::move(whole)));
+}
+
+Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
+                             EventStream* stream) {
+  record.method = incoming.method;
+  if (!incoming.message) {
+    record.status = audit::Status::kInvalid;
+    record.reason = incoming.message.error().message;
+    co_return error_answer(incoming.is_notification() ? mcp::kNullId : incoming.id,
+                           incoming.message.error());
+  }
+  const mcp::Operation& operation = incoming.message->operation;
+  record.status = audit::Status::kSuccess;
+  if (std::holds_alternative<mcp::CallTool>(operation)) {
+    co_return co_await call_tool(visit, incoming, record, stream);
+  }
+  if (std::holds_alternative<mcp::ListTools>(operation)) {
+    co_return list_tools(visit, incoming);
+  }
+  if (std::holds_alternative<mcp::Ping>(operation)) {
+    co_return result_answer(incoming.id, "{}");
+  }
+  if (std::holds_alternative<mcp::Discover>(operation)) {
+    co_return result_answer(incoming.id, mcp::modern::discover_result());
+  }
+  if (std::holds_alternative<mcp::Initialize>(operation)) {
+    co_return initialize(visit, incoming);
+  }
+  if (const auto* cancel = std::get_if<mcp::Cancel>(&operation)) {
+    parts_.running_calls.cancel(visit.request.header(kSessionHeader).value_or(""),
+                                cancel->request_id);
+  }
+  co_return Answer{.status = 202};  // A notification.
+}
+
+Answer Gateway::list_tools(const Visit& visit, const mcp::Incoming& incoming) const {
+  const bool modern = incoming.message->era() == mcp::Era::kModern;
+  std::vector<std::string_view> definitions;
+  for (const Tool* tool : visit.snapshot->catalogue->tools()) {
+    if (visit.snapshot->settings->policy.decide(*visit.principal, tool->action()).allowed) {
+      definitions.emplace_back(modern ? tool->modern_definition : tool->legacy_definition);
+    }
+  }
+  return result_answer(incoming.id, modern ? mcp::modern::list_tools_result(definitions)
+                                           : mcp::legacy::list_tools_result(definitions));
+}
+
+Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
+  const auto& asked = std::get<mcp::Initialize>(incoming.message->operation);
+  visit.headers.emplace_back(kSessionHeader, seal_session(parts_.sealer, *visit.principal,
+                                                          parts_.clock.wall_now(), parts_.random));
+  return result_answer(incoming.id, mcp::legacy::initialize_result(asked.requested_version));
+}
+
+/// One tool call: what, may they, with what, where, proof, run.
+Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
+                                EventStream* stream) {
+  const mcp::Message& message = *incoming.message;
+  const auto& call = std::get<mcp::CallTool>(message.operation);
+  const Settings& settings = *visit.snapshot->settings;
+  record.trace_id = trace_id_of(message.traceparent);
+  const auto decided = decide(visit, call, record);
+  if (!decided) {
+    co_return error_answer(incoming.id, decided.error());
+  }
+  const Tool& tool = **decided;
+  const bool reports = stream != nullptr && (!message.progress_token.empty() || message.log_level);
+  const AskedCall asked{.id = std::string(incoming.id),
+                        .revision = message.revision,
+                        .progress_token = std::string(message.progress_token),
+                        .log_level = message.log_level,
+                        .tool = tool,
+                        .stream = reports ? stream : nullptr};
+  if (const auto problem = check_arguments(tool, call, parser_)) {
+    Answer answer = call_answer(asked, error_result(*problem), parser_, record);
+    record.status = audit::Status::kInvalid;
+    record.reason = "arguments";
+    co_return answer;
+  }
+  if (calls_in_flight_ >= settings.calls_in_flight_max) {
+    record.reason = "calls in flight";
+    co_return call_answer(
+        asked, unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, tool.tool_set), parser_,
+        record);
+  }
+  const InFlight in_flight(calls_in_flight_);
+  // Kept by the call, since a change of the configuration may drop the route.
+  const auto client = routes_.find(tool.tool_set)->second.client;
+  if (!append_start(record)) {
+    record.status = audit::Status::kError;
+    co_return unrecorded_answer(incoming.id);
+  }
+  auto execution =
+      client->execute({.tool = tool.own_name,
+                       .arguments = call.arguments_json,
+                       .call_id = visit.request_id,
+                       .user = visit.principal->user,
+                       .deadline = settings.call_timeout,
+                       .tool_sha256 = tool.digest,
+                       .traceparent = record.trace_id.empty() ? "" : message.traceparent},
+                      reports ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
+  co_return co_await run(visit, asked, std::move(execution), record);
+}
+
+/// The tool, if there is one of that name and the principal may use it. Whether it is missing or
+/// hidden is for the record alone.
+std::expected<const Tool*, mcp::RpcError> Gateway::decide(const Visit& visit,
+                                                          const mcp::CallTool& call,
+                                                          audit::Record& record) const {
+  record.tool = call.name;
+  record.arguments_sha256 = sha256(call.arguments_json);
+  const Tool* tool = visit.snapshot->catalogue->find(call.name);
+  if (tool == nullptr) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "unknown tool";
+    return std::unexpected(unknown_tool(call.name));
+  }
+  record.tool_set = tool->tool_set;
+  record.tool_sha256 = tool->digest;
+  const Decision decision =
+      visit.snapshot->settings->policy.decide(*visit.principal, tool->action());
+  record.decision = decision.allowed ? "allow" : "deny";
+  record.reason = decision.reason;
+  if (!decision.allowed) {
+    record.status = audit::Status::kDenied;
+    return std::unexpected(unknown_tool(call.name));
+  }
+  return tool;
+}
+
+Expected<void> Gateway::append_start(const audit::Record& record) {
+  audit::Record start = record;
+  start.type = audit::RecordType::kMcpCallStart;
+  start.status.reset();
+  return parts_.audit.append(start);
+}
+
+/// Runs a decided and recorded call to its end.
+Task<Answer> Gateway::run(Visit& visit, const AskedCall& asked,
+                          std::shared_ptr<sandbox::Execution> execution, audit::Record& record) {
+  const auto cancel = [weak = std::weak_ptr(execution)] {
+    if (const auto running = weak.lock()) {
+      running->cancel();
+    }
+  };
+  std::optional<RunningCalls::Registration> registration;
+  if (era_of(asked.revision) == mcp::Era::kModern) {
+    visit.responder.on_disconnect(cancel);  // In this era it is how a client cancels.
+  } else if (const auto session = visit.request.header(kSessionHeader)) {
+    registration.emplace(
+        parts_.running_calls.add(*session, asked.id, parts_.loop.get_executor(), cancel));
+  }
+  EventForwarder forwarder(asked, parser_);
+  for (;;) {
+    const auto event = co_await execution->next();
+    if (!event && event.error().code == ErrorCode::kCancelled) {
+      record.status = audit::Status::kCancelled;
+      co_return Answer{.status = 202};  // Nobody waits for a cancelled call (basic/cancellation).
+    }
+    if (!event) {
+      log_warn("call {}: tool set {}: {}", visit.request_id, asked.tool.tool_set,
+               event.error().message);
+      const sandbox::Result result =
+          unavailable_result(event.error(), execution->retry_after(), asked.tool.tool_set);
+      co_return call_answer(asked, result, parser_, record);
+    }
+    if (const auto* result = std::get_if<sandbox::Result>(&*event)) {
+      co_return call_answer(asked, *result, parser_, record);
+    }
+    co_await forwarder.forward(*event);
+  }
+}
+
+audit::Record Gateway::begin_record(const Visit& visit) const {
+  return {.timestamp = parts_.clock.wall_now(),
+          .request_id = visit.request_id,
+          .principal = visit.principal,
+          .client_ip = std::string(visit.request.peer),
+          .trace_id = std::string(trace_id_of(visit.request.header("traceparent").value_or("")))};
+}
+
+/// Writes the record of an answer that is about to leave; without it the answer stays.
+Answer Gateway::recorded(const Visit& visit, audit::Record& record, std::string_view id,
+                         Answer answer) {
+  record.duration = parts_.clock.steady_now() - visit.started;
+  if (!parts_.audit.append(record)) {
+    answer = unrecorded_answer(id.empty() ? mcp::kNullId : id);
+  }
+  answer.headers.insert(answer.headers.end(), visit.headers.begin(), visit.headers.end());
+  return answer;
+}
+
+Answer Gateway::recorded_refusal(const Visit& visit, audit::Record& record, Answer answer) {
+  record.status = status_of_refusal(answer.status);
+  return recorded(visit, record, mcp::kNullId, std::move(answer));
+}
+
+}  // namespace mcpgate::gateway

@@ -1,0 +1,186 @@
+#include "gateway/tool_call.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "json/write.h"
+#include "mcp/legacy.h"
+#include "mcp/modern.h"
+#include "sandbox/call_tool_result.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+std::string join(const std::vector<json::Violation>& violations, std::string_view root) {
+  std::string text;
+  for (const json::Violation& violation : violations) {
+    text += text.empty() ? "" : "\n";
+    text += json::to_string(violation, root);
+  }
+  return text;
+}
+
+/// What is wrong with a value by its schema, or nothing.
+std::optional<std::string> check(const json::Schema& schema, json::Element value,
+                                 std::string_view root) {
+  const auto violations = schema.validate(value);
+  if (!violations) {
+    return fmt::format("{}: {}", root, violations.error().message);
+  }
+  if (violations->empty()) {
+    return std::nullopt;
+  }
+  return join(*violations, root);
+}
+
+/// What is wrong with a successful result by the tool's own output schema.
+std::optional<std::string> check_output(const Tool& tool, json::Object result) {
+  if (!tool.output) {
+    return std::nullopt;
+  }
+  const auto structured = json::find(result, "structuredContent");
+  if (!structured) {
+    return "structuredContent is missing";
+  }
+  return check(*tool.output, *structured, "structuredContent");
+}
+
+sandbox::Result result_of(std::string body, std::optional<sandbox::Reason> reason) {
+  sandbox::Result result;
+  result.body = std::move(body);
+  result.result_bytes = result.body.size();
+  result.is_error = true;
+  result.reason = reason;
+  return result;
+}
+
+}  // namespace
+
+std::optional<std::string> check_arguments(const Tool& tool, const mcp::CallTool& call,
+                                           json::Parser& parser) {
+  if (call.arguments) {
+    return check(tool.input, *call.arguments, "arguments");
+  }
+  const auto empty = parser.parse("{}");
+  MCPGATE_ASSERT(empty);
+  return check(tool.input, *empty, "arguments");
+}
+
+sandbox::Result error_result(std::string_view text) {
+  std::string body;
+  json::Writer(body)
+      .begin_object()
+      .key("content")
+      .begin_array()
+      .begin_object()
+      .field("type", "text")
+      .field("text", text)
+      .end_object()
+      .end_array()
+      .field("isError", true)
+      .end_object();
+  return result_of(std::move(body), std::nullopt);
+}
+
+sandbox::Result unavailable_result(const Error& error,
+                                   std::optional<std::chrono::seconds> retry_after,
+                                   std::string_view tool_set) {
+  const auto ended = [](sandbox::Reason reason, std::string_view text) {
+    return result_of(sandbox::write_ended_result(reason, text), reason);
+  };
+  const auto seconds = retry_after.value_or(std::chrono::seconds{1}).count();
+  switch (error.code) {
+    case ErrorCode::kDeadlineExceeded:
+      return ended(sandbox::Reason::kTimeout, "The tool did not answer in time.");
+    case ErrorCode::kResourceExhausted:
+      return ended(sandbox::Reason::kSandboxUnavailable,
+                   fmt::format("Tool set {} is busy. Try again in {} s.", tool_set, seconds));
+    case ErrorCode::kFailedPrecondition:
+    case ErrorCode::kNotFound:
+      return ended(sandbox::Reason::kSandboxUnavailable,
+                   "The tool is being updated. List the tools again, then call it.");
+    default:
+      return ended(sandbox::Reason::kSandboxUnavailable,
+                   fmt::format("The sandbox of tool set {} is not available. Try again in {} s.",
+                               tool_set, seconds));
+  }
+}
+
+Answer call_answer(const AskedCall& asked, const sandbox::Result& result, json::Parser& parser,
+                   audit::Record& record) {
+  const std::string_view text = result.call_tool_result();
+  const auto element = parser.parse(text);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
+  if (!result.is_error) {
+    if (const auto problem = check_output(asked.tool, *object)) {
+      log_error("tool {}: its result breaks its own output schema: {}", asked.tool.name, *problem);
+      return call_answer(
+          asked, error_result("The tool's result breaks its own output schema: " + *problem),
+          parser, record);
+    }
+  }
+  record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
+  record.result_bytes = text.size();
+  if (!result.profile.empty()) {
+    record.profile = result.profile;
+  }
+  if (result.reason) {
+    record.reason = sandbox::to_string(*result.reason);
+  }
+  return result_answer(asked.id,
+                       era_of(asked.revision) == mcp::Era::kModern
+                           ? mcp::modern::call_tool_result(*object, text)
+                           : mcp::legacy::call_tool_result(*object, text, asked.revision));
+}
+
+Task<void> EventForwarder::forward(const sandbox::Event& event) {
+  if (asked_.stream == nullptr) {
+    co_return;
+  }
+  const std::string notification = notification_for(event);
+  if (!notification.empty()) {
+    // A client that is gone is noticed elsewhere; its call may go on.
+    (void)co_await asked_.stream->send(notification);
+  }
+}
+
+std::string EventForwarder::notification_for(const sandbox::Event& event) {
+  if (const auto* progress = std::get_if<sandbox::Progress>(&event)) {
+    return progress_notification(*progress);
+  }
+  if (const auto* log = std::get_if<sandbox::Log>(&event)) {
+    return log_notification(*log);
+  }
+  return {};
+}
+
+std::string EventForwarder::progress_notification(const sandbox::Progress& progress) {
+  const auto element = parser_.parse(progress.params);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto value = object ? json::find(*object, "progress") : std::nullopt;
+  double now = 0;
+  if (asked_.progress_token.empty() || !value ||
+      value->get_double().get(now) != simdjson::SUCCESS || now <= last_progress_) {
+    return {};
+  }
+  last_progress_ = now;
+  // `params` is a checked object with at least `progress`: the token goes in front.
+  return mcp::write_notification(
+      "notifications/progress",
+      R"({"progressToken":)" + asked_.progress_token + "," + progress.params.substr(1));
+}
+
+std::string EventForwarder::log_notification(const sandbox::Log& log) {
+  const auto element = parser_.parse(log.params);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto level =
+      object ? mcp::parse_log_level(json::string_at(*object, "level").value_or("")) : std::nullopt;
+  if (!asked_.log_level || !level || *level < *asked_.log_level) {
+    return {};
+  }
+  return mcp::write_notification("notifications/message", log.params);
+}
+
+}  // namespace mcpgate::gateway

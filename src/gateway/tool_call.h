@@ -1,0 +1,76 @@
+#pragma once
+
+// One tool call after it was decided: its arguments, its events, and its result on the way to the
+// client.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "audit/record.h"
+#include "base/error.h"
+#include "base/task.h"
+#include "gateway/answer.h"
+#include "gateway/catalogue.h"
+#include "gateway/event_stream.h"
+#include "json/parse.h"
+#include "mcp/message.h"
+#include "sandbox/execute.h"
+
+namespace mcpgate::gateway {
+
+/// What is needed of the message that asked, once the loop's parser has moved on.
+struct AskedCall {
+  /// JSON bytes.
+  std::string id;
+  mcp::Revision revision;
+  /// JSON bytes; empty: no progress is wanted.
+  std::string progress_token;
+  std::optional<mcp::LogLevel> log_level;
+  /// Owned by the catalogue of the request's snapshot.
+  const Tool& tool;
+  /// Null where nothing can be sent before the answer.
+  EventStream* stream = nullptr;
+};
+
+/// What is wrong with the arguments, for a model to mend, or nothing. Checked before a process is
+/// spent.
+[[nodiscard]] std::optional<std::string> check_arguments(const Tool& tool,
+                                                         const mcp::CallTool& call,
+                                                         json::Parser& parser);
+
+/// A result that says `text` and nothing else, with isError.
+[[nodiscard]] sandbox::Result error_result(std::string_view text);
+
+/// The result of a call that got none from its sandbox.
+[[nodiscard]] sandbox::Result unavailable_result(const Error& error,
+                                                 std::optional<std::chrono::seconds> retry_after,
+                                                 std::string_view tool_set);
+
+/// The answer that carries a result, in the form of the era that asked; `record` learns how the
+/// call ended. A result that breaks the tool's own output schema is replaced by an error that says
+/// so.
+[[nodiscard]] Answer call_answer(const AskedCall& asked, const sandbox::Result& result,
+                                 json::Parser& parser, audit::Record& record);
+
+/// Passes progress and log messages of one call to its client.
+class EventForwarder {
+ public:
+  EventForwarder(const AskedCall& asked, json::Parser& parser) : asked_(asked), parser_(parser) {}
+
+  /// Drops what the client did not ask for, and progress that does not increase (MCP forbids it,
+  /// and a sandbox's word is not trusted).
+  Task<void> forward(const sandbox::Event& event);
+
+ private:
+  [[nodiscard]] std::string notification_for(const sandbox::Event& event);
+  [[nodiscard]] std::string progress_notification(const sandbox::Progress& progress);
+  [[nodiscard]] std::string log_notification(const sandbox::Log& log);
+
+  const AskedCall& asked_;
+  json::Parser& parser_;
+  double last_progress_ = -1;
+};
+
+}  // namespace mcpgate::gateway
