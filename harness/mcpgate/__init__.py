@@ -1,0 +1,32 @@
+"""What the author of a tool imports.
+
+    from mcpgate import tool, Context
+
+    @tool(read_only=True)
+    def greet(name: str, ctx: Context) -> str:
+        \"\"\"Greets somebody.
+
+        Args:
+            name: Whom to greet.
+        \"\"\"
+        return f"Hello {name}, from {ctx.user}"
+
+Type hints and docstring become the tool's schemas. Every call runs in a fresh, confined process.
+"""
+
+from ._content import Audio, EmbeddedResource, Image, ResourceLink, Text
+from ._context import Context
+from ._schema import Field
+from ._tool import ToolError, tool
+
+__all__ = [
+    "Audio",
+    "Context",
+    "EmbeddedResource",
+    "Field",
+    "Image",
+    "ResourceLink",
+    "Text",
+    "ToolError",
+    "tool",
+]

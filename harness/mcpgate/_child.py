@@ -1,0 +1,181 @@
+"""One call, or one description of the set, in the locked child."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import tempfile
+import traceback
+from typing import Any
+
+from . import _tool
+from ._channel import ERROR, RESULT, Channel, encode
+from ._context import Context
+from ._result import TooMuchOutput, UnfitResult, error_result, to_result
+from ._schema import ArgumentError, UnsupportedAnnotation
+from ._signature import Signature
+from ._sources import SourceImporter
+
+#: Set by the zygote.
+importer: SourceImporter = None  # type: ignore[assignment]
+
+_HARNESS = os.path.dirname(__file__)
+
+
+class _Stopped(Exception):
+    """The call ends without a result of the tool: (reason as EndReason has it, text)."""
+
+
+def serve() -> int:
+    """The child's whole life; its exit status."""
+    channel = Channel()
+    try:
+        request = channel.read_request()
+        tempfile.tempdir = request["tmp"]
+        answer = _describe() if request["op"] == "describe" else _call(channel, request)
+        _flush()
+        payload = encode(answer)
+        _check_size(len(payload), request["outputBytes"])
+        channel.answer(RESULT, payload)
+    except MemoryError:
+        channel.answer(ERROR, b"memory\nran out of address space")
+        return 1
+    except _Stopped as stopped:
+        channel.answer(ERROR, "\n".join(stopped.args).encode("utf-8", "replace"))
+        return 1
+    return 0
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # the tool closed it or put something else in its place
+
+
+def _check_size(size: int, bytes_max: int) -> None:
+    if size > bytes_max:
+        raise _Stopped("output", f"the result has {size} bytes; the limit is {bytes_max}")
+
+
+# ---- One call
+
+
+def _call(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:
+    tool, signature = _find(request["file"], request["tool"])
+    context = Context(channel, request)
+    try:
+        positional, named = signature.bind(request["arguments"], context)
+    except ArgumentError as error:
+        return error_result(f"Invalid argument {error}")
+    try:
+        value = tool.function(*positional, **named)
+        if inspect.isawaitable(value):
+            value = _await(value)
+    except MemoryError:
+        raise
+    except _tool.ToolError as error:
+        return error_result(str(error))
+    except BaseException as error:
+        _print_traceback(error)
+        return error_result(_describe_exception(error))
+    return _result(value, signature, request["outputBytes"], tool.name)
+
+
+def _result(value: Any, signature: Signature, bytes_max: int, name: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        _check_size(len(value), bytes_max)  # before it is copied twice
+    try:
+        return to_result(value, signature.output(), bytes_max)
+    except TooMuchOutput as error:
+        raise _Stopped(
+            "output", f"the result has {error} bytes; the limit is {bytes_max}"
+        ) from None
+    except UnfitResult as error:
+        return error_result(f"The tool {name} returned something that is not JSON: {error}")
+    except (ArgumentError, ValueError, TypeError, RecursionError) as error:
+        return error_result(f"The tool {name} returned something else than it declares: {error}")
+
+
+def _await(value: Any) -> Any:
+    import asyncio  # only for those who need it: it takes some ms
+
+    async def run() -> Any:
+        return await value
+
+    return asyncio.run(run())
+
+
+def _find(file: str, name: str) -> tuple[_tool.Tool, Signature]:
+    module = file.removesuffix(".py")
+    try:
+        importlib.import_module(module)
+        for tool in _tool.declared:
+            if tool.module == module and tool.name == name:
+                return tool, Signature(tool)
+    except MemoryError:
+        raise
+    except BaseException as error:
+        _print_traceback(error)
+        raise _Stopped("crashed", f"{file}: {_describe_exception(error)}") from None
+    raise _Stopped("crashed", f"{file} declares no tool {name}")
+
+
+def _describe_exception(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the tool called sys.exit({error.code!r})"
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} (line {error.lineno})"
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message cannot be shown)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _print_traceback(error: BaseException) -> None:
+    """The author's part of the traceback, to stderr: for the operator's log, not for the client."""
+    frames = error.__traceback__
+    while frames and os.path.dirname(frames.tb_frame.f_code.co_filename) == _HARNESS:
+        frames = frames.tb_next
+    try:
+        traceback.print_exception(type(error), error, frames)
+    except Exception:
+        print(f"{type(error).__name__} (its traceback cannot be shown)", file=sys.stderr)
+
+
+# ---- The set's description
+
+
+def _describe() -> dict[str, Any]:
+    """Every tool of the set; what is wrong with one file is said beside the others' tools."""
+    tools: list[dict[str, Any]] = []
+    errors: list[dict[str, str]] = []
+    names: dict[str, str] = {}
+    for file in importer.tool_files():
+        try:
+            for tool in _tools_of(file):
+                if tool.name in names:
+                    raise ValueError(f"tool '{tool.name}' is declared in {names[tool.name]} already")
+                entry = {"file": file, "definition": Signature(tool).definition()}
+                if tool.timeout is not None:
+                    entry["timeoutMs"] = int(tool.timeout * 1000)
+                names[tool.name] = file
+                tools.append(entry)
+        except (UnsupportedAnnotation, ValueError) as error:
+            errors.append({"file": file, "error": str(error)})
+        except BaseException as error:
+            _print_traceback(error)
+            errors.append({"file": file, "error": _describe_exception(error)})
+    return {"tools": tools, "errors": errors}
+
+
+def _tools_of(file: str) -> list[_tool.Tool]:
+    module = file.removesuffix(".py")
+    if module in sys.stdlib_module_names or module == "mcpgate":
+        raise ValueError(f"{file} has the name of one of Python's own modules; rename it")
+    importlib.import_module(module)
+    return [tool for tool in _tool.declared if tool.module == module]

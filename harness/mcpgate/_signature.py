@@ -1,0 +1,133 @@
+"""A tool's function as the client sees it: arguments in, result out."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from . import _docstring
+from ._content import BLOCKS
+from ._context import Context
+from ._schema import (
+    Schema,
+    Shape,
+    ShapeBuilder,
+    UnsupportedAnnotation,
+    object_schema,
+    parse_object,
+    resolve_hints,
+)
+from ._schema import _MISSING, _Dict, _Member, _Record
+from ._tool import Tool
+
+
+@dataclass(frozen=True)
+class Output:
+    """A return annotation. Text, content blocks, Any and nothing have no shape: they are sent as
+    content alone. Shapes that are no object are wrapped as `{"result": …}`."""
+
+    shape: Shape | None
+    wrapped: bool = False
+
+
+def _is_context(annotation: Any) -> bool:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return any(_is_context(arg) for arg in typing.get_args(annotation))
+    return isinstance(annotation, type) and issubclass(annotation, Context)
+
+
+def _is_content(annotation: Any) -> bool:
+    """A content block, or lists and unions in which there is one."""
+    args = typing.get_args(annotation)
+    return annotation in BLOCKS or any(_is_content(arg) for arg in args)
+
+
+class Signature:
+    """Parameters and result of one tool. Making one fails with UnsupportedAnnotation, which names
+    file, function and parameter."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._tool = tool
+        function = tool.function
+        file = os.path.basename(function.__code__.co_filename)
+        self._where = f"{file}: {function.__name__}()"
+        self._hints = resolve_hints(function, self._where)
+        self.context_parameter: str | None = None
+        self.members: dict[str, _Member] = {}
+        #: Positional-only parameters, in order.
+        self._positional: list[str] = []
+        self._builder = ShapeBuilder()
+        text, descriptions = _docstring.parse(function.__doc__)
+        self.description = tool.description if tool.description is not None else text
+        for name, parameter in inspect.signature(function).parameters.items():
+            self._add(name, parameter, descriptions.get(name))
+
+    def _add(self, name: str, parameter: inspect.Parameter, description: str | None) -> None:
+        where = f"{self._where}: parameter '{name}'"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise UnsupportedAnnotation(f"{where}: *args and **kwargs have no schema; name them")
+        annotation = self._hints.get(name, Any)
+        if _is_context(annotation):
+            self.context_parameter = name
+        else:
+            empty = parameter.default is parameter.empty
+            default = _MISSING if empty else parameter.default
+            self.members[name] = self._builder.member(annotation, default, description, where)
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            self._positional.append(name)
+
+    def bind(self, arguments: dict[str, Any], context: Context) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments of the call, converted to the hinted types."""
+        values = parse_object(self.members, arguments, "", closed=True)
+        for name, member in self.members.items():
+            if name not in values:  # its default may stand inside a Field
+                values[name] = member.default
+        if self.context_parameter:
+            values[self.context_parameter] = context
+        return [values.pop(name) for name in self._positional], values
+
+    def output(self) -> Output:
+        annotation = self._hints.get("return", Any)
+        plain_text = annotation in (Any, None, type(None), str, object)
+        if plain_text or _is_content(annotation):
+            return Output(None)
+        shape = self._builder.build(annotation, f"{self._where}: return value")
+        return Output(shape, wrapped=not isinstance(shape, (_Record, _Dict)))
+
+    def input_schema(self) -> Schema:
+        definitions: dict[str, Schema] = {}
+        schema = object_schema(self.members, definitions, closed=True)
+        return {**schema, "$defs": definitions} if definitions else schema
+
+    def output_schema(self) -> Schema | None:
+        output = self.output()
+        if output.shape is None:
+            return None
+        definitions: dict[str, Schema] = {}
+        schema = output.shape.schema(definitions)
+        if output.wrapped:
+            schema = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+        elif "$ref" in schema:
+            # MCP demands `type: object` at the root, where a bare reference has none.
+            schema = dict(definitions[schema["$ref"].rpartition("/")[2]])
+        return {**schema, "$defs": definitions} if definitions else schema
+
+    def definition(self) -> dict[str, Any]:
+        """The tool as `tools/list` shows it."""
+        tool = self._tool
+        definition: dict[str, Any] = {"name": tool.name}
+        if tool.title:
+            definition["title"] = tool.title
+        if self.description:
+            definition["description"] = self.description
+        definition["inputSchema"] = self.input_schema()
+        output_schema = self.output_schema()
+        if output_schema is not None:
+            definition["outputSchema"] = output_schema
+        if tool.annotations:
+            definition["annotations"] = tool.annotations
+        return definition

@@ -1,0 +1,80 @@
+"""The tool set's own modules, imported from memory: what was hashed is what runs."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+from types import CodeType, ModuleType
+from typing import Any, Sequence
+
+
+class SourceImporter:
+    """Finder and loader of the set's Python files, compiled and not executed when they are added.
+
+    A file that does not compile raises its SyntaxError when it is imported.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        #: module name → (path, code or the error of compiling, source)
+        self._modules: dict[str, tuple[str, CodeType | Exception, bytes]] = {}
+        self._packages: set[str] = set()
+        self.files: list[str] = []
+
+    def add(self, path: str, source: bytes) -> None:
+        """Takes one file; `path` is relative to the set's folder."""
+        parts = path.removesuffix(".py").split("/")
+        if parts[-1] == "__init__":
+            parts.pop()
+            self._packages.add(".".join(parts))
+        for length in range(1, len(parts)):
+            self._packages.add(".".join(parts[:length]))
+        name = ".".join(parts)
+        full = os.path.join(self._root, path)
+        try:
+            code: CodeType | Exception = compile(source, full, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            code = error.with_traceback(None)
+        self._modules[name] = (full, code, source)
+        self.files.append(path)
+
+    def tool_files(self) -> list[str]:
+        """Those that may declare tools, by name: of the top level, not starting with `_`."""
+        return sorted(file for file in self.files if "/" not in file and file[0] not in "_.")
+
+    # The import system's protocol.
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in self._modules and name not in self._packages:
+            return None
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            return None  # theirs; describing the set says so
+        spec = importlib.machinery.ModuleSpec(
+            name, self, origin=self.get_filename(name), is_package=name in self._packages  # type: ignore[arg-type]
+        )
+        spec.has_location = name in self._modules
+        return spec
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        entry = self._modules.get(module.__name__)
+        if entry is None:  # a folder without __init__.py
+            return
+        code = entry[1]
+        if isinstance(code, Exception):
+            raise code
+        exec(code, module.__dict__)
+
+    def get_filename(self, name: str) -> str | None:
+        entry = self._modules.get(name)
+        return entry[0] if entry else None
+
+    def get_source(self, name: str) -> str | None:
+        """For the lines of tracebacks."""
+        entry = self._modules.get(name)
+        return entry[2].decode("utf-8", "replace") if entry else None

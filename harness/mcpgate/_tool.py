@@ -1,0 +1,78 @@
+"""`@tool`: remembers a function and what its author says of it. Nothing is computed here: the schema
+is made when the set is described, the conversion of arguments when the tool is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+
+class ToolError(Exception):
+    """What went wrong, in words for the caller: the result is this message, marked as an error."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A declared tool."""
+
+    function: Callable[..., Any]
+    name: str
+    title: str | None
+    description: str | None
+    #: readOnlyHint, destructiveHint, idempotentHint, openWorldHint: those that were said.
+    annotations: dict[str, bool]
+    #: Seconds; the set's limit holds where there is none, or where it is nearer.
+    timeout: float | None
+
+    @property
+    def module(self) -> str:
+        return self.function.__module__
+
+
+#: All tools of this process in the order of their declaration.
+declared: list[Tool] = []
+
+
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+    read_only: bool | None = None,
+    destructive: bool | None = None,
+    idempotent: bool | None = None,
+    open_world: bool | None = None,
+    timeout: float | None = None,
+) -> Any:
+    """Makes a function a tool; it stays callable as it is. Plain (`@tool`) or with options.
+
+    The name is the function's, the description its docstring's, unless given. The four booleans are
+    MCP's hints; `timeout` is in seconds.
+    """
+    hints = {
+        "readOnlyHint": read_only,
+        "destructiveHint": destructive,
+        "idempotentHint": idempotent,
+        "openWorldHint": open_world,
+    }
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"@tool(timeout={timeout!r}): must be more than 0 seconds")
+
+    def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(fn) or not hasattr(fn, "__code__"):
+            raise TypeError(f"@tool stands before a function, not before {type(fn).__name__}")
+        declared.append(
+            Tool(
+                function=fn,
+                name=name or fn.__name__,
+                title=title,
+                description=description,
+                annotations={key: value for key, value in hints.items() if value is not None},
+                timeout=timeout,
+            )
+        )
+        return fn
+
+    return declare if function is None else declare(function)

@@ -1,0 +1,76 @@
+"""What the zygote does before it forks: imports what nearly every tool needs, compiles the set.
+
+Nothing of a tool set is executed here.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tempfile  # noqa: F401
+import warnings
+
+# Imported once, so that no call pays for it.
+import base64  # noqa: F401
+import collections  # noqa: F401
+import csv  # noqa: F401
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import decimal  # noqa: F401
+import enum  # noqa: F401
+import fnmatch  # noqa: F401
+import functools  # noqa: F401
+import gzip  # noqa: F401
+import hashlib  # noqa: F401
+import heapq  # noqa: F401
+import inspect  # noqa: F401
+import io  # noqa: F401
+import ipaddress  # noqa: F401
+import itertools  # noqa: F401
+import json  # noqa: F401
+import math  # noqa: F401
+import operator  # noqa: F401
+import os  # noqa: F401
+import pathlib  # noqa: F401
+import random  # noqa: F401
+import re  # noqa: F401
+import statistics  # noqa: F401
+import string  # noqa: F401
+import textwrap  # noqa: F401
+import threading  # noqa: F401
+import traceback  # noqa: F401
+import typing  # noqa: F401
+import urllib.parse  # noqa: F401
+import uuid  # noqa: F401
+import zoneinfo  # noqa: F401
+
+import mcpgate
+
+from . import _child
+from ._sources import SourceImporter
+
+__all__ = ["load"]
+
+
+def load(tool_set: str, sources: dict[str, bytes]) -> None:
+    """Makes the interpreter ready to be forked: after it, every child can import the set."""
+    assert mcpgate.tool is not None
+    warnings.simplefilter("ignore")  # a set's SyntaxWarnings are for its authors, not for us
+    importer = SourceImporter(tool_set)
+    for path, source in sorted(sources.items()):
+        importer.add(path, source)
+    sys.meta_path.insert(0, importer)  # type: ignore[arg-type]
+    warnings.resetwarnings()
+    _child.importer = importer
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    _warm_up()
+    gc.collect()
+    gc.freeze()
+
+
+def _warm_up() -> None:
+    """Fills what libraries fill on first use: encoders, the parser of patterns, caches."""
+    json.loads(json.dumps({"a": [1, 2.5, None, True, "x"]}))
+    re.compile(r"(?i)^[\w.+-]+@(?:[a-z0-9-]+\.)+[a-z]{2,}$").sub("", "a@b.cc")
+    re.purge()

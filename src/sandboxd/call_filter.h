@@ -1,0 +1,18 @@
+#pragma once
+
+// The system calls of a child: an allow-list, compiled to BPF once by the daemon.
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "base/error.h"
+
+namespace mcpgate::sandboxd {
+
+/// The filter, with kPidPlaceholder (lockdown.h) where the child's own pid belongs. What is not
+/// allowed answers EPERM; clone3 and openat2 answer ENOSYS, so that libc falls back to what can be
+/// checked; a call of another architecture's ABI kills the process.
+[[nodiscard]] Expected<std::vector<sock_filter>> build_call_filter();
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,88 @@
+#pragma once
+
+// What daemon and zygote say to each other: one message a packet over a SEQPACKET pair, descriptors
+// beside them by SCM_RIGHTS. Both ends are ours and of one build, so the encoding is the plainest:
+// integers as they lie in memory, strings with their length before them. No child can write here
+// (the lock-down closes the socket); a message that does not decode is still an error, not a trust.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "sandboxd/lockdown.h"
+
+namespace mcpgate::sandboxd {
+
+/// Descriptors of a zygote at its start: the control socket, and a file with its ZygoteSetup.
+inline constexpr int kControlSocket = 3;
+inline constexpr int kSetupFile = 4;
+/// A SPAWN with its paths fits many times over.
+inline constexpr std::size_t kControlBytesMax = std::size_t{64} << 10;
+
+/// All that a zygote is told once.
+struct ZygoteSetup {
+  std::string harness = {};
+  std::string tool_set = {};
+  /// What every child may read besides: the interpreter's library, time zones.
+  std::vector<std::string> read_only = {};
+  /// The bytes of a sock_filter array.
+  std::string filter = {};
+  LayerBits without = 0;
+  std::map<std::string, std::string> sources = {};
+};
+
+/// What a child is for.
+enum class SpawnTask : std::uint8_t { kCall, kSelfTest };
+
+/// Daemon → zygote, with two descriptors: the call's socket and the output pipe.
+struct SpawnMessage {
+  /// Names the child in answers; never reused.
+  std::uint64_t number = 0;
+  SpawnTask task = SpawnTask::kCall;
+  std::uint64_t address_space_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint32_t cpu_s = 0;
+  std::uint32_t open_files = 0;
+  std::string tmp = {};
+  std::vector<std::string> read_only = {};
+};
+
+/// Zygote → daemon, once: sources are loaded.
+struct ReadyMessage {
+  /// Why it cannot serve, or empty.
+  std::string error = {};
+};
+
+/// Zygote → daemon, with the child's pidfd; without one and `error` set where fork failed.
+struct SpawnedMessage {
+  std::uint64_t number = 0;
+  std::int32_t pid = -1;
+  std::int32_t error = 0;
+};
+
+/// Zygote → daemon: the child is reaped.
+struct ExitedMessage {
+  std::uint64_t number = 0;
+  std::int32_t wait_status = 0;
+  std::uint64_t cpu_us = 0;
+  std::uint64_t peak_rss_bytes = 0;
+};
+
+using ZygoteMessage = std::variant<ReadyMessage, SpawnedMessage, ExitedMessage>;
+
+[[nodiscard]] std::string encode(const ZygoteSetup& setup);
+[[nodiscard]] std::string encode(const SpawnMessage& message);
+[[nodiscard]] std::string encode(const ReadyMessage& message);
+[[nodiscard]] std::string encode(const SpawnedMessage& message);
+[[nodiscard]] std::string encode(const ExitedMessage& message);
+
+/// Nothing where the bytes are not exactly one message of that kind.
+[[nodiscard]] std::optional<ZygoteSetup> decode_setup(std::string_view bytes);
+[[nodiscard]] std::optional<SpawnMessage> decode_spawn(std::string_view bytes);
+[[nodiscard]] std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes);
+
+}  // namespace mcpgate::sandboxd

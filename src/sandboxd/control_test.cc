@@ -1,0 +1,56 @@
+#include "sandboxd/control.h"
+
+#include <gtest/gtest.h>
+
+namespace mcpgate::sandboxd {
+namespace {
+
+ZygoteSetup sample_setup() {
+  return {.harness = "/h",
+          .tool_set = "/t",
+          .read_only = {"/usr/lib", ""},
+          .filter = std::string("\x06\x00\x00", 3),
+          .without = 5,
+          .sources = {{"a.py", "x = 1\n"}, {"b/c.py", ""}}};
+}
+
+TEST(Control, SetupComesBackAsItWent) {
+  const auto setup = decode_setup(encode(sample_setup()));
+  ASSERT_TRUE(setup);
+  EXPECT_EQ(setup->harness, "/h");
+  EXPECT_EQ(setup->read_only, sample_setup().read_only);
+  EXPECT_EQ(setup->filter.size(), 3U);
+  EXPECT_EQ(setup->without, 5U);
+  EXPECT_EQ(setup->sources, sample_setup().sources);
+}
+
+TEST(Control, MessagesComeBackAsTheirKind) {
+  const auto message = decode_zygote_message(
+      encode(ExitedMessage{.number = 7, .wait_status = 9, .cpu_us = 1, .peak_rss_bytes = 2}));
+  ASSERT_TRUE(message);
+  ASSERT_TRUE(std::holds_alternative<ExitedMessage>(*message));
+  EXPECT_EQ(std::get<ExitedMessage>(*message).number, 7U);
+  EXPECT_EQ(std::get<ExitedMessage>(*message).peak_rss_bytes, 2U);
+  EXPECT_TRUE(std::holds_alternative<SpawnedMessage>(
+      *decode_zygote_message(encode(SpawnedMessage{.number = 1, .pid = 2}))));
+  EXPECT_TRUE(std::holds_alternative<ReadyMessage>(
+      *decode_zygote_message(encode(ReadyMessage{.error = "no"}))));
+}
+
+TEST(Control, AnyCutOrLengthenedMessageIsRefused) {
+  const std::string whole = encode(sample_setup());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(decode_setup(whole.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_setup(whole + '\0'));
+  const std::string spawn =
+      encode(SpawnMessage{.number = 1, .tmp = "/tmp/x", .read_only = {"/data"}});
+  ASSERT_TRUE(decode_spawn(spawn));
+  for (std::size_t size = 0; size < spawn.size(); ++size) {
+    EXPECT_FALSE(decode_spawn(spawn.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_spawn(whole));
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,74 @@
+#pragma once
+
+// What a child of the zygote does to itself after fork and before any byte of a tool: a list of
+// steps, each of which takes something away for good. Plain system calls only, so that the zygote
+// needs neither allocation nor a library here, and nothing depends on the interpreter's state.
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace mcpgate::sandboxd {
+
+/// The steps in their order. Later ones would forbid what earlier ones need.
+enum class Layer : std::uint8_t {
+  kDescriptors,
+  kParentDeath,
+  kResourceLimits,
+  kEnvironment,
+  kCapabilities,
+  kNoNewPrivileges,
+  kNotDumpable,
+  kLandlock,
+  kSeccomp,
+};
+inline constexpr unsigned kLayerCount = 9;
+
+/// `landlock`, `seccomp`, …
+[[nodiscard]] const char* layer_name(Layer layer);
+
+/// A set of layers, as bits.
+using LayerBits = std::uint32_t;
+[[nodiscard]] constexpr LayerBits layer_bit(Layer layer) {
+  return LayerBits{1} << static_cast<unsigned>(layer);
+}
+
+/// Stands for the child's own pid in the filter; not a pid that Linux can give (the most is 2^22).
+inline constexpr std::uint32_t kPidPlaceholder = 0x7A5C0DE5;
+
+/// The child's exit status when a step fails is this plus the step's number.
+inline constexpr int kLockdownFailed = 90;
+
+/// What the steps need to know. Everything is borrowed.
+struct LockdownPlan {
+  /// Become descriptor 3, and 1 and 2.
+  int call_socket = -1;
+  int output = -1;
+  /// The zygote: when it dies, so does the child.
+  pid_t parent = -1;
+  /// RLIMIT_AS, RLIMIT_FSIZE (bytes), RLIMIT_CPU (s), RLIMIT_NOFILE.
+  std::uint64_t address_space_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint32_t cpu_s = 0;
+  std::uint32_t open_files = 0;
+  /// Files and folders it may read; those that do not exist are passed over.
+  std::span<const std::string> read_only;
+  /// The one folder it may write, and its working directory.
+  const char* tmp = nullptr;
+  /// The system calls it may make: call_filter(), with kPidPlaceholder in it.
+  std::span<const sock_filter> filter;
+  /// Layers to leave out: none, but in profile `dev` and in tests that show what a layer stops.
+  LayerBits without = 0;
+};
+
+/// Carries out all steps. If one fails, says which on the call's socket (a kError frame) and ends
+/// the process: there is no way on.
+void lock_down(const LockdownPlan& plan);
+
+/// The Landlock version of this kernel; 0 where there is none.
+[[nodiscard]] int landlock_abi();
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,47 @@
+#pragma once
+
+// The temporary directory of one call.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/random.h"
+
+namespace mcpgate::sandboxd {
+
+/// A directory of its own, mode 0700, with a name of 128 random bits (nothing hides a known name
+/// from stat(2) of another call of the same uid). The destructor removes it with all that a hostile
+/// call left in it: any depth, any mode, any number of entries up to what its quota let it make.
+class ScratchDirectory {
+ public:
+  /// `parent` must exist.
+  [[nodiscard]] static Expected<ScratchDirectory> create(const std::filesystem::path& parent,
+                                                         Random& random);
+  ScratchDirectory(ScratchDirectory&&) noexcept = default;
+  ScratchDirectory& operator=(ScratchDirectory&&) noexcept = delete;
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  ~ScratchDirectory();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+  /// What is in it.
+  struct Content {
+    std::uint64_t bytes = 0;
+    unsigned entries = 0;
+  };
+  /// Counts allocated bytes and entries while the call may go on changing them. Stops, with what it
+  /// has, above `bytes_max` or `entries_max`, and below a depth that no path name reaches.
+  [[nodiscard]] Content measure(std::uint64_t bytes_max, unsigned entries_max) const;
+
+ private:
+  ScratchDirectory(std::filesystem::path path, UniqueFd fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+  std::filesystem::path path_;
+  UniqueFd fd_;
+};
+
+}  // namespace mcpgate::sandboxd

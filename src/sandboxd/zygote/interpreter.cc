@@ -1,0 +1,133 @@
+#define PY_SSIZE_T_CLEAN
+#include "sandboxd/zygote/interpreter.h"
+
+#include <Python.h>
+
+#include <array>
+#include <memory>
+
+namespace mcpgate::sandboxd {
+namespace {
+
+/// Where Debian keeps the standard library and its packaged modules.
+constexpr auto kModulePaths = std::to_array<const wchar_t*>({
+    L"/usr/lib/python3.11",
+    L"/usr/lib/python3.11/lib-dynload",
+    L"/usr/lib/python3/dist-packages",
+});
+
+struct Release {
+  void operator()(PyObject* object) const { Py_XDECREF(object); }
+};
+/// An owned reference.
+using Reference = std::unique_ptr<PyObject, Release>;
+
+/// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
+PyObject* serve_function = nullptr;
+
+/// The pending exception in one line; clears it.
+std::string take_exception() {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  const Reference owned_type(type);
+  const Reference owned_value(value);
+  const Reference owned_traceback(traceback);
+  const Reference text(PyObject_Str(value != nullptr ? value : type));
+  const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+  PyErr_Clear();
+  return utf8 != nullptr ? utf8 : "an exception without a text";
+}
+
+PyStatus configure(PyConfig& config, const std::string& harness) {
+  config.site_import = 0;
+  config.write_bytecode = 0;
+  config.install_signal_handlers = 0;
+  config.pathconfig_warnings = 0;
+  config.module_search_paths_set = 1;
+  for (const wchar_t* path : kModulePaths) {
+    const PyStatus status = PyWideStringList_Append(&config.module_search_paths, path);
+    if (PyStatus_Exception(status) != 0) {
+      return status;
+    }
+  }
+  const std::unique_ptr<wchar_t, decltype(&PyMem_RawFree)> path(
+      Py_DecodeLocale(harness.c_str(), nullptr), PyMem_RawFree);
+  if (!path) {
+    return PyStatus_Error("the harness's path cannot be decoded");
+  }
+  return PyWideStringList_Append(&config.module_search_paths, path.get());
+}
+
+std::string initialize(const std::string& harness) {
+  PyPreConfig preconfig;
+  PyPreConfig_InitIsolatedConfig(&preconfig);
+  preconfig.utf8_mode = 1;
+  PyStatus status = Py_PreInitialize(&preconfig);
+  if (PyStatus_Exception(status) != 0) {
+    return status.err_msg;
+  }
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  status = configure(config, harness);
+  if (PyStatus_Exception(status) == 0) {
+    status = Py_InitializeFromConfig(&config);
+  }
+  PyConfig_Clear(&config);
+  return PyStatus_Exception(status) != 0 ? status.err_msg : "";
+}
+
+Reference to_dict(const std::map<std::string, std::string>& sources) {
+  Reference dict(PyDict_New());
+  for (const auto& [path, bytes] : sources) {
+    const Reference key(
+        PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+    const Reference value(
+        PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
+    if (!dict || !key || !value || PyDict_SetItem(dict.get(), key.get(), value.get()) != 0) {
+      return nullptr;
+    }
+  }
+  return dict;
+}
+
+}  // namespace
+
+std::string start_interpreter(const std::string& harness, const std::string& tool_set,
+                              const std::map<std::string, std::string>& sources) {
+  if (std::string error = initialize(harness); !error.empty()) {
+    return error;
+  }
+  const Reference zygote(PyImport_ImportModule("mcpgate._zygote"));
+  const Reference child(PyImport_ImportModule("mcpgate._child"));
+  const Reference files = to_dict(sources);
+  if (!zygote || !child || !files) {
+    return take_exception();
+  }
+  const Reference loaded(
+      PyObject_CallMethod(zygote.get(), "load", "sO", tool_set.c_str(), files.get()));
+  serve_function = PyObject_GetAttrString(child.get(), "serve");
+  return loaded && serve_function != nullptr ? "" : take_exception();
+}
+
+void before_fork() {
+  PyOS_BeforeFork();
+}
+void after_fork_in_parent() {
+  PyOS_AfterFork_Parent();
+}
+void after_fork_in_child() {
+  PyOS_AfterFork_Child();
+}
+
+int serve_call() {
+  const Reference status(PyObject_CallNoArgs(serve_function));
+  if (!status) {
+    PyErr_Print();
+    return 1;
+  }
+  return static_cast<int>(PyLong_AsLong(status.get()));
+}
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,23 @@
+#pragma once
+
+// The embedded CPython of the zygote: started once, forked many times.
+
+#include <map>
+#include <string>
+
+namespace mcpgate::sandboxd {
+
+/// Starts the interpreter, isolated (no environment, no site, no user's folders, no bytecode
+/// written), and lets the harness load and compile the tool set. Empty, or why it failed.
+[[nodiscard]] std::string start_interpreter(const std::string& harness, const std::string& tool_set,
+                                            const std::map<std::string, std::string>& sources);
+
+/// Around fork(): the interpreter's locks and thread state stay right in both processes.
+void before_fork();
+void after_fork_in_parent();
+void after_fork_in_child();
+
+/// Serves the call at descriptor 3; the exit status.
+[[nodiscard]] int serve_call();
+
+}  // namespace mcpgate::sandboxd

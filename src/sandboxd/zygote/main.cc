@@ -1,0 +1,310 @@
+// mcpgate-zygote: started by the daemon, never by hand. A warm interpreter that forks one child a
+// call. It reads the control socket and reaps; a tool's bytes run in its children only, after
+// lock_down(). It stays single-threaded, so that fork() is whole.
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "sandboxd/control.h"
+#include "sandboxd/frame.h"
+#include "sandboxd/lockdown.h"
+#include "sandboxd/self_test.h"
+#include "sandboxd/zygote/interpreter.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+/// Before the daemon and before whatever else runs here: 0 is usual, 1000 the most.
+constexpr const char* kOomScoreAdjust = "500";
+
+/// What fork hands on: the child reads it, nothing of it is a secret.
+struct Zygote {
+  ZygoteSetup setup;
+  std::vector<sock_filter> filter;
+  pid_t pid = -1;
+  /// Its address space once everything is loaded, bytes: the limit of a child counts from there.
+  std::uint64_t address_space_bytes = 0;
+  /// Child → its number in the daemon's words.
+  std::map<pid_t, std::uint64_t> children;
+};
+
+std::string read_setup() {
+  struct stat status{};
+  if (::fstat(kSetupFile, &status) != 0) {
+    return {};
+  }
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got =
+        ::pread(kSetupFile, bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
+    if (got <= 0) {
+      return {};
+    }
+    have += static_cast<std::size_t>(got);
+  }
+  ::close(kSetupFile);
+  return bytes;
+}
+
+/// The first number of a line of /proc/self/status, such as `Threads:`; 0 where there is none.
+std::uint64_t own_status(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(field)) {
+      return std::strtoull(line.c_str() + field.size(), nullptr, 10);
+    }
+  }
+  return 0;
+}
+
+bool send_message(const std::string& bytes, int descriptor = -1) {
+  iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    message.msg_control = ancillary.data();
+    message.msg_controllen = ancillary.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(kControlSocket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(bytes.size());
+}
+
+/// A SPAWN and its descriptors.
+struct Received {
+  std::string bytes;
+  UniqueFd call_socket;
+  UniqueFd output;
+};
+
+/// Nothing at the end of the daemon, or for what is no packet of ours.
+std::optional<Received> receive() {
+  Received received;
+  received.bytes.resize(kControlBytesMax);
+  iovec data{.iov_base = received.bytes.data(), .iov_len = received.bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> ancillary{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(kControlSocket, &message, MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  const cmsghdr* header = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
+      header->cmsg_len != CMSG_LEN(2 * sizeof(int)) ||
+      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    return std::nullopt;
+  }
+  std::array<int, 2> descriptors{};
+  std::memcpy(descriptors.data(), CMSG_DATA(header), sizeof descriptors);
+  received.call_socket.reset(descriptors[0]);
+  received.output.reset(descriptors[1]);
+  received.bytes.resize(static_cast<std::size_t>(size));
+  return received;
+}
+
+/// `0` or `1` per probe, as a kResult frame.
+int serve_self_test() {
+  const std::uint64_t stopped = run_probes();
+  std::string verdicts;
+  for (std::size_t i = 0; i < probes().size(); ++i) {
+    verdicts += ((stopped >> i) & 1) != 0 ? '1' : '0';
+  }
+  const auto header = frame_header(FrameType::kResult, static_cast<std::uint32_t>(verdicts.size()));
+  constexpr int kCallSocket = 3;
+  const bool written = ::write(kCallSocket, header.data(), header.size()) > 0 &&
+                       ::write(kCallSocket, verdicts.data(), verdicts.size()) > 0;
+  return written ? 0 : 1;
+}
+
+[[noreturn]] void run_child(const Zygote& zygote, const SpawnMessage& spawn,
+                            const Received& received) {
+  std::vector<std::string> read_only = zygote.setup.read_only;
+  read_only.insert(read_only.end(), spawn.read_only.begin(), spawn.read_only.end());
+  lock_down({.call_socket = received.call_socket.get(),
+             .output = received.output.get(),
+             .parent = zygote.pid,
+             .address_space_bytes = zygote.address_space_bytes + spawn.address_space_bytes,
+             .file_bytes = spawn.file_bytes,
+             .cpu_s = spawn.cpu_s,
+             .open_files = spawn.open_files,
+             .read_only = read_only,
+             .tmp = spawn.tmp.c_str(),
+             .filter = zygote.filter,
+             .without = zygote.setup.without});
+  if (spawn.task == SpawnTask::kSelfTest) {
+    ::_exit(serve_self_test());
+  }
+  after_fork_in_child();
+  // No exit handlers, no destructors: whatever the tool left in them must not run.
+  ::_exit(serve_call());
+}
+
+bool spawn(Zygote& zygote, const Received& received) {
+  const std::optional<SpawnMessage> message = decode_spawn(received.bytes);
+  if (!message) {
+    return false;
+  }
+  before_fork();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    run_child(zygote, *message, received);
+  }
+  const int error = errno;
+  after_fork_in_parent();
+  if (pid < 0) {
+    return send_message(
+        encode(SpawnedMessage{.number = message->number, .pid = -1, .error = error}));
+  }
+  zygote.children[pid] = message->number;
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return send_message(
+      encode(SpawnedMessage{.number = message->number, .pid = pid, .error = pidfd ? 0 : errno}),
+      pidfd.get());
+}
+
+std::uint64_t microseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_usec);
+}
+
+bool reap(Zygote& zygote) {
+  int status = 0;
+  rusage used{};
+  for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &used)) > 0;) {
+    const auto child = zygote.children.find(pid);
+    if (child == zygote.children.end()) {
+      continue;
+    }
+    constexpr std::uint64_t kKibibyte = 1024;
+    const bool sent = send_message(encode(
+        ExitedMessage{.number = child->second,
+                      .wait_status = status,
+                      .cpu_us = microseconds(used.ru_utime) + microseconds(used.ru_stime),
+                      .peak_rss_bytes = static_cast<std::uint64_t>(used.ru_maxrss) * kKibibyte}));
+    zygote.children.erase(child);
+    if (!sent) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Until the daemon goes away.
+void serve(Zygote& zygote, int signals) {
+  std::array<pollfd, 2> ready{{{.fd = kControlSocket, .events = POLLIN, .revents = 0},
+                               {.fd = signals, .events = POLLIN, .revents = 0}}};
+  for (;;) {
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) {
+      return;
+    }
+    if (ready[1].revents != 0) {
+      signalfd_siginfo signal{};
+      if (::read(signals, &signal, sizeof signal) < 0 || !reap(zygote)) {
+        return;
+      }
+    }
+    if (ready[0].revents != 0) {
+      const std::optional<Received> received = receive();
+      if (!received || !spawn(zygote, *received)) {
+        return;
+      }
+    }
+  }
+}
+
+/// Before the interpreter: signals by descriptor, killed before the daemon when memory is short,
+/// closed to other processes of our uid, one malloc arena however many threads a tool starts.
+int harden() {
+  ::mallopt(M_ARENA_MAX, 1);
+  std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjust;
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  sigset_t child_ended;
+  ::sigemptyset(&child_ended);
+  ::sigaddset(&child_ended, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
+  return ::signalfd(-1, &child_ended, SFD_CLOEXEC);
+}
+
+/// Loads everything; empty, or why it cannot serve.
+std::string prepare(Zygote& zygote) {
+  std::optional<ZygoteSetup> setup = decode_setup(read_setup());
+  if (!setup) {
+    return "the setup cannot be read";
+  }
+  zygote.setup = std::move(*setup);
+  zygote.pid = ::getpid();
+  zygote.filter.resize(zygote.setup.filter.size() / sizeof(sock_filter));
+  std::memcpy(zygote.filter.data(), zygote.setup.filter.data(),
+              zygote.filter.size() * sizeof(sock_filter));
+  std::string error =
+      start_interpreter(zygote.setup.harness, zygote.setup.tool_set, zygote.setup.sources);
+  zygote.setup.sources.clear();
+  if (!error.empty()) {
+    return error;
+  }
+  // A second thread would not be in the children, but its locks would.
+  if (const std::uint64_t threads = own_status("Threads:"); threads != 1) {
+    return "the interpreter has " + std::to_string(threads) + " threads; only 1 can be forked";
+  }
+  constexpr std::uint64_t kKibibyte = 1024;
+  zygote.address_space_bytes = own_status("VmSize:") * kKibibyte;
+  return "";
+}
+
+int run() {
+  const UniqueFd signals(harden());
+  if (!signals) {
+    return 1;
+  }
+  Zygote zygote;
+  const std::string error = prepare(zygote);
+  if (!send_message(encode(ReadyMessage{.error = error})) || !error.empty()) {
+    return 1;
+  }
+  serve(zygote, signals.get());
+  return 0;
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd
+
+int main() {
+  return mcpgate::sandboxd::run();
+}
