@@ -15,6 +15,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "base/yaml.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "http/tls.h"
 #include "policy/policy.h"
 
 namespace mcpgate::cli {
@@ -41,41 +45,28 @@ struct ListenAddress {
 /// Nothing unless it is an IP address (or `localhost`) with a port.
 [[nodiscard]] std::optional<ListenAddress> parse_listen_address(std::string_view text);
 
-struct TlsFiles {
-  std::filesystem::path certificate;
-  std::filesystem::path key;
-  std::filesystem::path client_ca;  ///< empty: client certificates are not asked for
-};
-
-/// Where a tool set's sandbox listens: a unix socket, or a host and port.
-struct SandboxAddress {
-  std::filesystem::path unix_path;  ///< empty for TCP
-  std::string host;
-  std::uint16_t port = 0;
-};
-
 struct ToolSetConfig {
   std::string name;
   std::string required_role;  ///< empty: only `roles:` entries open the set
-  SandboxAddress sandbox;
-  /// The first signs; the others are still on disk while the daemon rotates.
+  /// A unix socket's path is absolute. Plain http only to loopback, or where `allowPlaintext` is
+  /// set.
+  http::Endpoint sandbox;
+  /// Files for sandbox::SigningKeys::load(): the first signs, the others are being rotated.
   std::vector<std::filesystem::path> signing_keys;
   /// Only these of the set's own tools; nothing: all.
   std::optional<std::vector<std::string>> tools;
   std::string prefix;
 };
 
-/// Every limit that the operator may set. config.cc has the one table of their names, defaults,
-/// units and reasons, which reads the file, and which the reference page is compared with.
+/// Every limit that the operator may set. config_limits.cc has the one table of their names,
+/// defaults, units and reasons, which reads the file, and which the reference page is compared
+/// with.
 struct Limits {
-  std::uint64_t body_bytes_max = std::uint64_t{4} << 20;
-  std::uint64_t head_bytes_max = std::uint64_t{64} << 10;
-  std::chrono::milliseconds read_timeout{10'000};
-  std::chrono::milliseconds idle_timeout{75'000};
-  std::int64_t connections_max = 16'384;
-  std::int64_t calls_in_flight_max = 1'024;
+  http::ServerLimits http;
+  /// Per loop.
+  std::size_t calls_in_flight_max = 1024;
   std::chrono::milliseconds call_timeout{60'000};
-  std::uint64_t result_bytes_max = std::uint64_t{16} << 20;
+  std::size_t result_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds drain_timeout{30'000};
 };
 
@@ -83,12 +74,12 @@ struct Limits {
 struct LimitInfo {
   std::string key;            ///< `limits.body`
   std::string default_value;  ///< `4Mi`
-  std::string unit;           ///< `bytes`, `time` or `count`
   std::string reason;
 };
 
 struct AuditConfig {
   std::filesystem::path directory;
+  /// Each record also to standard output. The built-in default leaves that to people.
   bool to_stdout = true;
 };
 
@@ -107,9 +98,9 @@ struct Config {
   std::optional<ListenAddress> admin_listen;
   /// With a trailing slash; `http://HOST:PORT/` of `listen` where it is not set.
   std::string public_url;
-  std::optional<TlsFiles> tls;
-  /// Host names that requests may name, without a port. Loopback's names are in it when `listen` is
-  /// loopback.
+  std::optional<http::TlsServerOptions> tls;
+  /// Host names that requests may name, without a port: those of the file, publicUrl's, and
+  /// loopback's when `listen` is loopback.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
   std::optional<ApiKeysConfig> api_keys;
@@ -145,6 +136,8 @@ struct Config {
                                             const std::filesystem::path& file,
                                             const Environment& environment);
 
+/// Reads `limits:` by the table; problems go to the document.
+[[nodiscard]] Limits read_limits(YamlMap limits);
 /// The table of limits, for the reference.
 [[nodiscard]] std::vector<LimitInfo> config_limits();
 /// Every key that the schema knows, dotted, `toolSets.*.requiredRole`, for the reference.

@@ -1,0 +1,553 @@
+#include "cli/config.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <utility>
+
+#include "base/encoding.h"
+#include "base/file.h"
+
+namespace mcpgate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kUnixPathLengthMax = 107;  // sockaddr_un
+constexpr std::size_t kNameLengthMax = 63;       // a DNS label, since sets become names of Services
+
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
+/// A lower-case DNS label.
+bool is_tool_set_name(std::string_view name) {
+  const auto is_inner = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !name.empty() && name.size() <= kNameLengthMax && std::ranges::all_of(name, is_inner) &&
+         name.front() != '-' && name.back() != '-';
+}
+
+/// What stays valid in front of any tool name: SEP-986's characters.
+bool is_prefix(std::string_view prefix) {
+  return prefix.size() <= 32 && std::ranges::all_of(prefix, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
+}
+
+bool is_role(std::string_view role) {
+  return !role.empty() && role.size() <= 128 && is_utf8(role) && !has_control_character(role) &&
+         role.find_first_of(", ") == std::string_view::npos;
+}
+
+/// Scheme and host of an `http(s)` URL; nothing where it is none, or has user information, a query
+/// or a fragment.
+struct WebUrl {
+  std::string_view scheme, host, path;
+};
+std::optional<WebUrl> parse_web_url(std::string_view text) {
+  const std::size_t colon = text.find("://");
+  const std::string_view scheme = text.substr(0, std::min(colon, text.size()));
+  if (colon == std::string_view::npos || (scheme != "http" && scheme != "https") ||
+      text.find_first_of("?#@\\ \"") != std::string_view::npos || has_control_character(text)) {
+    return std::nullopt;
+  }
+  const std::string_view rest = text.substr(colon + 3);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::string_view host = rest.substr(0, slash);
+  if (host.starts_with('[')) {
+    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
+  } else {
+    host = host.substr(0, std::min(host.rfind(':'), host.size()));
+  }
+  return host.empty() ? std::nullopt : std::optional(WebUrl{scheme, host, rest.substr(slash)});
+}
+
+/// Reads one file into a Config; problems go to the document.
+class ConfigReader {
+ public:
+  ConfigReader(YamlDocument& document, const fs::path& file, const Environment& environment)
+      : document_(document), shown_file_(file), environment_(environment) {
+    config_.file = environment.working_directory / file;
+  }
+
+  Config read() {
+    YamlMap root = document_.root();
+    read_state(root);
+    read_listeners(root);
+    read_auth(root.map("auth"));
+    read_tool_sets(root);
+    read_roles(root);
+    read_policy(root.map("policy"));
+    config_.limits = read_limits(root.map("limits"));
+    read_audit(root.map("audit"));
+    for (const char* key : {"trustedProxies", "sealingKeys", "peers", "rates", "telemetry"}) {
+      refuse(root, key);
+    }
+    root.reject_unknown();
+    check_demo_token(root);
+    return std::move(config_);
+  }
+
+ private:
+  /// A key whose feature is not built yet: ignoring it would promise what does not happen.
+  static void refuse(YamlMap& map, std::string_view key) {
+    if (const YamlNode node = map.find(key)) {
+      node.problem("not supported by this version");
+    }
+  }
+
+  /// Only one of the words that the schema knows is built yet.
+  static void only(YamlMap& map, std::string_view key, std::string_view word) {
+    const YamlNode node = map.find(key);
+    if (node && node.string(word) != word) {
+      node.problem(fmt::format("not supported by this version; only {} is", word));
+    }
+  }
+
+  void warn(const YamlNode& node, std::string_view message) {
+    config_.warnings.push_back(fmt::format("{}:{}:{}: {}: {}", shown_file_.string(), node.line(),
+                                           node.column(), node.path(), message));
+  }
+
+  /// A file's path against the state folder; empty when absent or wrong.
+  fs::path path_at(YamlMap& map, std::string_view key, std::string_view fallback = "") {
+    const YamlNode node = map.find(key);
+    const std::string text = node.string(fallback);
+    if (node && text.empty() && node.is_scalar()) {
+      node.problem("an empty path");
+    }
+    return text.empty() ? fs::path() : (config_.state / text).lexically_normal();
+  }
+
+  void read_state(YamlMap& root) {
+    const YamlNode node = root.find("state");
+    const std::string text = node.string("var");
+    if (node.is_scalar() && text.empty()) {
+      node.problem("an empty path");
+    }
+    config_.state = environment_.state_variable.empty()
+                        ? config_.file.parent_path() / text
+                        : environment_.working_directory / environment_.state_variable;
+    config_.state = config_.state.lexically_normal();
+  }
+
+  std::optional<ListenAddress> listen_at(YamlMap& map, std::string_view key) {
+    const YamlNode node = map.find(key);
+    if (!node) {
+      return std::nullopt;
+    }
+    auto address = parse_listen_address(node.string());
+    if (!address && node.is_scalar()) {
+      node.problem("expected an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080");
+    }
+    return address;
+  }
+
+  void read_listeners(YamlMap& root) {
+    config_.listen = listen_at(root, "listen").value_or(config_.listen);
+    YamlMap admin = root.map("admin");
+    config_.admin_listen = listen_at(admin, "listen");
+    admin.reject_unknown();
+    if (YamlMap tls = root.map("tls"); root.key("tls")) {
+      http::TlsServerOptions options{.certificate = path_at(tls, "certificate"),
+                                     .key = path_at(tls, "key"),
+                                     .client_ca = std::nullopt};
+      if (tls.key("clientCa")) {
+        options.client_ca = path_at(tls, "clientCa");
+      }
+      tls.know("clientCa");
+      if (tls.node().is_map() && (options.certificate.empty() || options.key.empty())) {
+        tls.node().problem("certificate and key are both needed");
+      }
+      tls.reject_unknown();
+      config_.tls = std::move(options);
+    }
+    read_names(root);
+  }
+
+  /// Under which names the gateway is reached.
+  void read_names(YamlMap& root) {
+    const YamlNode url = root.find("publicUrl");
+    config_.public_url = url.string(
+        fmt::format("{}://{}/", config_.tls ? "https" : "http", config_.listen.to_string()));
+    if (!config_.public_url.ends_with('/')) {
+      config_.public_url += '/';
+    }
+    const auto parts = parse_web_url(config_.public_url);
+    if (!parts) {
+      url.problem("expected an http or https URL without user, query and fragment");
+    }
+    for (const YamlNode& host : root.list("allowedHosts")) {
+      const std::string name = host.string();
+      if (name.empty() || name.find_first_of("/:* ") != std::string::npos) {
+        host.problem("expected a host name without scheme, port and wildcard");
+      }
+      config_.allowed_hosts.push_back(name);
+    }
+    if (url && parts) {
+      config_.allowed_hosts.emplace_back(parts->host);
+    }
+    if (config_.listen.is_loopback()) {
+      config_.allowed_hosts.insert(config_.allowed_hosts.end(), {"localhost", "127.0.0.1", "::1"});
+    } else if (config_.allowed_hosts.empty()) {
+      root.key("listen").problem(
+          "publicUrl or allowedHosts is needed: which names may requests from elsewhere use?");
+    }
+    for (const YamlNode& origin : root.list("allowedOrigins")) {
+      const std::string text = origin.string();
+      if (const auto web = parse_web_url(text); !web || !web->path.empty()) {
+        origin.problem("expected an origin such as https://app.example.com");
+      }
+      config_.allowed_origins.push_back(text);
+    }
+  }
+
+  void read_auth(YamlMap auth) {
+    refuse(auth, "oidc");
+    if (YamlMap keys = auth.map("apiKeys"); auth.key("apiKeys")) {
+      ApiKeysConfig api_keys;
+      refuse(keys, "kubernetes");
+      api_keys.directory = path_at(keys, "directory", "keys");
+      api_keys.max_ttl =
+          keys.duration("maxTtl", kNever, {.min = std::chrono::milliseconds(1'000), .max = kNever});
+      keys.reject_unknown();
+      config_.api_keys = std::move(api_keys);
+    }
+    YamlMap demo = auth.map("demoToken");
+    config_.demo_token_allowed = demo.boolean("insecureAllow");
+    demo.reject_unknown();
+    auth.reject_unknown();
+    if (!config_.api_keys && !config_.demo_token_allowed) {
+      const YamlNode place = auth.node() ? auth.node() : document_.root().node();
+      place.problem("no way to authenticate: set auth.apiKeys, for example {directory: keys}");
+    }
+  }
+
+  /// The demo token opens everything to whoever knows these sixteen letters, which is everybody.
+  void check_demo_token(const YamlMap& root) {
+    const YamlNode demo = root.key("auth").map().key("demoToken");
+    if (!config_.demo_token_allowed) {
+      return;
+    }
+    const auto url = parse_web_url(config_.public_url);
+    if (!config_.listen.is_loopback() || (url && !is_loopback_host(url->host))) {
+      demo.problem("the demo token works only where listen and publicUrl are loopback");
+    }
+    warn(demo, "the demo token is accepted from this machine, with every role");
+  }
+
+  void read_tool_sets(YamlMap& root) {
+    for (const auto& [name, node] : root.map("toolSets").entries()) {
+      if (!is_tool_set_name(name)) {
+        node.problem("a tool set's name is at most 63 of a-z, 0-9 and - between them");
+      }
+      YamlMap set = node.map();
+      if (!set.node()) {
+        continue;
+      }
+      refuse(set, "upstream");
+      refuse(set, "trustAnnotations");
+      ToolSetConfig tool_set;
+      tool_set.name = name;
+      tool_set.required_role = role_at(set, "requiredRole");
+      if (!set.key("upstream")) {
+        tool_set.sandbox = read_sandbox(set);
+        tool_set.signing_keys = read_signing_keys(set);
+      }
+      read_tools(set, tool_set);
+      for (const char* key : {"sandbox", "signingKey", "allowPlaintext"}) {
+        set.know(key);
+      }
+      set.reject_unknown();
+      config_.tool_sets.push_back(std::move(tool_set));
+    }
+  }
+
+  static std::string role_at(YamlMap& map, std::string_view key) {
+    const YamlNode node = map.find(key);
+    std::string role = node.string();
+    if (node.is_scalar() && !is_role(role)) {
+      node.problem("a role is not empty and has no comma and no space");
+    }
+    return role;
+  }
+
+  http::Endpoint read_sandbox(YamlMap& set) {
+    const bool plaintext_allowed = set.boolean("allowPlaintext");
+    const YamlNode node = set.find("sandbox");
+    if (!node) {
+      set.node().problem("sandbox is missing: unix:PATH or https://HOST:PORT");
+      return {};
+    }
+    auto endpoint = http::Endpoint::parse(node.string());
+    if (!endpoint) {
+      node.problem("expected unix:PATH, https://HOST:PORT or http://HOST:PORT");
+      return {};
+    }
+    if (endpoint->scheme == http::Endpoint::Scheme::kUnix) {
+      endpoint->host = (config_.state / endpoint->host).lexically_normal().string();
+      if (endpoint->host.size() > kUnixPathLengthMax) {
+        node.problem(fmt::format("the socket's path has more than {} bytes: {}", kUnixPathLengthMax,
+                                 endpoint->host));
+      }
+    }
+    if (endpoint->scheme == http::Endpoint::Scheme::kHttp && !is_loopback_host(endpoint->host)) {
+      if (!plaintext_allowed) {
+        node.problem(
+            "http:// to another host sends arguments and results in the clear; use "
+            "https://, or set allowPlaintext: true");
+      } else {
+        warn(node, "calls travel in the clear: allowPlaintext");
+      }
+    }
+    return *std::move(endpoint);
+  }
+
+  std::vector<fs::path> read_signing_keys(YamlMap& set) {
+    const YamlNode node = set.find("signingKey");
+    std::vector<fs::path> files;
+    if (!node) {
+      set.node().problem("signingKey is missing: {file: PATH}");
+      return files;
+    }
+    for (const YamlNode& item : node.is_list() ? node.list() : std::vector{node}) {
+      YamlMap key = item.map();
+      fs::path file = path_at(key, "file");
+      if (key.node().is_map() && !key.key("file")) {
+        item.problem("file is missing");
+      }
+      key.reject_unknown();
+      files.push_back(std::move(file));
+    }
+    if (files.empty()) {
+      node.problem("no key in the list");
+    }
+    return files;
+  }
+
+  static void read_tools(YamlMap& set, ToolSetConfig& tool_set) {
+    if (const YamlNode tools = set.find("tools")) {
+      tool_set.tools.emplace();
+      for (const YamlNode& tool : tools.list()) {
+        std::string name = tool.string();
+        if (std::ranges::find(*tool_set.tools, name) != tool_set.tools->end()) {
+          tool.problem("this tool is there twice");
+        }
+        tool_set.tools->push_back(std::move(name));
+      }
+    }
+    const YamlNode prefix = set.find("prefix");
+    tool_set.prefix = prefix.string();
+    if (!is_prefix(tool_set.prefix)) {
+      prefix.problem("a prefix is at most 32 of A-Z a-z 0-9 _ - .");
+    }
+    const YamlNode code_mode = set.find("codeMode");
+    if (code_mode.boolean()) {
+      code_mode.problem("not supported by this version");
+    }
+  }
+
+  void read_roles(YamlMap& root) {
+    if (!root.find("roles")) {
+      config_.roles = policy::default_roles();
+      return;
+    }
+    for (const auto& [name, node] : root.map("roles").entries()) {
+      if (!is_role(name)) {
+        node.problem("a role is not empty and has no comma and no space");
+      }
+      YamlMap entry = node.map();
+      policy::Grant grant;
+      grant.read_only = entry.boolean("readOnly");
+      if (entry.node().is_map() && !entry.key("toolSets")) {
+        node.problem("toolSets is missing: names of tool sets, or [\"*\"]");
+      }
+      for (const YamlNode& covered : entry.list("toolSets")) {
+        std::string set = covered.string();
+        const bool is_known =
+            set == "*" || std::ranges::find(config_.tool_sets, set, &ToolSetConfig::name) !=
+                              config_.tool_sets.end();
+        if (covered.is_scalar() && !is_known) {
+          warn(covered, "no such tool set, so this opens nothing");
+        }
+        grant.tool_sets.push_back(std::move(set));
+      }
+      entry.reject_unknown();
+      config_.roles.emplace(name, std::move(grant));
+    }
+  }
+
+  static void read_policy(YamlMap policy) {
+    refuse(policy, "rules");
+    policy.reject_unknown();
+  }
+
+  void read_audit(YamlMap audit) {
+    config_.audit.directory = path_at(audit, "directory", "audit");
+    config_.audit.to_stdout = audit.boolean("stdout", true);
+    only(audit, "durability", "written");
+    only(audit, "onFailure", "refuse");
+    refuse(audit, "loki");
+    audit.reject_unknown();
+  }
+
+  YamlDocument& document_;
+  fs::path shown_file_;
+  const Environment& environment_;
+  Config config_;
+};
+
+Config built_in_config(const Environment& environment) {
+  Config config;
+  const std::string state = environment.state_variable.empty() ? "var" : environment.state_variable;
+  config.state = (environment.working_directory / state).lexically_normal();
+  config.admin_listen = ListenAddress{.host = "127.0.0.1", .port = 9090};
+  config.public_url = fmt::format("http://{}/", config.listen.to_string());
+  config.allowed_hosts = {"localhost", "127.0.0.1", "::1"};
+  config.api_keys = ApiKeysConfig{.directory = config.state / "keys", .max_ttl = kNever};
+  config.roles = policy::default_roles();
+  config.audit = {.directory = config.state / "audit", .to_stdout = false};
+  return config;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+Environment Environment::of_this_process() {
+  std::error_code error;
+  return {.config_variable = variable("MCPGATE_CONFIG"),
+          .state_variable = variable("MCPGATE_STATE"),
+          .working_directory = fs::current_path(error)};
+}
+
+bool ListenAddress::is_loopback() const {
+  return is_loopback_host(host);
+}
+
+std::string ListenAddress::to_string() const {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
+std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string host(text.substr(0, colon));
+  const std::string_view port_text = text.substr(colon + 1);
+  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (has_brackets) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host == "localhost") {
+    host = "127.0.0.1";
+  }
+  std::array<std::uint8_t, 16> binary{};
+  if (::inet_pton(has_brackets ? AF_INET6 : AF_INET, host.c_str(), binary.data()) != 1) {
+    return std::nullopt;
+  }
+  std::uint16_t port = 0;
+  const char* end = port_text.data() + port_text.size();
+  const auto [stop, error] = std::from_chars(port_text.data(), end, port);
+  if (error != std::errc() || stop != end) {
+    return std::nullopt;
+  }
+  return ListenAddress{.host = std::move(host), .port = port};
+}
+
+policy::Policy::Options Config::policy_options() const {
+  policy::Policy::Options options{.roles = roles, .tool_sets = {}};
+  for (const ToolSetConfig& set : tool_sets) {
+    options.tool_sets.push_back({.name = set.name, .required_role = set.required_role});
+  }
+  return options;
+}
+
+std::optional<fs::path> config_file(const std::optional<fs::path>& flag,
+                                    const Environment& environment) {
+  if (flag) {
+    return flag;
+  }
+  if (!environment.config_variable.empty()) {
+    return fs::path(environment.config_variable);
+  }
+  std::error_code error;
+  const fs::path local = "mcpgate.yaml";
+  // A link to nowhere is a file that is meant and missing, not the absence of one.
+  const auto status = fs::symlink_status(environment.working_directory / local, error);
+  return fs::exists(status) ? std::optional(local) : std::nullopt;
+}
+
+Expected<Config> load_config(const std::optional<fs::path>& flag, const Environment& environment) {
+  const auto file = config_file(flag, environment);
+  if (!file) {
+    return built_in_config(environment);
+  }
+  const std::string bytes = TRY(read_file(environment.working_directory / *file));
+  return parse_config(bytes, *file, environment);
+}
+
+Expected<Config> parse_config(std::string_view yaml, const fs::path& file,
+                              const Environment& environment) {
+  YamlDocument document = YamlDocument::parse(file.string(), yaml);
+  TRY_VOID(document.check());
+  Config config = ConfigReader(document, file, environment).read();
+  TRY_VOID(document.check());
+  return config;
+}
+
+std::vector<std::string> config_keys() {
+  std::vector<std::string> keys{"state",
+                                "listen",
+                                "admin.listen",
+                                "publicUrl",
+                                "tls.certificate",
+                                "tls.key",
+                                "tls.clientCa",
+                                "allowedHosts",
+                                "allowedOrigins",
+                                "trustedProxies",
+                                "sealingKeys",
+                                "peers",
+                                "auth.oidc",
+                                "auth.apiKeys.directory",
+                                "auth.apiKeys.maxTtl",
+                                "auth.apiKeys.kubernetes",
+                                "auth.demoToken.insecureAllow",
+                                "roles.*.toolSets",
+                                "roles.*.readOnly",
+                                "toolSets.*.requiredRole",
+                                "toolSets.*.sandbox",
+                                "toolSets.*.allowPlaintext",
+                                "toolSets.*.signingKey.file",
+                                "toolSets.*.tools",
+                                "toolSets.*.codeMode",
+                                "toolSets.*.prefix",
+                                "toolSets.*.upstream",
+                                "toolSets.*.trustAnnotations",
+                                "policy.rules",
+                                "limits.resumeWindow",
+                                "rates",
+                                "telemetry",
+                                "audit.directory",
+                                "audit.stdout",
+                                "audit.durability",
+                                "audit.onFailure",
+                                "audit.loki"};
+  for (const LimitInfo& limit : config_limits()) {
+    keys.push_back(limit.key);
+  }
+  return keys;
+}
+
+}  // namespace mcpgate::cli

@@ -1,0 +1,382 @@
+#include "cli/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "base/random.h"
+
+namespace mcpgate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+const Environment kPlain{.config_variable = "", .state_variable = "", .working_directory = "/w"};
+
+constexpr std::string_view kGood = R"(state: var
+listen: 127.0.0.1:8080
+admin: {listen: 127.0.0.1:9090}
+publicUrl: http://127.0.0.1:8080/
+auth:
+  apiKeys: {directory: keys, maxTtl: 90d}
+roles:
+  mcp-admin: {toolSets: ["*"]}
+  mcp-viewer: {toolSets: [log-analysis], readOnly: true}
+toolSets:
+  log-analysis:
+    requiredRole: mcp-log-analyst
+    sandbox: unix:run/log-analysis.sock
+    signingKey: {file: run/log-analysis.key}
+    tools: [log_store, privacy]
+    codeMode: false
+    prefix: ""
+  database:
+    sandbox: https://mcp-database-sandbox.mcp-database.svc:8443
+    signingKey: [{file: /keys/new}, {file: /keys/old}]
+limits: {body: 8Mi, callTimeout: 30s, connections: 100}
+audit: {directory: audit, stdout: false, durability: written, onFailure: refuse}
+)";
+
+Expected<Config> parse(std::string_view yaml) {
+  return parse_config(yaml, "conf/f.yaml", kPlain);
+}
+
+/// The problems of a file, without the file's name.
+std::vector<std::string> problems(std::string_view yaml) {
+  std::vector<std::string> lines;
+  const auto config = parse(yaml);
+  std::string rest = config ? "" : config.error().message + "\n";
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    std::string line = rest.substr(0, end);
+    rest.erase(0, end + 1);
+    EXPECT_TRUE(line.starts_with("conf/f.yaml:")) << line;
+    lines.push_back(line.substr(std::min(line.size(), std::string("conf/f.yaml:").size())));
+  }
+  return lines;
+}
+
+/// kGood with one piece of text replaced.
+std::string changed(std::string_view from, std::string_view to) {
+  std::string yaml(kGood);
+  const std::size_t at = yaml.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return yaml.replace(at, from.size(), to);
+}
+
+using Problems = std::vector<std::string>;
+
+TEST(Config, AWholeFileIsRead) {
+  const auto parsed = parse(kGood);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Config& config = *parsed;
+  EXPECT_EQ(config.file, "/w/conf/f.yaml");
+  EXPECT_EQ(config.state, "/w/conf/var");
+  EXPECT_EQ(config.listen.to_string(), "127.0.0.1:8080");
+  EXPECT_EQ(config.admin_listen->port, 9090);
+  EXPECT_EQ(config.public_url, "http://127.0.0.1:8080/");
+  EXPECT_EQ(config.api_keys->directory, "/w/conf/var/keys");
+  EXPECT_EQ(config.api_keys->max_ttl, 24h * 90);
+  EXPECT_FALSE(config.demo_token_allowed);
+  ASSERT_EQ(config.tool_sets.size(), 2U);
+  EXPECT_EQ(config.tool_sets[0].name, "log-analysis");
+  EXPECT_EQ(config.tool_sets[0].required_role, "mcp-log-analyst");
+  EXPECT_EQ(config.tool_sets[0].sandbox.scheme, http::Endpoint::Scheme::kUnix);
+  EXPECT_EQ(config.tool_sets[0].sandbox.host, "/w/conf/var/run/log-analysis.sock");
+  EXPECT_EQ(config.tool_sets[0].signing_keys,
+            std::vector<fs::path>{"/w/conf/var/run/log-analysis.key"});
+  EXPECT_EQ(config.tool_sets[0].tools, (std::vector<std::string>{"log_store", "privacy"}));
+  EXPECT_EQ(config.tool_sets[1].tools, std::nullopt);
+  EXPECT_EQ(config.tool_sets[1].sandbox.port, 8443);
+  EXPECT_EQ(config.tool_sets[1].signing_keys.size(), 2U);
+  EXPECT_EQ(config.tool_sets[1].signing_keys[1], "/keys/old");
+  EXPECT_TRUE(config.roles.at("mcp-viewer").read_only);
+  EXPECT_EQ(config.limits.http.body_bytes_max, 8U << 20);
+  EXPECT_EQ(config.limits.http.connections_max, 100U);
+  EXPECT_EQ(config.limits.call_timeout, 30s);
+  EXPECT_EQ(config.limits.http.head_timeout, 10s) << "a default";
+  EXPECT_EQ(config.audit.directory, "/w/conf/var/audit");
+  EXPECT_FALSE(config.audit.to_stdout);
+  EXPECT_TRUE(config.warnings.empty());
+  EXPECT_EQ(config.policy_options().tool_sets.size(), 2U);
+}
+
+TEST(Config, ThreeLinesServe) {
+  const auto config = parse(
+      "auth: {apiKeys: {directory: keys}}\n"
+      "toolSets:\n"
+      "  logs: {sandbox: unix:s, signingKey: {file: k}}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->listen.to_string(), "127.0.0.1:8080");
+  EXPECT_EQ(config->public_url, "http://127.0.0.1:8080/");
+  EXPECT_TRUE(config->roles.contains("mcp-admin")) << "the default roles";
+  EXPECT_EQ(config->api_keys->max_ttl, kNever);
+}
+
+TEST(Config, ProblemsNameTheirPlaceAndTheLikelyKey) {
+  EXPECT_EQ(problems(changed("requiredRole", "requiredrole")),
+            Problems{"12:5: toolSets.log-analysis.requiredrole: unknown key; did you mean "
+                     "requiredRole?"});
+  EXPECT_EQ(problems(changed("listen: 127.0.0.1:8080", "listen: 8080")),
+            Problems{"2:9: listen: expected an IP address and a port, such as 127.0.0.1:8080 or "
+                     "[::1]:8080"});
+  EXPECT_EQ(problems(changed("body: 8Mi", "body: 8Gi")),
+            Problems{"21:16: limits.body: must be from 1Ki to 64Mi"});
+  EXPECT_EQ(problems(changed("body: 8Mi", "bodi: 8Mi")),
+            Problems{"21:10: limits.bodi: unknown key; did you mean body?"});
+  EXPECT_EQ(problems(changed("maxTtl: 90d", "maxTtl: 90")),
+            Problems{"6:38: auth.apiKeys.maxTtl: expected a duration such as 500ms, 30s or 90d, or "
+                     "never"});
+  EXPECT_EQ(problems(changed("[log_store, privacy]", "[log_store, log_store]")),
+            Problems{"15:24: toolSets.log-analysis.tools[1]: this tool is there twice"});
+  EXPECT_EQ(problems(changed("prefix: \"\"", "prefix: \"a/b\"")),
+            Problems{"17:13: toolSets.log-analysis.prefix: a prefix is at most 32 of A-Z a-z 0-9 _ "
+                     "- ."});
+  EXPECT_EQ(problems(changed("  database:", "  Data_Base:")),
+            Problems{"19:5: toolSets.Data_Base: a tool set's name is at most 63 of a-z, 0-9 and - "
+                     "between them"});
+  EXPECT_EQ(problems(changed("  database:", "  log-analysis:")),
+            Problems{"18:3: toolSets.log-analysis: this key is there twice, first in line 11"});
+}
+
+TEST(Config, AllProblemsAreNamedAtOnce) {
+  const Problems all = problems(
+      "listen: here\n"
+      "auth: {apiKeys: {directory: ''}}\n"
+      "toolSets:\n"
+      "  a: {}\n"
+      "  b: 7\n"
+      "roles: {r: {}}\n"
+      "colour: red\n");
+  EXPECT_EQ(all,
+            (Problems{"1:9: listen: expected an IP address and a port, such as 127.0.0.1:8080 or "
+                      "[::1]:8080",
+                      "2:29: auth.apiKeys.directory: an empty path",
+                      "4:6: toolSets.a: sandbox is missing: unix:PATH or https://HOST:PORT",
+                      "4:6: toolSets.a: signingKey is missing: {file: PATH}",
+                      "5:6: toolSets.b: expected a map, found a single value",
+                      "6:12: roles.r: toolSets is missing: names of tool sets, or [\"*\"]",
+                      "7:1: colour: unknown key"}));
+}
+
+// A key whose feature does not exist yet must not look as if it did something.
+TEST(Config, WhatIsNotBuiltYetIsRefused) {
+  for (const char* key : {"trustedProxies: [10.0.0.0/8]", "sealingKeys: [{file: x}]",
+                          "peers: {listen: x}", "rates: {}", "telemetry: {otlp: x}"}) {
+    const Problems found = problems(std::string(kGood) + key + "\n");
+    ASSERT_EQ(found.size(), 1U) << key;
+    EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
+    EXPECT_TRUE(found[0].ends_with(": not supported by this version")) << found[0];
+  }
+  EXPECT_EQ(problems(changed("codeMode: false", "codeMode: true")),
+            Problems{"16:15: toolSets.log-analysis.codeMode: not supported by this version"});
+  EXPECT_EQ(problems(changed("durability: written", "durability: synced")),
+            Problems{"22:52: audit.durability: not supported by this version; only written is"});
+  EXPECT_EQ(problems(changed("onFailure: refuse", "onFailure: allow")),
+            Problems{"22:72: audit.onFailure: not supported by this version; only refuse is"});
+  EXPECT_EQ(problems(changed("auth:\n", "auth:\n  oidc: [{issuer: x}]\n")),
+            Problems{"6:9: auth.oidc: not supported by this version"});
+  EXPECT_EQ(problems(changed("body: 8Mi", "resumeWindow: 60s")),
+            Problems{"21:24: limits.resumeWindow: not supported by this version"});
+  EXPECT_EQ(problems(changed("  database:\n", "  github: {upstream: {url: x}}\n  database:\n")),
+            Problems{"18:22: toolSets.github.upstream: not supported by this version"});
+  EXPECT_EQ(problems(std::string(kGood) + "policy: {rules: []}\n"),
+            Problems{"23:17: policy.rules: not supported by this version"});
+}
+
+TEST(Config, SomeWayToAuthenticateIsNeeded) {
+  EXPECT_EQ(
+      problems("listen: 127.0.0.1:1\n"),
+      Problems{"1:1: no way to authenticate: set auth.apiKeys, for example {directory: keys}"});
+  EXPECT_EQ(problems("auth: {demoToken: {insecureAllow: true}}\n"), Problems{});
+}
+
+TEST(Config, TheDemoTokenIsForLoopbackOnly) {
+  constexpr std::string_view kDemo = "auth: {demoToken: {insecureAllow: true}}\n";
+  const auto local = parse(kDemo);
+  ASSERT_TRUE(local) << local.error().message;
+  EXPECT_EQ(local->warnings,
+            std::vector<std::string>{"conf/f.yaml:1:19: auth.demoToken: the demo token is accepted "
+                                     "from this machine, with every role"});
+  for (const char* open :
+       {"listen: 0.0.0.0:80\nallowedHosts: [h]\n", "listen: '[::]:80'\nallowedHosts: [h]\n",
+        "publicUrl: https://mcp.example.com/\n",
+        "publicUrl: http://127.0.0.1.example.com.:80/\n"}) {
+    const Problems found = problems(std::string(open) + std::string(kDemo));
+    if (std::string_view(open).find("127.0.0.1.example") != std::string_view::npos) {
+      EXPECT_EQ(found.size(), 1U) << "a name that only starts like a loopback address";
+      continue;
+    }
+    ASSERT_EQ(found.size(), 1U) << open;
+    EXPECT_TRUE(found[0].ends_with(
+        "auth.demoToken: the demo token works only where listen and publicUrl are loopback"))
+        << found[0];
+  }
+}
+
+TEST(Config, PlaintextToAnotherHostNeedsItsKey) {
+  const std::string plain = changed("https://mcp-database", "http://mcp-database");
+  const Problems found = problems(plain);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].starts_with("19:14: toolSets.database.sandbox: http:// to another host"));
+  const auto allowed = parse(changed("sandbox: https://mcp-database",
+                                     "allowPlaintext: true\n    sandbox: http://mcp-database"));
+  ASSERT_TRUE(allowed) << allowed.error().message;
+  ASSERT_EQ(allowed->warnings.size(), 1U);
+  EXPECT_TRUE(allowed->warnings[0].ends_with("calls travel in the clear: allowPlaintext"));
+  EXPECT_TRUE(parse(changed("https://mcp-database-sandbox.mcp-database.svc", "http://127.0.0.1")));
+}
+
+TEST(Config, AGrantForASetThatDoesNotExistIsWarnedOf) {
+  const auto config = parse(changed("toolSets: [log-analysis]", "toolSets: [log-analisys]"));
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->warnings,
+            std::vector<std::string>{"conf/f.yaml:9:27: roles.mcp-viewer.toolSets[0]: no such tool "
+                                     "set, so this opens nothing"});
+}
+
+TEST(Config, ListeningToTheWorldNeedsAName) {
+  EXPECT_EQ(problems("listen: 0.0.0.0:8080\nauth: {apiKeys: {}}\n"),
+            Problems{"1:9: listen: publicUrl or allowedHosts is needed: which names may requests "
+                     "from elsewhere use?"});
+  const auto config =
+      parse("listen: 0.0.0.0:8080\nauth: {apiKeys: {}}\npublicUrl: https://mcp.example.com\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->public_url, "https://mcp.example.com/");
+  EXPECT_EQ(config->allowed_hosts, std::vector<std::string>{"mcp.example.com"});
+}
+
+TEST(Config, UrlsHostsAndOriginsAreChecked) {
+  for (const char* bad :
+       {"ftp://h/", "https://", "https://user@h/", "https://h/?a", "https://h/#a", "h", "''"}) {
+    EXPECT_EQ(problems(fmt::format("publicUrl: {}\nauth: {{apiKeys: {{}}}}\n", bad)).size(), 1U)
+        << bad;
+  }
+  EXPECT_EQ(problems("allowedHosts: ['*', 'h:80', 'https://h', ok]\nauth: {apiKeys: {}}\n").size(),
+            3U);
+  EXPECT_EQ(
+      problems("allowedOrigins: ['*', 'null', 'https://h/', 'https://h']\nauth: {apiKeys: {}}\n")
+          .size(),
+      3U);
+}
+
+TEST(Config, TlsNeedsBothFiles) {
+  EXPECT_EQ(problems("tls: {certificate: c.pem}\nauth: {apiKeys: {}}\n"),
+            Problems{"1:6: tls: certificate and key are both needed"});
+  const auto config =
+      parse("tls: {certificate: c.pem, key: /k.pem, clientCa: ca.pem}\nauth: {apiKeys: {}}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->tls->certificate, "/w/conf/var/c.pem");
+  EXPECT_EQ(config->tls->key, "/k.pem");
+  EXPECT_EQ(config->tls->client_ca, "/w/conf/var/ca.pem");
+  EXPECT_EQ(config->public_url, "https://127.0.0.1:8080/");
+}
+
+TEST(Config, ListenAddressesAreExact) {
+  EXPECT_EQ(parse_listen_address("[::1]:80")->to_string(), "[::1]:80");
+  EXPECT_EQ(parse_listen_address("localhost:0")->to_string(), "127.0.0.1:0");
+  EXPECT_TRUE(parse_listen_address("127.8.9.1:1")->is_loopback());
+  EXPECT_FALSE(parse_listen_address("0.0.0.0:1")->is_loopback());
+  for (const char* bad :
+       {"", ":80", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:80",
+        "[127.0.0.1]:80", "host:80", "127.0.0.1:80x", "1.2.3:80"}) {
+    EXPECT_EQ(parse_listen_address(bad), std::nullopt) << bad;
+  }
+}
+
+class ConfigPlace : public ::testing::Test {
+ protected:
+  ConfigPlace() : folder_(fs::temp_directory_path() / ("config-" + SystemRandom().hex(8))) {
+    fs::create_directories(folder_ / "conf");
+    environment_.working_directory = folder_;
+  }
+  ~ConfigPlace() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  void write(const fs::path& path, std::string_view listen) {
+    std::ofstream(folder_ / path) << "listen: " << listen << "\nauth: {apiKeys: {}}\n";
+  }
+
+  fs::path folder_;
+  Environment environment_;
+};
+
+TEST_F(ConfigPlace, WithoutAnyFileTheLocalDefaultHolds) {
+  const auto config = load_config(std::nullopt, environment_);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->file.empty());
+  EXPECT_EQ(config->state, folder_ / "var");
+  EXPECT_EQ(config->api_keys->directory, folder_ / "var" / "keys");
+  EXPECT_FALSE(config->demo_token_allowed) << "`up` turns it on, nothing else";
+  environment_.state_variable = "/s";
+  EXPECT_EQ(load_config(std::nullopt, environment_)->audit.directory, "/s/audit");
+}
+
+TEST_F(ConfigPlace, TheFlagWinsOverTheVariableOverTheFileInPlace) {
+  write("mcpgate.yaml", "127.0.0.1:1");
+  write("conf/variable.yaml", "127.0.0.1:2");
+  write("conf/flag.yaml", "127.0.0.1:3");
+  EXPECT_EQ(load_config(std::nullopt, environment_)->listen.port, 1);
+  environment_.config_variable = "conf/variable.yaml";
+  EXPECT_EQ(load_config(std::nullopt, environment_)->listen.port, 2);
+  const auto config = load_config("conf/flag.yaml", environment_);
+  EXPECT_EQ(config->listen.port, 3);
+  EXPECT_EQ(config->state, folder_ / "conf" / "var") << "relative to the file";
+  environment_.state_variable = "s";
+  EXPECT_EQ(load_config("conf/flag.yaml", environment_)->state, folder_ / "s")
+      << "the variable wins";
+}
+
+TEST_F(ConfigPlace, AFileThatIsNamedAndMissingIsAnError) {
+  EXPECT_FALSE(load_config("nowhere.yaml", environment_));
+  environment_.config_variable = "nowhere.yaml";
+  EXPECT_FALSE(load_config(std::nullopt, environment_));
+  environment_.config_variable = "";
+  fs::create_symlink("nowhere", folder_ / "mcpgate.yaml");
+  EXPECT_FALSE(load_config(std::nullopt, environment_));
+}
+
+// Every key of the reference's list is known to the reader, and described on the page.
+TEST(ConfigReference, DescribesEveryKeyAndLimit) {
+  const fs::path page = fs::path(__FILE__).parent_path() / "../../docs/reference/configuration.md";
+  const auto text = read_file(page);
+  ASSERT_TRUE(text) << text.error().message;
+  for (const std::string& key : config_keys()) {
+    EXPECT_NE(text->find("`" + key + "`"), std::string::npos) << "not described: " << key;
+    std::string yaml = key + ": 1";
+    for (std::size_t dot = yaml.find('.'); dot != std::string::npos; dot = yaml.find('.')) {
+      yaml = yaml.substr(0, dot) + ": {" + yaml.substr(dot + 1) + "}";
+    }
+    for (std::size_t star = yaml.find('*'); star != std::string::npos; star = yaml.find('*')) {
+      yaml.replace(star, 1, "x");
+    }
+    for (const std::string& problem : problems(yaml)) {
+      EXPECT_EQ(problem.find("unknown key"), std::string::npos) << yaml << ": " << problem;
+    }
+  }
+  for (const LimitInfo& limit : config_limits()) {
+    const std::string row =
+        fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);
+    EXPECT_NE(text->find(row), std::string::npos) << row;
+  }
+}
+
+// Keys of the page's tables that the reader does not know would be promises.
+TEST(ConfigReference, PromisesNoKeyThatDoesNotExist) {
+  const fs::path page = fs::path(__FILE__).parent_path() / "../../docs/reference/configuration.md";
+  const std::string text = read_file(page).value_or("");
+  const std::vector<std::string> keys = config_keys();
+  for (std::size_t at = text.find("\n| `"); at != std::string::npos;
+       at = text.find("\n| `", at + 1)) {
+    const std::size_t start = at + 4;
+    const std::string key = text.substr(start, text.find('`', start) - start);
+    EXPECT_NE(std::ranges::find(keys, key), keys.end()) << key;
+  }
+}
+
+}  // namespace
+}  // namespace mcpgate::cli
