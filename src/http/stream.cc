@@ -74,6 +74,24 @@ Task<Expected<void>> Stream::wait(Wait wanted) {
   co_return Expected<void>{};
 }
 
+Task<Expected<void>> Stream::connect(const sockaddr* address, socklen_t length) {
+  if (::connect(fd(), address, length) == 0) {
+    co_return Expected<void>{};
+  }
+  if (errno != EINPROGRESS) {
+    co_return fail(ErrorCode::kUnavailable, "connect: {}", std::strerror(errno));
+  }
+  if (auto ready = co_await wait(Wait::kWrite); !ready) {
+    co_return ready;
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+    co_return fail(ErrorCode::kUnavailable, "connect: {}", std::strerror(error));
+  }
+  co_return Expected<void>{};
+}
+
 Task<Expected<void>> Stream::handshake() {
   for (;;) {
     ERR_clear_error();

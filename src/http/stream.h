@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <array>
 #include <cstddef>
 #include <span>
@@ -40,6 +42,9 @@ class Stream {
   void use_tls(SslPtr ssl) { ssl_ = std::move(ssl); }
   [[nodiscard]] bool secure() const { return ssl_ != nullptr; }
   Task<Expected<void>> handshake();
+
+  /// Connects the socket, which was not connected yet.
+  Task<Expected<void>> connect(const sockaddr* address, socklen_t length);
 
   /// What has arrived, waiting for it if needed; 0 at the peer's end.
   Task<Expected<std::size_t>> read_some(std::span<char> room);
