@@ -16,18 +16,18 @@ help: ## List the targets
 run: build ## Build, serve on 127.0.0.1:8080, show one real call; Ctrl-C ends it
 	@exec build/bin/mcpgate up
 
-test: .all .clients ## Every test that needs no container, cluster or Keycloak
+test: .all .environments ## Every test that needs no container, cluster or Keycloak
 	@build/venv/bin/python dev/run_tests.py
 
-build: .configured $(CORPUS)/.made ## Both executables and the log corpus, in build/
-	@ninja -C build mcpgate mcpgate-sandbox
+build: .configured $(CORPUS).made ## The executables and the log corpus, in build/
+	@ninja -C build mcpgate mcpgate-sandbox mcpgate-zygote
 
 check: .configured ## Format, lint, layer rule, documentation
 	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@build/venv/bin/python dev/check.py
 
-e2e: .all .clients ## The end-to-end tests alone
+e2e: .all .environments ## The end-to-end tests alone
 	@build/venv/bin/python dev/run_tests.py e2e
 
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
@@ -37,9 +37,8 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
 	@dev/run_fuzz.sh $(FUZZ_SECONDS)
 
 bench: build ## Measure against nginx and bwrap; the ratios of docs/benchmarks.md
-	@dev/setup.sh build test bench
-	@dev/setup-python.sh
-	@build/venv/bin/python tests/bench/bench.py
+	@dev/setup.sh build bench
+	@/usr/bin/python3 tests/bench/bench.py
 
 asan: ## Unit tests and corpora under AddressSanitizer and UBSan
 	@$(MAKE) .sanitized PRESET=asan
@@ -55,19 +54,21 @@ clean: ## Remove build/; what ./var holds (keys, audit) stays
 	@rm -rf build
 
 # What the targets above share.
-.PHONY: .configured .all .clients .sanitized
+.PHONY: .configured .all .environments .sanitized
 
 .configured:
 	@dev/setup.sh build
 	@cmake --preset release >/dev/null
 
-.all: .configured $(CORPUS)/.made
+.all: .configured $(CORPUS).made
 	@dev/setup.sh build test
 	@ninja -C build
 
-.clients:
+.environments:
+	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@dev/setup-node.sh
+	@PATH="$$PWD/build/venv/bin:$$PATH" tests/schema/fetch.sh >/dev/null
 
 .sanitized:
 	@dev/setup.sh build test
@@ -76,8 +77,7 @@ clean: ## Remove build/; what ./var holds (keys, audit) stays
 	@ninja -C build/$(PRESET)
 	@build/venv/bin/python dev/run_tests.py --build build/$(PRESET) unit fuzz
 
-$(CORPUS)/.made: dev/make_log_corpus.py
+$(CORPUS).made: dev/make_log_corpus.py
 	@echo "Making the log corpus in $(CORPUS) …"
-	@rm -rf $(CORPUS)
 	@/usr/bin/python3 dev/make_log_corpus.py $(CORPUS)
 	@touch $@

@@ -143,6 +143,21 @@ def run_replays(suite: Suite, build: Path, report: Report) -> None:
     run_in_parallel([lambda name=name: run(name) for name in names])
 
 
+def run_schema_suite(suite: Suite, build: Path, report: Report) -> None:
+    """The official suite, fetched by tests/schema/fetch.sh, through a program that counts."""
+    folder, program = ROOT / "build/schema-suite", build / "tests/schema_suite"
+    if not program.exists() or not folder.exists():
+        missing = next(path for path in (program, folder) if not path.exists())
+        report.add(suite.name, 0, [f"{missing} is not there"], [], "make test makes it")
+        return
+    output, trouble = run_program([str(program), str(folder)])
+    counted = re.search(r"^(\d+) passed, \d+ failed, 0 skipped$", output, re.MULTILINE)
+    failures = re.findall(r"^FAIL (.*)$", output, re.MULTILINE)
+    if trouble and not failures:
+        failures = [f"{program.name}: {trouble}"]
+    report.add(suite.name, int(counted[1]) if counted else 0, failures, [], output)
+
+
 def run_pytest(suite: Suite, build: Path, report: Report) -> None:
     """pytest, its own output as it comes; the counts from its JUnit file."""
     results = build / "test-results" / f"{suite.name}.xml"
@@ -166,6 +181,7 @@ def run_pytest(suite: Suite, build: Path, report: Report) -> None:
 SUITES = [
     Suite("unit", "the C++ unit tests beside the code", run_unit_tests),
     Suite("fuzz", "the committed inputs of the fuzz targets", run_replays),
+    Suite("schema", "the official suite of JSON Schema 2020-12", run_schema_suite),
     Suite("python", "the harness and the tool sets, as plain Python", run_pytest,
           ("harness/tests", "tests/tools"), ("-o", "pythonpath=harness")),
     Suite("dev", "the project's own checks", run_pytest, ("dev",)),
