@@ -118,7 +118,7 @@ TEST_F(ExecuteTest, LineFeedsNeverLeaveTheirLine) {
   EXPECT_EQ(line.find('\r'), std::string::npos);
   const auto result = parse_answer(answer_json(pretty), parser_);
   ASSERT_TRUE(result.has_value());
-  EXPECT_EQ(result->call_tool_result(), "{ \"content\":   [] }");
+  EXPECT_EQ(result->call_tool_result(), "{ \"content\":  [] }");
   EXPECT_EQ(write_progress_event("{\"progress\":\n1}"),
             "{\"event\":\"progress\",\"params\":{\"progress\": 1}}\n");
 }

@@ -66,17 +66,17 @@ std::optional<ParsedSignature> parse_signature(std::string_view header) {
   header.remove_prefix(3);
   const auto key_id = take_field(header, "key=");
   const auto time = key_id ? take_field(header, "t=") : std::nullopt;
-  const auto mac = time ? take_field(header, "mac=") : std::nullopt;
-  if (!mac || !header.empty() || mac->size() != 2 * parsed.mac.size()) {
+  if (!time || !header.starts_with("mac=")) {
+    return std::nullopt;
+  }
+  header.remove_prefix(4);
+  const auto bytes = hex_decode(header);
+  if (!bytes || bytes->size() != parsed.mac.size()) {
     return std::nullopt;
   }
   const char* const end = time->data() + time->size();
   const auto [stop, error] = std::from_chars(time->data(), end, parsed.time_ms);
   if (error != std::errc{} || stop != end || parsed.time_ms < 0) {
-    return std::nullopt;
-  }
-  const auto bytes = hex_decode(*mac);
-  if (!bytes) {
     return std::nullopt;
   }
   std::memcpy(parsed.mac.data(), bytes->data(), parsed.mac.size());

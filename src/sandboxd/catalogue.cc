@@ -1,0 +1,355 @@
+#include "sandboxd/catalogue.h"
+
+#include <algorithm>
+#include <system_error>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/log.h"
+#include "json/parse.h"
+#include "json/raw.h"
+
+namespace mcpgate::sandboxd {
+
+namespace {
+
+/// Files of one edit, checkout or ConfigMap swap arrive one after the other.
+constexpr std::chrono::milliseconds kSettle{50};
+/// What describing all tools of a set may take and say.
+constexpr std::chrono::seconds kDescribeWall{30};
+/// What is quoted of a file's own error, so that a hostile one cannot flood the log.
+constexpr std::size_t kFileErrorBytesMax = 1000;
+constexpr std::size_t kFileErrorsMax = 20;
+
+Limits limits_of(const sandbox::ToolSetFile& settings) {
+  const sandbox::ToolSetLimits& from = settings.limits;
+  Limits limits;
+  limits.memory_bytes = from.memory_bytes;
+  limits.address_space_bytes = from.address_space_bytes;
+  limits.cpu = from.cpu;
+  limits.wall = from.wall;
+  limits.output_bytes = settings.output.bytes_max != 0
+                            ? std::min(from.output_bytes, settings.output.bytes_max)
+                            : from.output_bytes;
+  limits.tmp_bytes = from.tmp_bytes;
+  limits.in_flight = static_cast<std::uint32_t>(
+      from.in_flight != 0 ? from.in_flight : std::max(1U, std::thread::hardware_concurrency()));
+  return limits;
+}
+
+std::map<std::string, std::filesystem::path> mounts_of(const sandbox::ToolSetFile& settings) {
+  std::map<std::string, std::filesystem::path> mounts;
+  for (const sandbox::DataMount& mount : settings.data_mounts) {
+    std::error_code error;
+    if (!std::filesystem::exists(mount.path, error)) {
+      log_warn("tool set {}: data mount {}: {} does not exist; the tools see it empty",
+               settings.name, mount.name, mount.path.string());
+      continue;
+    }
+    mounts.emplace(mount.name, mount.path);
+  }
+  return mounts;
+}
+
+/// Fills a Version from what the describing child said: hostile input.
+class Description {
+ public:
+  explicit Description(Version& version) : version_(version) {}
+
+  Expected<void> read(std::string_view text) {
+    json::Parser parser(sandbox::kManifestBytesMax);
+    auto document = parser.parse(text);
+    const auto root = document ? json::as_object(*document) : std::nullopt;
+    if (!root || json::find_duplicate_key(*document)) {
+      return fail(ErrorCode::kInvalidArgument, "tool set {}: the description is not one",
+                  version_.folder.settings.name);
+    }
+    for (const json::Member& member : json::Members(*root, text)) {
+      if (member.key == "errors") {
+        read_errors(member.value);
+      } else if (const auto tools = json::as_array(member.value); member.key == "tools" && tools) {
+        for (const json::Item& item : json::Items(*tools, member.raw)) {
+          read_tool(item);
+        }
+      }
+    }
+    if (!problems_.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "{}", problems_);
+    }
+    return {};
+  }
+
+ private:
+  void problem(std::string_view file, std::string_view what) {
+    if (++problem_count_ > kFileErrorsMax) {
+      return;
+    }
+    if (!problems_.empty()) {
+      problems_ += '\n';
+    }
+    problems_ +=
+        fmt::format("{}/{}: {}", version_.folder.settings.name, file.substr(0, kFileErrorBytesMax),
+                    what.substr(0, kFileErrorBytesMax));
+  }
+
+  void read_errors(json::Element element) {
+    const auto errors = json::as_array(element);
+    if (!errors) {
+      problem("", "the list of errors is not one");
+      return;
+    }
+    for (const json::Element item : *errors) {
+      const auto object = json::as_object(item);
+      problem(
+          object ? json::string_at(*object, "file").value_or("") : "",
+          object ? json::string_at(*object, "error").value_or("does not load") : "does not load");
+    }
+  }
+
+  void read_tool(const json::Item& item) {
+    const auto object = json::as_object(item.value);
+    const auto file = object ? json::string_at(*object, "file") : std::nullopt;
+    if (!file || !version_.folder.sources.contains(std::string(*file))) {
+      problem("", "a tool without the file that declares it");
+      return;
+    }
+    const auto definition = json::find_member(*object, item.raw, "definition");
+    auto tool = definition ? sandbox::parse_tool_definition(definition->raw)
+                           : fail(ErrorCode::kInvalidArgument, "a tool without its definition");
+    if (!tool) {
+      problem(*file, tool.error().message);
+      return;
+    }
+    auto digest = sandbox::tool_digest(tool->definition, version_.folder.digests, "");
+    if (!digest) {
+      problem(*file, digest.error().message);
+      return;
+    }
+    ServedTool served{.file = std::string(*file),
+                      .digest = *digest,
+                      .limits = limits_of(version_.folder.settings)};
+    if (const auto timeout_ms = json::int_at(*object, "timeoutMs"); timeout_ms && *timeout_ms > 0) {
+      served.limits.wall = std::min(served.limits.wall, std::chrono::milliseconds{*timeout_ms});
+    }
+    tool->digest = *std::move(digest);
+    if (const auto [other, added] = version_.tools.try_emplace(tool->name, std::move(served));
+        !added) {
+      problem(*file,
+              fmt::format("tool {} is declared in {} as well", tool->name, other->second.file));
+      return;
+    }
+    version_.manifest.tools.push_back(*std::move(tool));
+  }
+
+  Version& version_;
+  std::string problems_;
+  std::size_t problem_count_ = 0;
+};
+
+void finish_manifest(Version& version, const CatalogueOptions& options) {
+  sandbox::Manifest& manifest = version.manifest;
+  manifest.tool_set = version.folder.settings.name;
+  manifest.description = version.folder.settings.description;
+  manifest.profile = to_string(options.zygote.profile);
+  manifest.instance = options.instance;
+  manifest.digest = sandbox::manifest_digest(manifest);
+  version.document = sandbox::write_manifest(manifest);
+  version.etag = fmt::format("\"{}.{}\"", manifest.digest, manifest.instance);
+}
+
+}  // namespace
+
+Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
+                                                      CatalogueOptions options) {
+  auto version = std::make_shared<Version>();
+  auto folder = read_tool_set_folder(options.tool_set);
+  if (!folder) {
+    co_return std::unexpected(std::move(folder.error()));
+  }
+  version->folder = *std::move(folder);
+  const sandbox::ToolSetFile& settings = version->folder.settings;
+  version->mounts = mounts_of(settings);
+  if (settings.code_mode) {
+    log_warn(
+        "tool set {}: codeMode is not supported yet by this version; execute_code is not served",
+        settings.name);
+  }
+
+  ZygoteOptions zygote = options.zygote;
+  zygote.tool_set = std::filesystem::absolute(options.tool_set);
+  zygote.sources = version->folder.sources;
+  auto started = co_await Zygote::start(loop, std::move(zygote));
+  if (!started) {
+    co_return std::unexpected(std::move(started.error()));
+  }
+  version->zygote = *std::move(started);
+
+  Limits limits = limits_of(settings);
+  limits.wall = kDescribeWall;
+  limits.output_bytes = sandbox::kManifestBytesMax;
+  auto described = co_await version->zygote->describe(limits);
+  if (!described) {
+    co_return std::unexpected(std::move(described.error()));
+  }
+  if (described->reason != EndReason::kNone) {
+    co_return fail(ErrorCode::kInvalidArgument, "tool set {}: describing its tools: {} ({}) {}",
+                   settings.name, described->text, to_string(described->reason),
+                   described->diagnostics.substr(0, kFileErrorBytesMax));
+  }
+  if (auto read = Description(*version).read(described->result); !read) {
+    co_return std::unexpected(std::move(read.error()));
+  }
+  finish_manifest(*version, options);
+  co_return version;
+}
+
+Catalogue::Catalogue(asio::io_context& loop, CatalogueOptions options)
+    : loop_(loop), options_(std::move(options)), retire_timer_(loop) {}
+
+Catalogue::~Catalogue() = default;
+
+Task<Expected<void>> Catalogue::start() {
+  watch();
+  reloading_ = true;
+  auto loaded = co_await reload();
+  reloading_ = false;
+  if (changed_ && !stopping_) {
+    on_change();  // An edit while the first version was loading.
+  }
+  co_return loaded;
+}
+
+Task<void> Catalogue::stop() {
+  stopping_ = true;
+  watch_.reset();
+  wake_waiters();
+  asio::steady_timer pause(loop_);
+  while (reloading_) {
+    pause.expires_after(kSettle);
+    co_await pause.async_wait(kAwait);
+  }
+}
+
+void Catalogue::watch() {
+  auto started =
+      FileWatch::start(loop_.get_executor(), {options_.tool_set}, [this] { on_change(); });
+  if (!started) {
+    log_error("tool set {}: changes will not be seen before a restart: {}",
+              options_.tool_set.string(), started.error().message);
+    return;
+  }
+  watch_ = *std::move(started);
+}
+
+void Catalogue::on_change() {
+  changed_ = true;
+  if (!reloading_ && !stopping_) {
+    reloading_ = true;
+    asio::co_spawn(loop_, reload_until_settled(*this), asio::detached);
+  }
+}
+
+Task<void> Catalogue::reload_until_settled(Catalogue& self) {
+  asio::steady_timer settle(self.loop_);
+  while (self.changed_ && !self.stopping_) {
+    self.changed_ = false;
+    settle.expires_after(kSettle);
+    co_await settle.async_wait(kAwait);
+    if (!self.changed_ && !self.stopping_) {
+      (void)co_await self.reload();
+    }
+  }
+  self.reloading_ = false;
+}
+
+Task<Expected<void>> Catalogue::reload() {
+  changed_ = false;
+  auto folder = read_tool_set_folder(options_.tool_set);
+  if (folder && watch_) {
+    watch_->set_paths(folder->directories);
+  }
+  if (folder && current_ && folder->digests == current_->folder.digests) {
+    problem_.clear();
+    co_return Expected<void>{};
+  }
+  auto version = co_await load_version(loop_, options_);
+  if (!version) {
+    ++reloads_.failed;
+    problem_ = version.error().message;
+    log_error("tool set {}: {}; {}", options_.tool_set.string(), problem_,
+              current_ ? "the version before stays in force" : "nothing is served");
+    co_return std::unexpected(std::move(version.error()));
+  }
+  ++reloads_.done;
+  problem_.clear();
+  put_in_force(*std::move(version));
+  co_return Expected<void>{};
+}
+
+void Catalogue::put_in_force(std::shared_ptr<Version> version) {
+  if (current_) {
+    draining_.push_back(std::move(current_));
+    if (draining_.size() > kDrainingVersionsMax) {
+      draining_.pop_front();
+    }
+    retire_later();
+  }
+  current_ = std::move(version);
+  log_info("tool set {}: {} tools, {}", current_->manifest.tool_set, current_->tools.size(),
+           current_->manifest.digest);
+  wake_waiters();
+}
+
+void Catalogue::retire_later() {
+  retire_timer_.expires_after(kDrainWindow);
+  retire_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) {  // Else set anew, or this object is gone.
+      draining_.clear();
+    }
+  });
+}
+
+Expected<Catalogue::Found> Catalogue::find(std::string_view tool, std::string_view digest) const {
+  if (!current_) {
+    return fail(ErrorCode::kUnavailable, "no version of the tool set is in force");
+  }
+  bool known = false;
+  const auto in = [&](const std::shared_ptr<Version>& version) -> const ServedTool* {
+    const auto found = version->tools.find(tool);
+    known = known || found != version->tools.end();
+    return found != version->tools.end() && found->second.digest == digest ? &found->second
+                                                                           : nullptr;
+  };
+  if (const ServedTool* served = in(current_)) {
+    return Found{current_, served};
+  }
+  for (const auto& version : draining_) {
+    if (const ServedTool* served = in(version)) {
+      return Found{version, served};
+    }
+  }
+  if (!known) {
+    return fail(ErrorCode::kNotFound, "no such tool");
+  }
+  return fail(ErrorCode::kFailedPrecondition, "the tool has another digest");
+}
+
+std::shared_ptr<asio::steady_timer> Catalogue::change_timer(SteadyTime until) {
+  std::erase_if(waiters_, [](const auto& waiter) { return waiter.expired(); });
+  auto timer = std::make_shared<asio::steady_timer>(loop_, stopping_ ? SteadyTime::min() : until);
+  waiters_.push_back(timer);
+  return timer;
+}
+
+void Catalogue::wake_waiters() {
+  for (const auto& waiter : waiters_) {
+    if (const auto timer = waiter.lock()) {
+      timer->cancel();
+    }
+  }
+  waiters_.clear();
+}
+
+}  // namespace mcpgate::sandboxd

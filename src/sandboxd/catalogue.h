@@ -1,0 +1,130 @@
+#pragma once
+
+// The versions of one tool set: the one in force, and those before it that still finish their
+// calls.
+
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file_watch.h"
+#include "base/task.h"
+#include "sandbox/manifest.h"
+#include "sandboxd/tool_set_folder.h"
+#include "sandboxd/zygote.h"
+
+namespace mcpgate::sandboxd {
+
+/// How long calls that were decided on the version before are still taken: longer than any gateway
+/// needs to hear of the new one by its long poll.
+inline constexpr std::chrono::seconds kDrainWindow{5};
+/// Versions that drain at once; each has a process of its own. More changes within the window end
+/// the oldest's.
+inline constexpr std::size_t kDrainingVersionsMax = 3;
+
+/// A tool of one version.
+struct ServedTool {
+  /// The file that declares it.
+  std::string file;
+  std::string digest;
+  /// The set's limits, with what the tool itself says of its time.
+  Limits limits;
+};
+
+/// One immutable version of the set, with the zygote that runs it.
+struct Version {
+  ToolSetFolder folder;
+  sandbox::Manifest manifest;
+  /// The manifest as GET /tools sends it, and its ETag with quotes: `"DIGEST.INSTANCE"`.
+  std::string document;
+  std::string etag;
+  std::map<std::string, ServedTool, std::less<>> tools;
+  std::map<std::string, std::filesystem::path> mounts;
+  std::unique_ptr<Zygote> zygote;
+};
+
+/// How versions are made.
+struct CatalogueOptions {
+  /// executable, harness, profile, scratch; the rest comes from the folder.
+  ZygoteOptions zygote;
+  std::filesystem::path tool_set;
+  std::string instance;
+};
+
+/// Reads the folder, starts a zygote for it and describes its tools in a locked child.
+///
+/// Errors: those of read_tool_set_folder() and Zygote::start(); kInvalidArgument where a file does
+/// not load or declares something that is no tool: one line for each file.
+[[nodiscard]] Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
+                                                                    CatalogueOptions options);
+
+/// Follows the folder. Belongs to one loop, which outlives it.
+class Catalogue {
+ public:
+  Catalogue(asio::io_context& loop, CatalogueOptions options);
+  ~Catalogue();
+  Catalogue(const Catalogue&) = delete;
+  Catalogue& operator=(const Catalogue&) = delete;
+
+  /// Loads the first version and begins to watch. An error leaves it without a version, watching.
+  Task<Expected<void>> start();
+  /// Stops watching and wakes all waiters; completes when no reload is under way.
+  Task<void> stop();
+
+  /// The version in force; null before the first one.
+  [[nodiscard]] const std::shared_ptr<Version>& current() const { return current_; }
+
+  struct Found {
+    std::shared_ptr<Version> version;
+    /// Lives as long as version.
+    const ServedTool* tool;
+  };
+  /// The tool with that digest, of the version in force or of one that drains. Errors: kUnavailable
+  /// (no version), kNotFound, kFailedPrecondition (another digest).
+  [[nodiscard]] Expected<Found> find(std::string_view tool, std::string_view digest) const;
+
+  /// A timer that ends at `until`, or before it when the version changes or stop() is called.
+  [[nodiscard]] std::shared_ptr<asio::steady_timer> change_timer(SteadyTime until);
+
+  struct Reloads {
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+  };
+  [[nodiscard]] const Reloads& reloads() const { return reloads_; }
+  /// Why the files as they are now are not served; empty where they are. For people.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  void watch();
+  void on_change();
+  static Task<void> reload_until_settled(Catalogue& self);
+  Task<Expected<void>> reload();
+  void put_in_force(std::shared_ptr<Version> version);
+  void wake_waiters();
+  void retire_later();
+
+  asio::io_context& loop_;
+  CatalogueOptions options_;
+  std::shared_ptr<Version> current_;
+  std::deque<std::shared_ptr<Version>> draining_;
+  asio::steady_timer retire_timer_;
+  std::unique_ptr<FileWatch> watch_;
+  std::vector<std::weak_ptr<asio::steady_timer>> waiters_;
+  bool changed_ = false;
+  bool reloading_ = false;
+  bool stopping_ = false;
+  Reloads reloads_;
+  std::string problem_;
+};
+
+}  // namespace mcpgate::sandboxd

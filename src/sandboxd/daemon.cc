@@ -1,0 +1,247 @@
+#include "sandboxd/daemon.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <system_error>
+
+#include "base/file_watch.h"
+#include "base/log.h"
+#include "http/listen.h"
+#include "http/server.h"
+#include "sandbox/signature.h"
+#include "sandboxd/call_queue.h"
+#include "sandboxd/run_tool.h"
+#include "sandboxd/sandbox_api.h"
+
+namespace mcpgate::sandboxd {
+
+namespace {
+
+constexpr std::size_t kInstanceBytes = 16;
+
+http::ServerLimits server_limits() {
+  http::ServerLimits limits;
+  // As large as a frame to a child, arguments and envelope together.
+  limits.body_bytes_max = kRequestBodyBytesMax;
+  return limits;
+}
+
+/// What a call says goes to the log of whoever runs it by hand.
+class LogEvents final : public EventSink {
+ public:
+  void on_progress(std::string_view json) override { log_info("progress {}", json); }
+  void on_log(std::string_view json) override { log_info("log {}", json); }
+};
+
+Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop, ZygoteOptions zygote,
+                                                   std::filesystem::path tool_set) {
+  SystemRandom random;
+  CatalogueOptions options{.zygote = std::move(zygote),
+                           .tool_set = std::move(tool_set),
+                           .instance = random.hex(kInstanceBytes)};
+  co_return co_await load_version(loop, std::move(options));
+}
+
+}  // namespace
+
+Expected<ScratchRoot> ScratchRoot::create(Random& random) {
+  const char* const from_environment = std::getenv("TMPDIR");
+  const std::filesystem::path parent =
+      from_environment != nullptr && *from_environment != '\0' ? from_environment : "/tmp";
+  std::filesystem::path path = parent / ("mcpgate-sandbox-" + random.hex(16));
+  if (::mkdir(path.c_str(), 0700) != 0) {
+    return fail_errno("create " + path.string());
+  }
+  return ScratchRoot(std::move(path));
+}
+
+ScratchRoot::~ScratchRoot() {
+  if (!path_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+}
+
+struct Daemon::State {
+  State(asio::io_context& loop, DaemonOptions daemon_options, ScratchRoot scratch_root,
+        sandbox::SigningKeys keys)
+      : options(std::move(daemon_options)),
+        scratch(std::move(scratch_root)),
+        verifier(std::move(keys), random.hex(kInstanceBytes), clock),
+        catalogue(loop, catalogue_options()),
+        queue(loop, 1, 0),  // The version's own bounds come with each call.
+        api(loop, catalogue, queue, verifier, clock),
+        admin(api) {}
+
+  [[nodiscard]] CatalogueOptions catalogue_options() const {
+    CatalogueOptions result{
+        .zygote = options.zygote, .tool_set = options.tool_set, .instance = verifier.instance()};
+    result.zygote.scratch = scratch.path();
+    return result;
+  }
+
+  Expected<void> listen(asio::io_context& loop) {
+    http::ServerOptions server_options{.limits = server_limits(), .tls = nullptr};
+    if (options.tls) {
+      server_options.tls = TRY(http::TlsServer::create(*options.tls));
+    }
+    http::Listener listener = TRY(http::listen(options.listen));
+    address = listener.address();
+    server = std::make_unique<http::Server>(loop, std::move(listener), api, server_options);
+    if (!options.admin_listen.empty()) {
+      http::Listener admin_listener = TRY(http::listen(options.admin_listen));
+      admin_address = admin_listener.address();
+      admin_server = std::make_unique<http::Server>(loop, std::move(admin_listener), admin,
+                                                    http::ServerOptions{});
+    }
+    return {};
+  }
+
+  void watch_keys(asio::io_context& loop) {
+    auto started = FileWatch::start(loop.get_executor(), options.key_files, [this] {
+      auto keys = sandbox::SigningKeys::load(options.key_files);
+      if (!keys) {
+        log_error("{}; the keys before stay in force", keys.error().message);
+        return;
+      }
+      log_info("signing keys: {} in force", keys->size());
+      verifier.replace_keys(*std::move(keys));
+    });
+    if (!started) {
+      log_error("rotated keys will not be seen before a restart: {}", started.error().message);
+      return;
+    }
+    key_watch = *std::move(started);
+  }
+
+  DaemonOptions options;
+  ScratchRoot scratch;
+  SystemClock clock;
+  SystemRandom random;
+  sandbox::Verifier verifier;
+  Catalogue catalogue;
+  CallQueue queue;
+  SandboxApi api;
+  AdminApi admin;
+  std::string address;
+  std::string admin_address;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<http::Server> admin_server;
+  std::unique_ptr<FileWatch> key_watch;
+};
+
+Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Daemon::~Daemon() = default;
+
+Task<Expected<std::unique_ptr<Daemon>>> Daemon::start(asio::io_context& loop,
+                                                      DaemonOptions options) {
+  auto keys = sandbox::SigningKeys::load(options.key_files);
+  if (!keys) {
+    co_return std::unexpected(std::move(keys.error()));
+  }
+  SystemRandom random;
+  auto scratch = ScratchRoot::create(random);
+  if (!scratch) {
+    co_return std::unexpected(std::move(scratch.error()));
+  }
+  auto state =
+      std::make_unique<State>(loop, std::move(options), *std::move(scratch), *std::move(keys));
+  if (auto listening = state->listen(loop); !listening) {
+    co_return std::unexpected(std::move(listening.error()));
+  }
+  state->watch_keys(loop);
+  if (state->admin_server) {
+    state->admin_server->start();  // /health answers while the tools load.
+  }
+  // A set that does not load is the author's matter; a machine that does not confine is not.
+  if (auto loaded = co_await state->catalogue.start();
+      !loaded && loaded.error().code == ErrorCode::kFailedPrecondition) {
+    co_await state->catalogue.stop();
+    co_return std::unexpected(std::move(loaded.error()));
+  }
+  state->server->start();
+  log_info("tool set {}: listening on {}, profile {}", state->options.tool_set.string(),
+           state->address, to_string(state->options.zygote.profile));
+  co_return std::unique_ptr<Daemon>(new Daemon(std::move(state)));
+}
+
+Task<void> Daemon::drain(SteadyTime deadline) {
+  state_->api.set_draining();
+  co_await state_->catalogue.stop();  // Wakes long polls, so that their connections end.
+  co_await state_->server->drain(deadline);
+  if (state_->admin_server) {
+    co_await state_->admin_server->drain(std::chrono::steady_clock::now());
+  }
+  state_->key_watch.reset();
+}
+
+const std::string& Daemon::address() const {
+  return state_->address;
+}
+const std::string& Daemon::admin_address() const {
+  return state_->admin_address;
+}
+const Catalogue& Daemon::catalogue() const {
+  return state_->catalogue;
+}
+
+Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop, ZygoteOptions zygote,
+                                                    std::filesystem::path tool_set) {
+  SystemRandom random;
+  const auto scratch = ScratchRoot::create(random);
+  if (!scratch) {
+    co_return std::unexpected(scratch.error());
+  }
+  zygote.scratch = scratch->path();
+  auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
+  if (!version) {
+    co_return std::unexpected(std::move(version.error()));
+  }
+  co_return std::move((*version)->manifest);
+}
+
+Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zygote,
+                                        std::filesystem::path tool_set, std::string tool,
+                                        std::string arguments) {
+  json::Parser parser(kRequestBodyBytesMax);
+  if (const auto parsed = parser.parse(arguments); !parsed || !json::as_object(*parsed)) {
+    co_return fail(ErrorCode::kInvalidArgument, "the arguments are not a JSON object: {}",
+                   parsed ? "another kind of value" : parsed.error().message);
+  }
+  SystemRandom random;
+  const auto scratch = ScratchRoot::create(random);
+  if (!scratch) {
+    co_return std::unexpected(scratch.error());
+  }
+  zygote.scratch = scratch->path();
+  const auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
+  if (!version) {
+    co_return std::unexpected(version.error());
+  }
+  const auto served = (*version)->tools.find(tool);
+  if (served == (*version)->tools.end()) {
+    co_return fail(ErrorCode::kNotFound, "tool set {} has no tool {}",
+                   (*version)->manifest.tool_set, tool);
+  }
+  const SteadyTime now = std::chrono::steady_clock::now();
+  ToolOrder order{.target = {*version, &served->second},
+                  .tool = tool,
+                  .arguments = std::move(arguments),
+                  .call_id = "run",
+                  .user = "local",
+                  .traceparent = {},
+                  .arrived = now,
+                  .deadline = now + served->second.limits.wall,
+                  .progress_wanted = true};
+  LogEvents events;
+  auto answer = co_await run_tool(std::move(order), events);
+  if (!answer) {
+    co_return std::unexpected(std::move(answer.error()));
+  }
+  co_return SingleRun{.call_tool_result = std::move(answer->call_tool_result),
+                      .usage = answer->usage,
+                      .is_error = answer->is_error};
+}
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,102 @@
+#pragma once
+
+// The sandbox daemon of one tool set, wired: catalogue, queue, signature check, listeners.
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "http/tls.h"
+#include "sandbox/execute.h"
+#include "sandboxd/catalogue.h"
+#include "sandboxd/zygote.h"
+
+namespace mcpgate::sandboxd {
+
+struct DaemonOptions {
+  /// The tool set's folder.
+  std::filesystem::path tool_set;
+  /// `unix:PATH` or `HOST:PORT`.
+  std::string listen;
+  /// At least one; watched: a rotated key counts from the moment its file changes.
+  std::vector<std::filesystem::path> key_files;
+  /// `HOST:PORT` without signatures: /health /ready /metrics. Empty: none.
+  std::string admin_listen;
+  std::optional<http::TlsServerOptions> tls;
+  /// executable, harness, profile; scratch is the daemon's own. The rest comes from the folder.
+  ZygoteOptions zygote;
+};
+
+/// A directory of random name in $TMPDIR for the calls' temporary directories, mode 0700, removed
+/// with the object.
+class ScratchRoot {
+ public:
+  [[nodiscard]] static Expected<ScratchRoot> create(Random& random);
+  ScratchRoot(ScratchRoot&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchRoot& operator=(ScratchRoot&&) = delete;
+  ScratchRoot(const ScratchRoot&) = delete;
+  ScratchRoot& operator=(const ScratchRoot&) = delete;
+  ~ScratchRoot();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit ScratchRoot(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+/// A running daemon. Belongs to one loop, which outlives it.
+class Daemon {
+ public:
+  /// Listens, then loads the tool set. A set that does not load is logged and waited for (`/ready`
+  /// says no); everything else that is wrong is an error: keys, addresses, a missing layer of the
+  /// profile (kFailedPrecondition).
+  [[nodiscard]] static Task<Expected<std::unique_ptr<Daemon>>> start(asio::io_context& loop,
+                                                                     DaemonOptions options);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  /// Takes no new calls, finishes those in flight until `deadline`, and stops.
+  Task<void> drain(SteadyTime deadline);
+
+  /// As bound: `unix:PATH`, `127.0.0.1:41234`.
+  [[nodiscard]] const std::string& address() const;
+  /// Empty where there is none.
+  [[nodiscard]] const std::string& admin_address() const;
+  [[nodiscard]] const Catalogue& catalogue() const;
+
+ private:
+  struct State;
+  explicit Daemon(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The manifest of a tool set, without a daemon; instance and profile are those of this moment.
+[[nodiscard]] Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop,
+                                                                  ZygoteOptions zygote,
+                                                                  std::filesystem::path tool_set);
+
+/// What run_tool_once() gave.
+struct SingleRun {
+  std::string call_tool_result;
+  sandbox::Usage usage;
+  bool is_error = false;
+};
+
+/// One call without HTTP; log events go to the log. Errors: kNotFound (no such tool),
+/// kInvalidArgument (`arguments` is not a JSON object), those of load_version().
+[[nodiscard]] Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zygote,
+                                                      std::filesystem::path tool_set,
+                                                      std::string tool, std::string arguments);
+
+}  // namespace mcpgate::sandboxd

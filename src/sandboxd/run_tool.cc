@@ -1,0 +1,130 @@
+#include "sandboxd/run_tool.h"
+
+#include "base/log.h"
+#include "json/write.h"
+#include "sandbox/call_tool_result.h"
+
+namespace mcpgate::sandboxd {
+
+namespace {
+
+/// What the operator's log gets of a call's own output, where the sandbox ended it.
+constexpr std::size_t kDiagnosticsLoggedBytesMax = 2000;
+
+sandbox::Reason reason_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::kTimeout:
+      return sandbox::Reason::kTimeout;
+    case EndReason::kMemory:
+      return sandbox::Reason::kMemory;
+    case EndReason::kCpu:
+      return sandbox::Reason::kCpu;
+    case EndReason::kOutput:
+      return sandbox::Reason::kOutput;
+    case EndReason::kKilled:
+      return sandbox::Reason::kKilled;
+    case EndReason::kNone:
+    case EndReason::kCrashed:
+      return sandbox::Reason::kCrashed;
+  }
+  return sandbox::Reason::kCrashed;
+}
+
+sandbox::Usage usage_of(const Usage& usage) {
+  return {.cpu_ms = static_cast<std::int64_t>(usage.cpu_ms),
+          .wall_ms = static_cast<std::int64_t>(usage.wall_ms),
+          .peak_rss_bytes = static_cast<std::int64_t>(usage.peak_rss_bytes),
+          .output_bytes = static_cast<std::int64_t>(usage.output_bytes)};
+}
+
+/// Parsed and checked; the parser goes with it, since simdjson keeps the memory of its largest
+/// document.
+Expected<sandbox::ResultFacts> check_result(std::string_view result) {
+  json::Parser parser(result.size());
+  const json::Element element = TRY(parser.parse(result));
+  return sandbox::check_call_tool_result(element, sandbox::ResultOrigin::kChild);
+}
+
+void log_end(const ToolOrder& order, std::string_view reason, const CallOutcome& outcome) {
+  std::string_view said = outcome.diagnostics;
+  if (said.size() > kDiagnosticsLoggedBytesMax) {
+    said.remove_prefix(said.size() - kDiagnosticsLoggedBytesMax);
+  }
+  log_warn("call {} of {}: {}: {}{}{}", order.call_id, order.tool, reason, outcome.text,
+           said.empty() ? "" : "; it printed: ", said);
+}
+
+}  // namespace
+
+ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text) {
+  return {.call_tool_result = sandbox::write_ended_result(reason, text),
+          .is_error = true,
+          .reason = reason};
+}
+
+Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
+  const Version& version = *order.target.version;
+  CallSpec spec{.call_id = order.call_id,
+                .tool = order.tool,
+                .file = order.target.tool->file,
+                .arguments = std::move(order.arguments),
+                .user = order.user,
+                .deadline = order.deadline,
+                .limits = order.target.tool->limits,
+                .mounts = version.mounts,
+                .traceparent = order.traceparent,
+                .progress_wanted = order.progress_wanted};
+  auto outcome = co_await version.zygote->run(std::move(spec), sink);
+  if (!outcome) {
+    co_return std::unexpected(std::move(outcome.error()));
+  }
+  const sandbox::Usage usage = usage_of(outcome->usage);
+  if (outcome->reason != EndReason::kNone) {
+    const sandbox::Reason reason = reason_of(outcome->reason);
+    log_end(order, sandbox::to_string(reason), *outcome);
+    ToolAnswer answer = ended_answer(
+        reason, fmt::format("The sandbox ended the call of {}: {}.", order.tool, outcome->text));
+    answer.usage = usage;
+    co_return answer;
+  }
+  const auto facts = check_result(outcome->result);
+  if (!facts) {
+    outcome->text = facts.error().message;
+    log_end(order, "crashed", *outcome);
+    ToolAnswer answer = ended_answer(
+        sandbox::Reason::kCrashed,
+        fmt::format("The tool {} ended with an answer that is not a result.", order.tool));
+    answer.usage = usage;
+    co_return answer;
+  }
+  co_return ToolAnswer{
+      .call_tool_result = std::move(outcome->result), .usage = usage, .is_error = facts->is_error};
+}
+
+std::optional<std::string> progress_line(std::string_view json, json::Parser& parser) {
+  const auto params = parser.parse(json);
+  if (!params || !sandbox::check_progress_params(*params)) {
+    return std::nullopt;
+  }
+  return sandbox::write_progress_event(json);
+}
+
+std::optional<std::string> log_line_event(std::string_view json, json::Parser& parser) {
+  const auto document = parser.parse(json);
+  const auto object = document ? json::as_object(*document) : std::nullopt;
+  const auto level = object ? json::string_at(*object, "level") : std::nullopt;
+  const auto message = object ? json::find(*object, "message") : std::nullopt;
+  if (!level || !message) {
+    return std::nullopt;
+  }
+  // The child says `message`, MCP's notifications/message says `data`.
+  std::string params;
+  json::Writer(params).begin_object().field("level", *level).field("data", *message).end_object();
+  const auto checked = parser.parse(params);
+  if (!checked || !sandbox::check_log_params(*checked)) {
+    return std::nullopt;
+  }
+  return sandbox::write_log_event(params);
+}
+
+}  // namespace mcpgate::sandboxd

@@ -1,0 +1,50 @@
+#pragma once
+
+// One call of one tool, from its place in the zygote to a checked answer.
+
+#include <optional>
+#include <string>
+
+#include "base/task.h"
+#include "json/parse.h"
+#include "sandbox/execute.h"
+#include "sandboxd/catalogue.h"
+
+namespace mcpgate::sandboxd {
+
+/// A checked CallToolResult and what it cost.
+struct ToolAnswer {
+  std::string call_tool_result;
+  sandbox::Usage usage;
+  bool is_error = false;
+  /// Set where the sandbox, not the tool, ended the call.
+  std::optional<sandbox::Reason> reason;
+};
+
+/// What to run. Owns its bytes, since it outlives the request that asked for it.
+struct ToolOrder {
+  Catalogue::Found target;
+  std::string tool;
+  std::string arguments;
+  std::string call_id;
+  std::string user;
+  std::string traceparent;
+  /// When it was asked for, and when it must be over.
+  SteadyTime arrived;
+  SteadyTime deadline;
+  bool progress_wanted = false;
+};
+
+/// Runs it in a fresh child. What the child says is checked: an answer that is no CallToolResult
+/// counts as `crashed`. Errors: kUnavailable (nothing ran), kAlreadyExists (the id is in flight).
+[[nodiscard]] Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink);
+
+/// The answer of a call that the sandbox ended without a child's word.
+[[nodiscard]] ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text);
+
+/// Turns what a child reports into an event line of the answer; nothing where it is not one.
+[[nodiscard]] std::optional<std::string> progress_line(std::string_view json, json::Parser& parser);
+[[nodiscard]] std::optional<std::string> log_line_event(std::string_view json,
+                                                        json::Parser& parser);
+
+}  // namespace mcpgate::sandboxd
