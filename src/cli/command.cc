@@ -1,0 +1,162 @@
+// The one file that includes CLI11, which throws; it catches at its boundary.
+
+#include "cli/command.h"
+
+#include <list>
+#include <ostream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+namespace mcpgate::cli {
+namespace {
+
+/// Where CLI11 puts what it parsed for one command.
+struct Parsed {
+  const Command* command = nullptr;
+  CLI::App* app = nullptr;
+  /// Lists, since CLI11 keeps pointers into them.
+  std::list<std::pair<std::string_view, std::vector<std::string>>> values;
+  std::list<std::pair<std::string_view, bool>> switches;
+};
+
+void add_flag(CLI::App& app, const Flag& flag, Parsed& parsed) {
+  const std::string name = fmt::format("--{}", flag.name);
+  if (flag.value.empty()) {
+    auto& [key, given] = parsed.switches.emplace_back(flag.name, false);
+    app.add_flag(name, given, std::string(flag.help));
+    return;
+  }
+  auto& [key, values] = parsed.values.emplace_back(flag.name, std::vector<std::string>());
+  CLI::Option* option = app.add_option(name, values, std::string(flag.help));
+  option->expected(1)->type_name(std::string(flag.value))->required(flag.is_required);
+  option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  if (!flag.choices.empty()) {
+    option->check(CLI::IsMember(flag.choices));
+    option->type_name(std::string(flag.value));
+  }
+}
+
+void add_positional(CLI::App& app, const Positional& positional, Parsed& parsed) {
+  auto& [key, values] = parsed.values.emplace_back(positional.name, std::vector<std::string>());
+  CLI::Option* option =
+      app.add_option(std::string(positional.name), values, std::string(positional.help));
+  option->type_name("")->required(positional.is_required);
+  if (!positional.is_many) {
+    option->expected(1);
+  }
+}
+
+void add_command(CLI::App& root, const Command& command, std::list<Parsed>& all) {
+  const std::size_t space = command.name.find(' ');
+  CLI::App* parent = &root;
+  if (space != std::string_view::npos) {
+    parent = root.get_subcommand(std::string(command.name.substr(0, space)));
+  }
+  const std::string name(command.name.substr(space == std::string_view::npos ? 0 : space + 1));
+  CLI::App* app = parent->add_subcommand(name, std::string(command.help));
+  if (command.run == nullptr) {
+    app->require_subcommand(1);
+    return;
+  }
+  Parsed& parsed = all.emplace_back();
+  parsed.command = &command;
+  parsed.app = app;
+  for (const Positional& positional : command.positionals) {
+    add_positional(*app, positional, parsed);
+  }
+  for (const Flag& flag : command.flags) {
+    add_flag(*app, flag, parsed);
+  }
+  if (command.takes_config) {
+    static constexpr std::string_view kHelp =
+        "default: $MCPGATE_CONFIG, ./mcpgate.yaml, or the built-in local default";
+    add_flag(*app, {.name = "config", .value = "FILE", .help = kHelp}, parsed);
+  }
+}
+
+Arguments arguments_of(const Parsed& parsed) {
+  Arguments arguments;
+  for (const auto& [name, values] : parsed.values) {
+    if (!values.empty()) {
+      arguments.set(name, values);
+    }
+  }
+  for (const auto& [name, given] : parsed.switches) {
+    if (given) {
+      arguments.set(name, {""});
+    }
+  }
+  return arguments;
+}
+
+}  // namespace
+
+std::optional<std::string> Arguments::find(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() || found->second.empty() ? std::nullopt
+                                                         : std::optional(found->second.front());
+}
+
+std::string Arguments::get(std::string_view name, std::string_view fallback) const {
+  return find(name).value_or(std::string(fallback));
+}
+
+std::vector<std::string> Arguments::all(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::vector<std::string>() : found->second;
+}
+
+bool Arguments::has(std::string_view name) const {
+  return values_.contains(name);
+}
+
+void Arguments::set(std::string_view name, std::vector<std::string> values) {
+  values_.insert_or_assign(std::string(name), std::move(values));
+}
+
+int run_command_line(std::string_view program, std::string_view about,
+                     std::span<const Command> commands, std::span<const std::string> arguments,
+                     const World& world) {
+  CLI::App root{std::string(about), std::string(program)};
+  std::list<Parsed> all;
+  try {
+    root.set_version_flag("--version", fmt::format("{} {}", program, MCPGATE_VERSION));
+    root.require_subcommand(1);
+    for (const Command& command : commands) {
+      add_command(root, command, all);
+    }
+    // CLI11 takes them from the back.
+    root.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Success& help) {  // --help, --version
+    root.exit(help, world.out, world.err);
+    return kDone;
+  } catch (const CLI::Error& error) {
+    world.err << program << ": " << error.what() << '\n';
+    const CLI::App* app = &root;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+    }
+    world.err << app->help();
+    return kWrongUsage;
+  }
+  for (const Parsed& parsed : all) {
+    if (parsed.app->parsed()) {
+      return parsed.command->run(arguments_of(parsed), world);
+    }
+  }
+  return kWrongUsage;
+}
+
+std::optional<Config> config_for(const Arguments& arguments, const World& world) {
+  const auto flag = arguments.find("config");
+  Expected<Config> config = load_config(
+      flag ? std::optional<std::filesystem::path>(*flag) : std::nullopt, world.environment);
+  if (!config) {
+    world.err << config.error().message << '\n';
+    return std::nullopt;
+  }
+  return *std::move(config);
+}
+
+}  // namespace mcpgate::cli

@@ -1,0 +1,27 @@
+// build/bin/mcpgate: the gateway and its command line. Adding a command is adding a line here.
+
+#include <algorithm>
+#include <iostream>
+
+#include "cli/check_command.h"
+#include "cli/keys_command.h"
+
+int main(int argc, char** argv) {
+  using namespace mcpgate;
+  const cli::Environment environment = cli::Environment::of_this_process();
+  const SystemClock clock;
+  SystemRandom random;
+
+  std::vector<cli::Command> commands;
+  commands.push_back(cli::check_command());
+  for (cli::Command& command : cli::keys_commands()) {
+    commands.push_back(std::move(command));
+  }
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  return cli::run_command_line("mcpgate", "The Secure MCP Code Gateway.", commands, arguments,
+                               {.environment = environment,
+                                .clock = clock,
+                                .random = random,
+                                .out = std::cout,
+                                .err = std::cerr});
+}

@@ -1,0 +1,228 @@
+#include "cli/gateway_process.h"
+
+#include <csignal>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+constexpr mode_t kSecretMode = 0600;
+constexpr mode_t kPrivateDirectory = 0700;
+
+http::Endpoint endpoint_of(const SandboxAddress& address) {
+  if (!address.unix_path.empty()) {
+    return {.scheme = http::Endpoint::Scheme::kUnix, .host = address.unix_path.string()};
+  }
+  return {.scheme = http::Endpoint::Scheme::kHttp, .host = address.host, .port = address.port};
+}
+
+/// The key that seals what clients carry; made on first start.
+Expected<Sealer> local_sealer(const std::filesystem::path& state) {
+  const std::filesystem::path file = state / "run" / "sealing.key";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) {
+    TRY_VOID(make_directories(file.parent_path(), kPrivateDirectory));
+    SystemRandom random;
+    TRY_VOID(write_file_atomically(file, Sealer::create_text(random), kSecretMode));
+  }
+  const std::vector files{file};
+  return Sealer::load(files);
+}
+
+http::ServerLimits server_limits(const Limits& limits) {
+  http::ServerLimits server;
+  server.head_bytes_max = limits.head_bytes_max;
+  server.body_bytes_max = limits.body_bytes_max;
+  server.head_timeout = limits.read_timeout;
+  server.body_timeout = limits.read_timeout;
+  server.idle_timeout = limits.idle_timeout;
+  server.connections_max = static_cast<std::size_t>(limits.connections_max);
+  return server;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& config) {
+  auto settings = std::make_shared<gateway::Settings>();
+  settings->public_url = config.public_url;
+  settings->allowed_hosts = config.allowed_hosts;
+  settings->allowed_origins = config.allowed_origins;
+  settings->policy = policy::Policy(config.policy_options());
+  settings->call_timeout = config.limits.call_timeout;
+  settings->calls_in_flight_max = static_cast<std::size_t>(config.limits.calls_in_flight_max);
+  settings->result_bytes_max = config.limits.result_bytes_max;
+  for (const ToolSetConfig& set : config.tool_sets) {
+    auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
+    settings->tool_sets.push_back(
+        {.view = {.name = set.name, .prefix = set.prefix, .only = set.tools},
+         .endpoint = endpoint_of(set.sandbox),
+         .keys = std::make_shared<const sandbox::SigningKeys>(std::move(keys))});
+  }
+  return settings;
+}
+
+GatewayProcess::GatewayProcess(GatewayProcessOptions options, Config config)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      signals_(loops_[0], SIGTERM, SIGINT) {}
+
+GatewayProcess::~GatewayProcess() = default;
+
+Expected<std::unique_ptr<GatewayProcess>> GatewayProcess::create(GatewayProcessOptions options) {
+  Config config = TRY(options.load());
+  std::unique_ptr<GatewayProcess> process(
+      new GatewayProcess(std::move(options), std::move(config)));
+  TRY_VOID(process->start());
+  return process;
+}
+
+Expected<void> GatewayProcess::start() {
+  // A peer that closes and a disk that is full are errors of one call, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  for (const std::string& warning : config_.warnings) {
+    log_warn("{}", warning);
+  }
+  TRY_VOID(start_service());
+  TRY_VOID(start_admin());
+  TRY_VOID(start_watches());
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) {
+      log_info("ending: requests in flight may finish");
+      admin_.reset();
+      service_->drain();
+    }
+  });
+  service_->start();
+  return {};
+}
+
+Expected<void> GatewayProcess::start_service() {
+  if (config_.tls) {
+    http::TlsServerOptions files{.certificate = config_.tls->certificate, .key = config_.tls->key};
+    if (!config_.tls->client_ca.empty()) {
+      files.client_ca = config_.tls->client_ca;
+    }
+    tls_ = TRY(http::TlsServer::create(std::move(files)));
+  }
+  keys_ = std::make_shared<auth::KeyTable>();
+  auto settings = TRY(make_settings(config_));
+  Sealer sealer = TRY(local_sealer(config_.state));
+  service_ =
+      TRY(gateway::Service::create(loops_, clock_,
+                                   {.listen = config_.listen.to_string(),
+                                    .http = {.limits = server_limits(config_.limits), .tls = tls_},
+                                    .audit_directory = config_.audit.directory,
+                                    .audit_to_stdout = config_.audit.to_stdout,
+                                    .drain_timeout = config_.limits.drain_timeout,
+                                    .ready_means_all = options_.ready_means_all},
+                                   std::move(sealer), std::move(settings), make_authenticator()));
+  log_info("listening on {}{}", tls_ ? "https://" : "http://", service_->address());
+  return {};
+}
+
+Expected<void> GatewayProcess::start_admin() {
+  if (!config_.admin_listen) {
+    return {};
+  }
+  http::Listener listener = TRY(http::listen(config_.admin_listen->to_string()));
+  admin_handler_ = std::make_unique<gateway::AdminHandler>(*service_);
+  admin_ = std::make_unique<http::Server>(loops_[0], std::move(listener), *admin_handler_,
+                                          http::ServerOptions{});
+  admin_->start();
+  return {};
+}
+
+Expected<void> GatewayProcess::start_watches() {
+  const auto executor = asio::any_io_executor(loops_[0].get_executor());
+  if (config_.api_keys) {
+    key_watch_ = TRY(auth::KeyDirectoryWatch::start(
+        executor, config_.api_keys->directory, [this](std::shared_ptr<const auth::KeyTable> keys) {
+          keys_ = std::move(keys);
+          service_->use(make_authenticator());
+        }));
+  }
+  config_watch_ = TRY(FileWatch::start(executor, watched_files(), [this] {
+    reload_tls();
+    reload();
+  }));
+  return {};
+}
+
+std::shared_ptr<const auth::Authenticator> GatewayProcess::make_authenticator() const {
+  return std::make_shared<const auth::Authenticator>(
+      auth::Authenticator::Options{.keys = config_.api_keys ? keys_ : nullptr,
+                                   .demo_token_allowed = config_.demo_token_allowed,
+                                   .demo_roles = policy::Policy(config_.policy_options()).roles()});
+}
+
+std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
+  std::vector<std::filesystem::path> files = options_.also_watched;
+  if (!config_.file.empty()) {
+    files.push_back(config_.file);
+  }
+  for (const ToolSetConfig& set : config_.tool_sets) {
+    files.insert(files.end(), set.signing_keys.begin(), set.signing_keys.end());
+  }
+  if (config_.tls) {
+    files.push_back(config_.tls->certificate);
+    files.push_back(config_.tls->key);
+    if (!config_.tls->client_ca.empty()) {
+      files.push_back(config_.tls->client_ca);
+    }
+  }
+  return files;
+}
+
+void GatewayProcess::reload_tls() {
+  if (!tls_) {
+    return;
+  }
+  if (auto reloaded = tls_->reload(); !reloaded) {
+    log_error("the certificate in force stays: {}", reloaded.error().message);
+  }
+}
+
+void GatewayProcess::reload() {
+  auto fresh = options_.load();
+  auto settings =
+      fresh ? make_settings(*fresh)
+            : Expected<std::shared_ptr<const gateway::Settings>>(std::unexpected(fresh.error()));
+  if (!settings) {
+    log_error("the configuration in force stays: {}", settings.error().message);
+    return;
+  }
+  warn_of_what_needs_a_restart(*fresh);
+  config_ = *std::move(fresh);
+  for (const std::string& warning : config_.warnings) {
+    log_warn("{}", warning);
+  }
+  service_->use(*std::move(settings));
+  service_->use(make_authenticator());
+  config_watch_->set_paths(watched_files());
+  log_info("the configuration was read again");
+}
+
+/// Sockets and logs are opened once; the rest of the configuration takes effect at once.
+void GatewayProcess::warn_of_what_needs_a_restart(const Config& fresh) const {
+  const auto warn = [](bool changed, std::string_view key) {
+    if (changed) {
+      log_warn("{} has changed, which takes effect with the next start", key);
+    }
+  };
+  warn(fresh.listen != config_.listen, "listen");
+  warn(fresh.admin_listen != config_.admin_listen, "admin.listen");
+  warn(fresh.tls.has_value() != config_.tls.has_value(), "tls");
+  warn(fresh.audit.directory != config_.audit.directory, "audit.directory");
+  warn(fresh.state != config_.state, "state");
+}
+
+void GatewayProcess::run() {
+  loops_.run();
+}
+
+}  // namespace mcpgate::cli

@@ -1,0 +1,80 @@
+#pragma once
+
+// The gateway as a process: what `serve` and `up` have in common. It wires everything together,
+// follows the files it was told by, and ends on SIGTERM or SIGINT.
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "auth/directory_key_store.h"
+#include "base/clock.h"
+#include "base/file_watch.h"
+#include "base/loops.h"
+#include "cli/config.h"
+#include "gateway/admin.h"
+#include "gateway/service.h"
+#include "http/tls.h"
+
+namespace mcpgate::cli {
+
+struct GatewayProcessOptions {
+  /// Reads the configuration, at start and whenever a file changed. An error keeps the old one.
+  std::function<Expected<Config>()> load;
+  /// Files and folders beside the configuration whose change may change it.
+  std::vector<std::filesystem::path> also_watched;
+  /// Whether GET /ready waits for every tool set.
+  bool ready_means_all = false;
+};
+
+/// A wired gateway. Built, run once, destroyed.
+class GatewayProcess {
+ public:
+  /// Errors are what the operator must mend: configuration, keys, certificates, addresses.
+  [[nodiscard]] static Expected<std::unique_ptr<GatewayProcess>> create(
+      GatewayProcessOptions options);
+  GatewayProcess(const GatewayProcess&) = delete;
+  GatewayProcess& operator=(const GatewayProcess&) = delete;
+  ~GatewayProcess();
+
+  /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
+  void run();
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] gateway::Service& service() { return *service_; }
+  [[nodiscard]] asio::io_context& loop() { return loops_[0]; }
+
+ private:
+  GatewayProcess(GatewayProcessOptions options, Config config);
+  Expected<void> start();
+  Expected<void> start_service();
+  Expected<void> start_watches();
+  Expected<void> start_admin();
+  void reload();
+  void reload_tls();
+  [[nodiscard]] std::shared_ptr<const auth::Authenticator> make_authenticator() const;
+  [[nodiscard]] std::vector<std::filesystem::path> watched_files() const;
+  void warn_of_what_needs_a_restart(const Config& fresh) const;
+
+  GatewayProcessOptions options_;
+  Config config_;
+  SystemClock clock_;
+  Loops loops_;
+  asio::signal_set signals_;
+  std::shared_ptr<http::TlsServer> tls_;
+  std::shared_ptr<const auth::KeyTable> keys_;
+  std::unique_ptr<gateway::Service> service_;
+  std::unique_ptr<gateway::AdminHandler> admin_handler_;
+  std::unique_ptr<http::Server> admin_;
+  std::unique_ptr<auth::KeyDirectoryWatch> key_watch_;
+  std::unique_ptr<FileWatch> config_watch_;
+};
+
+/// The gateway's part of a configuration; reads the signing keys that it names.
+[[nodiscard]] Expected<std::shared_ptr<const gateway::Settings>> make_settings(
+    const Config& config);
+
+}  // namespace mcpgate::cli
