@@ -29,18 +29,15 @@ std::size_t first_too_deep(std::string_view text) {
   const char* at = text.data();
   while ((at = find_first<QuoteOrBracket>(at, end)) != end) {
     if (*at == '"') {
-      do {
-        at = find_first<QuoteOrBackslash>(at + 1, end);
-        at += at != end && *at == '\\' ? 1 : 0;
-      } while (at < end && *at != '"');
-    } else if (*at == '}' || *at == ']') {
+      at = skip_string(at, end);
+      continue;
+    }
+    if (*at == '}' || *at == ']') {
       depth -= depth > 0 ? 1 : 0;
     } else if (++depth > kDepthMax) {
       break;
     }
-    if (at < end) {
-      ++at;
-    }
+    ++at;
   }
   return static_cast<std::size_t>(at - text.data());
 }
@@ -111,8 +108,7 @@ simdjson::error_code Parser::allocate(std::size_t document_bytes) {
   padded_ = std::string();
   parser_ = simdjson::dom::parser();
   const std::size_t capacity = std::max(kFirstBytes, std::bit_ceil(document_bytes));
-  // simdjson counts the root as a level.
-  if (auto error = parser_.allocate(capacity, kDepthMax + 1); error != simdjson::SUCCESS) {
+  if (auto error = parser_.allocate(capacity, kDepthMax); error != simdjson::SUCCESS) {
     return error;
   }
   if (auto error = document_.allocate(capacity); error != simdjson::SUCCESS) {

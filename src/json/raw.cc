@@ -9,21 +9,6 @@ bool is_blank(char byte) {
   return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
 }
 
-// `begin` is at the opening quote; returns one past the closing one.
-const char* skip_string(const char* begin, const char* end) {
-  ++begin;
-  while ((begin = find_first<QuoteOrBackslash>(begin, end)) != end) {
-    if (*begin == '"') {
-      return begin + 1;
-    }
-    if (end - begin < 2) {
-      return end;
-    }
-    begin += 2;
-  }
-  return end;
-}
-
 // `begin` is at the opening bracket; returns one past its closing one.
 const char* skip_container(const char* begin, const char* end) {
   std::size_t depth = 0;

@@ -46,6 +46,21 @@ struct QuoteOrBackslash {
 #endif
 };
 
+/// `begin` is at the opening quote; returns one past the closing one, or end where there is none.
+inline const char* skip_string(const char* begin, const char* end) {
+  ++begin;
+  while ((begin = find_first<QuoteOrBackslash>(begin, end)) != end) {
+    if (*begin == '"') {
+      return begin + 1;
+    }
+    if (end - begin < 2) {
+      return end;
+    }
+    begin += 2;
+  }
+  return end;
+}
+
 /// What changes the depth, or starts a string in which brackets mean nothing.
 struct QuoteOrBracket {
   static bool is(char byte) {

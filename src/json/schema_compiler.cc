@@ -63,7 +63,8 @@ class Compiler {
   Expected<void> count(const Source& source, std::string_view keyword, std::uint64_t& limit);
   Expected<void> number(const Source& source, std::string_view keyword,
                         std::optional<Decimal>& limit);
-  Expected<std::vector<std::string_view>> names(const Location& at, Element element);
+  Expected<std::vector<std::string_view>> names(const Location& at, std::string_view keyword,
+                                                Element element);
   SchemaPattern pattern(std::string_view text);
 
   const CompileOptions& options_;
@@ -206,7 +207,7 @@ Expected<void> Compiler::compile_dynamic_anchors() {
 Expected<void> Compiler::compile_values(Node& node, const Source& source) {
   if (const auto type = find(source.schema, "type")) {
     const auto one = as_string(*type);
-    const auto words = one ? std::vector{*one} : TRY(names(source.at, *type));
+    const auto words = one ? std::vector{*one} : TRY(names(source.at, "type", *type));
     node.types = 0;
     for (const std::string_view word : words) {
       const auto* known = std::ranges::find(kTypes, word, &decltype(kTypes)::value_type::first);
@@ -295,7 +296,7 @@ Expected<void> Compiler::compile_properties(ObjectChecks& checks, const Source& 
   }
   const auto required = find(source.schema, "required");
   if (source.dialect.validation && required) {
-    for (const std::string_view name : TRY(names(source.at, *required))) {
+    for (const std::string_view name : TRY(names(source.at, "required", *required))) {
       Property& property = by_name.try_emplace(name, Property{.name = name}).first->second;
       checks.required_count += property.required ? 0 : 1;
       property.required = true;
@@ -316,7 +317,8 @@ Expected<void> Compiler::compile_dependencies(ObjectChecks& checks, const Source
       return malformed(source.at, "dependentRequired", "an object");
     }
     for (const auto field : *object) {
-      checks.dependencies.push_back({field.key, TRY(names(source.at, field.value)), kNoNode});
+      checks.dependencies.push_back(
+          {field.key, TRY(names(source.at, "dependentRequired", field.value)), kNoNode});
     }
   }
   if (source.dialect.applicator) {
@@ -451,17 +453,17 @@ Expected<void> Compiler::number(const Source& source, std::string_view keyword,
   return {};
 }
 
-Expected<std::vector<std::string_view>> Compiler::names(const Location& at, Element element) {
+Expected<std::vector<std::string_view>> Compiler::names(const Location& at,
+                                                        std::string_view keyword, Element element) {
   const auto array = as_array(element);
   if (!array) {
-    return fail(ErrorCode::kInvalidArgument, "schema {}: expected an array of strings", at.pointer);
+    return malformed(at, keyword, "an array of strings");
   }
   std::vector<std::string_view> found;
   for (const Element item : *array) {
     const auto name = as_string(item);
     if (!name) {
-      return fail(ErrorCode::kInvalidArgument, "schema {}: expected an array of strings",
-                  at.pointer);
+      return malformed(at, keyword, "an array of strings");
     }
     found.push_back(*name);
   }

@@ -78,7 +78,7 @@ Expected<Location> SchemaDocuments::add(std::string_view text, const std::string
   const simdjson::padded_string padded(text);
   Location root;
   root.document = documents_.size();
-  if (parser.allocate(text.size() + 1, kDepthMax + 1) != simdjson::SUCCESS ||
+  if (parser.allocate(text.size() + 1, kDepthMax) != simdjson::SUCCESS ||
       parser.parse_into_document(*document, padded).get(root.element) != simdjson::SUCCESS) {
     return fail(ErrorCode::kInvalidArgument, "schema {}: not JSON, or nested deeper than {}",
                 quote(uri), kDepthMax);
@@ -116,15 +116,17 @@ Expected<void> SchemaDocuments::scan(Location location) {
 Expected<void> SchemaDocuments::scan_children(const Location& location, Object schema) {
   for (const auto field : schema) {
     const Location value = child_of(location, field.value, field.key);
+    const auto array = as_array(field.value);
+    const auto object = as_object(field.value);
     if (contains(kOneSubschema, field.key)) {
       TRY_VOID(scan(value));
-    } else if (contains(kSubschemaArray, field.key)) {
+    } else if (array && contains(kSubschemaArray, field.key)) {
       std::size_t index = 0;
-      for (const Element item : as_array(field.value).value_or(Array())) {
+      for (const Element item : *array) {
         TRY_VOID(scan(child_of(value, item, std::to_string(index++))));
       }
-    } else if (contains(kSubschemaObject, field.key)) {
-      for (const auto member : as_object(field.value).value_or(Object())) {
+    } else if (object && contains(kSubschemaObject, field.key)) {
+      for (const auto member : *object) {
         TRY_VOID(scan(child_of(value, member.value, member.key)));
       }
     }
