@@ -30,7 +30,7 @@
 #include "sandboxd/control.h"
 #include "sandboxd/frame.h"
 #include "sandboxd/lockdown.h"
-#include "sandboxd/self_test.h"
+#include "sandboxd/probes.h"
 #include "sandboxd/zygote/interpreter.h"
 
 namespace mcpgate::sandboxd {

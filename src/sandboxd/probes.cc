@@ -1,4 +1,4 @@
-#include "sandboxd/self_test.h"
+#include "sandboxd/probes.h"
 
 #include <fcntl.h>
 #include <signal.h>

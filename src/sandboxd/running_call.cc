@@ -1,0 +1,407 @@
+#include "sandboxd/running_call.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/write.hpp>
+
+#include "base/process.h"
+#include "json/write.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// A child that has answered has nothing left to do but exit.
+constexpr std::chrono::milliseconds kAnswerGrace{50};
+/// Temporary files are measured at every tenth sample, each 200 ms.
+constexpr unsigned kScratchSamples = 10;
+constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+/// A child's own words about its end are cut to this.
+constexpr std::size_t kTextBytesMax = 500;
+
+std::string in_mebibytes(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+  return bytes % kMebibyte == 0 ? fmt::format("{} MiB", bytes / kMebibyte)
+                                : fmt::format("{} bytes", bytes);
+}
+
+std::string in_seconds(std::chrono::milliseconds time) {
+  return fmt::format("{} s", static_cast<double>(time.count()) / 1000);
+}
+
+/// What a child says, as one line of bounded length.
+std::string one_line(std::string_view text) {
+  std::string line(text.substr(0, kTextBytesMax));
+  std::ranges::replace_if(
+      line, [](char byte) { return static_cast<unsigned char>(byte) < ' '; }, ' ');
+  return line;
+}
+
+/// The reasons that a child may give for itself.
+EndReason reason_of_child(std::string_view word) {
+  for (const EndReason reason : {EndReason::kMemory, EndReason::kOutput, EndReason::kKilled}) {
+    if (word == to_string(reason)) {
+      return reason;
+    }
+  }
+  return EndReason::kCrashed;
+}
+
+std::uint64_t page_bytes() {
+  static const auto kBytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return kBytes;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loop, ChildSpec spec,
+                                                           ScratchDirectory scratch,
+                                                           EventSink& sink) {
+  std::array<int, 2> sockets{};
+  std::array<int, 2> pipe_ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
+    return fail_errno("make a socket pair for a call");
+  }
+  UniqueFd ours(sockets[0]);
+  ChildEnds ends{.call_socket = UniqueFd(sockets[1]), .output = {}};
+  if (::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) {
+    return fail_errno("make a pipe for a call");
+  }
+  UniqueFd output(pipe_ends[0]);
+  ends.output.reset(pipe_ends[1]);
+
+  std::shared_ptr<RunningCall> call(
+      new RunningCall(loop, std::move(spec), std::move(scratch), sink));
+  call->child_ends_ = std::move(ends);
+  boost::system::error_code error;
+  call->socket_.assign(asio::local::stream_protocol(), ours.get(), error);
+  if (!error) {
+    (void)ours.release();
+    call->output_.assign(output.get(), error);
+  }
+  if (error) {
+    return fail(ErrorCode::kInternal, "watch the sockets of a call: {}", error.message());
+  }
+  (void)output.release();
+  return call;
+}
+
+RunningCall::RunningCall(asio::io_context& loop, ChildSpec spec, ScratchDirectory scratch,
+                         EventSink& sink)
+    : spec_(std::move(spec)),
+      scratch_(std::move(scratch)),
+      sink_(sink),
+      socket_(loop),
+      output_(loop),
+      watch_timer_(loop),
+      done_(loop, steady_clock::time_point::max()),
+      frames_(spec_.limits.output_bytes),
+      started_(steady_clock::now()),
+      deadline_(std::min(spec_.deadline, started_ + spec_.limits.wall)) {}
+
+void RunningCall::begin() {
+  const auto executor = socket_.get_executor();
+  if (spec_.task == SpawnTask::kCall) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - steady_clock::now());
+    std::string json =
+        fmt::format(R"({{"timeLeftMs":{},"outputBytes":{},"tmp":)",
+                    std::max<std::int64_t>(left.count(), 0), spec_.limits.output_bytes);
+    json::append_string(json, tmp().native());
+    json += ',';
+    json += spec_.request;
+    json += '}';
+    request_ = encode_frame(FrameType::kRequest, json);
+    asio::co_spawn(executor, send_request(shared_from_this()), asio::detached);
+  }
+  asio::co_spawn(executor, read_frames(shared_from_this()), asio::detached);
+  asio::co_spawn(executor, read_output(shared_from_this()), asio::detached);
+  asio::co_spawn(executor, watch(shared_from_this()), asio::detached);
+}
+
+void RunningCall::spawned(std::int32_t pid, UniqueFd pidfd) {
+  pidfd_ = std::move(pidfd);
+  statm_.reset(::open(fmt::format("/proc/{}/statm", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  if (killed_) {
+    signal_pidfd(pidfd_.get(), SIGKILL);
+  }
+}
+
+void RunningCall::exited(const ExitedMessage& message) {
+  exit_ = message;
+  gone_ = true;
+  finish_if_done();
+}
+
+void RunningCall::lost(std::string_view text) {
+  kill(answer_ ? EndReason::kNone : EndReason::kKilled, std::string(text));
+  gone_ = true;
+  if (!pidfd_) {
+    // No child of ours holds the other ends, so no end of file would come.
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    output_.close(ignored);
+  }
+  finish_if_done();
+}
+
+void RunningCall::kill(EndReason reason, std::string text) {
+  if (!killed_ && !gone_) {
+    kill_reason_ = reason;
+    kill_text_ = std::move(text);
+  }
+  killed_ = true;
+  if (pidfd_) {
+    signal_pidfd(pidfd_.get(), SIGKILL);
+  }
+}
+
+Task<> RunningCall::wait() {
+  while (!gone_ || readers_ > 0) {
+    co_await done_.async_wait(kAwait);
+  }
+}
+
+void RunningCall::finish_if_done() {
+  if (gone_ && readers_ == 0) {
+    done_.cancel();
+    watch_timer_.cancel();
+  }
+}
+
+// An error means that the child is gone, which the zygote tells too.
+Task<> RunningCall::send_request(std::shared_ptr<RunningCall> call) {
+  co_await asio::async_write(call->socket_, asio::buffer(call->request_), kAwait);
+}
+
+Task<> RunningCall::read_frames(std::shared_ptr<RunningCall> call) {
+  std::string buffer(kReadBytes, '\0');
+  for (;;) {
+    const auto [error, size] = co_await call->socket_.async_read_some(asio::buffer(buffer), kAwait);
+    if (error || !call->take_bytes(std::string_view(buffer).substr(0, size))) {
+      break;
+    }
+  }
+  --call->readers_;
+  call->finish_if_done();
+}
+
+Task<> RunningCall::read_output(std::shared_ptr<RunningCall> call) {
+  std::string buffer(kReadBytes, '\0');
+  for (;;) {
+    const auto [error, size] = co_await call->output_.async_read_some(asio::buffer(buffer), kAwait);
+    if (error) {
+      break;
+    }
+    call->take_output(std::string_view(buffer).substr(0, size));
+  }
+  --call->readers_;
+  call->finish_if_done();
+}
+
+/// Counts and cuts; false ends the reading, since the child is to die.
+bool RunningCall::take_bytes(std::string_view bytes) {
+  output_bytes_ += bytes.size();
+  // The frame's header is not the tool's doing.
+  if (output_bytes_ > spec_.limits.output_bytes + kFrameHeaderBytes) {
+    kill(EndReason::kOutput,
+         fmt::format("sent more than {}", in_mebibytes(spec_.limits.output_bytes)));
+    return false;
+  }
+  frames_.append(bytes);
+  for (;;) {
+    Expected<std::optional<Frame>> frame = frames_.next();
+    if (!frame) {
+      kill(EndReason::kKilled, "broke the protocol: " + frame.error().message);
+      return false;
+    }
+    if (!*frame) {
+      return true;
+    }
+    if (!take_frame(std::move(**frame))) {
+      return false;
+    }
+  }
+}
+
+bool RunningCall::take_frame(Frame frame) {
+  if (answer_) {
+    kill(EndReason::kKilled, "broke the protocol: a frame after its answer");
+    return false;
+  }
+  switch (frame.type) {
+    case FrameType::kResult:
+    case FrameType::kError:
+      answer_ = std::move(frame);
+      answered_ = steady_clock::now();
+      return true;
+    case FrameType::kLog:
+    case FrameType::kProgress:
+    case FrameType::kRequest:
+      break;
+  }
+  if (!is_within_rate()) {
+    kill(EndReason::kKilled,
+         fmt::format("sent more than {} events in a second", kFramesPerSecondMax));
+    return false;
+  }
+  if (frame.type == FrameType::kLog) {
+    sink_.on_log(frame.payload);
+  } else {
+    sink_.on_progress(frame.payload);
+  }
+  return true;
+}
+
+bool RunningCall::is_within_rate() {
+  const auto now = steady_clock::now();
+  if (now - rate_window_ >= std::chrono::seconds(1)) {
+    rate_window_ = now;
+    frames_in_window_ = 0;
+  }
+  return ++frames_in_window_ <= kFramesPerSecondMax;
+}
+
+/// Keeps the end of what is printed; drops the rest.
+void RunningCall::take_output(std::string_view bytes) {
+  printed_bytes_ += bytes.size();
+  if (printed_bytes_ > kPrintedBytesMax) {
+    kill(EndReason::kOutput, fmt::format("printed more than {}", in_mebibytes(kPrintedBytesMax)));
+    return;
+  }
+  diagnostics_.append(bytes);
+  if (diagnostics_.size() > 2 * kDiagnosticsBytesMax) {
+    diagnostics_.erase(0, diagnostics_.size() - kDiagnosticsBytesMax);
+  }
+}
+
+Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
+  while (!call->gone_ && !call->killed_) {
+    auto next = std::min(call->deadline_, steady_clock::now() + kSampleInterval);
+    if (call->answered_) {
+      next = std::min(next, *call->answered_ + kAnswerGrace);
+    }
+    call->watch_timer_.expires_at(next);
+    co_await call->watch_timer_.async_wait(kAwait);
+    if (!call->gone_ && !call->killed_) {
+      call->check_limits();
+    }
+  }
+}
+
+void RunningCall::check_limits() {
+  const auto now = steady_clock::now();
+  if (answered_) {
+    if (now >= *answered_ + kAnswerGrace) {
+      kill(EndReason::kNone, "");  // its answer stands
+    }
+    return;
+  }
+  if (now >= deadline_) {
+    const auto ran = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - started_);
+    kill(EndReason::kTimeout, fmt::format("did not end within {}", in_seconds(ran)));
+    return;
+  }
+  check_memory();
+  if (++samples_ % kScratchSamples == 0) {
+    check_scratch();
+  }
+}
+
+void RunningCall::check_memory() {
+  std::array<char, 128> line{};
+  const ssize_t size = statm_ ? ::pread(statm_.get(), line.data(), line.size(), 0) : 0;
+  if (size <= 0) {
+    return;
+  }
+  // `size resident shared …` in pages.
+  const std::string_view text(line.data(), static_cast<std::size_t>(size));
+  const std::size_t blank = text.find(' ');
+  std::uint64_t pages = 0;
+  if (blank != std::string_view::npos) {
+    std::from_chars(text.data() + blank + 1, text.data() + text.size(), pages);
+  }
+  const std::uint64_t resident = pages * page_bytes();
+  peak_rss_bytes_ = std::max(peak_rss_bytes_, resident);
+  if (resident > spec_.limits.memory_bytes) {
+    kill(EndReason::kMemory,
+         fmt::format("used more than {} of memory", in_mebibytes(spec_.limits.memory_bytes)));
+  }
+}
+
+void RunningCall::check_scratch() {
+  const auto content = scratch_.measure(spec_.limits.tmp_bytes, kTmpEntriesMax);
+  if (content.bytes > spec_.limits.tmp_bytes) {
+    kill(EndReason::kOutput, fmt::format("wrote more than {} of temporary files",
+                                         in_mebibytes(spec_.limits.tmp_bytes)));
+  } else if (content.entries > kTmpEntriesMax) {
+    kill(EndReason::kOutput, fmt::format("made more than {} temporary files", kTmpEntriesMax));
+  }
+}
+
+CallOutcome RunningCall::outcome() {
+  CallOutcome outcome;
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started_);
+  constexpr std::uint64_t kMicroseconds = 1000;
+  outcome.usage = {.cpu_ms = (exit_.cpu_us + kMicroseconds - 1) / kMicroseconds,
+                   .wall_ms = static_cast<std::uint64_t>(wall.count()),
+                   .peak_rss_bytes = std::max(peak_rss_bytes_, exit_.peak_rss_bytes),
+                   .output_bytes = output_bytes_};
+  if (diagnostics_.size() > kDiagnosticsBytesMax) {
+    diagnostics_.erase(0, diagnostics_.size() - kDiagnosticsBytesMax);
+  }
+  outcome.diagnostics = std::move(diagnostics_);
+  decide_outcome(outcome);
+  if (outcome.reason == EndReason::kNone && answer_) {
+    outcome.result = std::move(answer_->payload);
+  }
+  return outcome;
+}
+
+/// What we did comes first, then what the kernel did, then what the child says.
+void RunningCall::decide_outcome(CallOutcome& outcome) const {
+  if (kill_reason_ != EndReason::kNone) {
+    outcome.reason = kill_reason_;
+    outcome.text = kill_text_;
+    return;
+  }
+  if (answer_) {
+    if (answer_->type == FrameType::kError) {
+      const std::string_view payload = answer_->payload;
+      const std::size_t line = std::min(payload.find('\n'), payload.size());
+      outcome.reason = reason_of_child(payload.substr(0, line));
+      outcome.text = one_line(payload.substr(std::min(line + 1, payload.size())));
+    }
+    return;
+  }
+  const int status = exit_.wait_status;
+  const bool by_signal = WIFSIGNALED(status);
+  const auto cpu = std::chrono::microseconds(exit_.cpu_us);
+  if (by_signal &&
+      (WTERMSIG(status) == SIGXCPU || (WTERMSIG(status) == SIGKILL && cpu >= spec_.limits.cpu))) {
+    outcome.reason = EndReason::kCpu;
+    outcome.text = fmt::format("used more than {} of CPU time", in_seconds(spec_.limits.cpu));
+    return;
+  }
+  outcome.reason = EndReason::kCrashed;
+  outcome.text = "ended without an answer: " + describe_wait_status(status);
+  if (by_signal && WTERMSIG(status) == SIGKILL) {
+    outcome.reason = EndReason::kKilled;
+    outcome.text = "was killed by the system, for want of memory most likely";
+  }
+}
+
+}  // namespace mcpgate::sandboxd

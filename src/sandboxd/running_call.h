@@ -1,0 +1,134 @@
+#pragma once
+
+// One child, seen from the daemon: its socket, its output, its clock. The zygote's class tells it
+// when the child exists and when it is reaped; everything else it finds out by itself.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/task.h"
+#include "sandboxd/call.h"
+#include "sandboxd/control.h"
+#include "sandboxd/frame.h"
+#include "sandboxd/scratch.h"
+
+namespace mcpgate::sandboxd {
+
+/// What a child is told and allowed: a CallSpec, a description or a self-test.
+struct ChildSpec {
+  SpawnTask task = SpawnTask::kCall;
+  /// Unique among the children, or empty: cannot be cancelled.
+  std::string call_id = {};
+  std::chrono::steady_clock::time_point deadline = {};
+  Limits limits = {};
+  /// The members of the request after `tmp` and the like: `"op":"call","tool":…`.
+  std::string request = {};
+  std::vector<std::string> read_only = {};
+};
+
+/// Owned by run(), shared with its own coroutines until they end. Lives on one loop.
+class RunningCall : public std::enable_shared_from_this<RunningCall> {
+ public:
+  /// The child's ends of what was made for it; sent with the SPAWN, then closed.
+  struct ChildEnds {
+    UniqueFd call_socket;
+    UniqueFd output;
+  };
+
+  /// Makes socket, pipe and temporary directory. `sink` outlives the call.
+  [[nodiscard]] static Expected<std::shared_ptr<RunningCall>> create(asio::io_context& loop,
+                                                                     ChildSpec spec,
+                                                                     ScratchDirectory scratch,
+                                                                     EventSink& sink);
+  RunningCall(const RunningCall&) = delete;
+  RunningCall& operator=(const RunningCall&) = delete;
+  ~RunningCall() = default;
+
+  [[nodiscard]] const ChildSpec& spec() const { return spec_; }
+  [[nodiscard]] const std::filesystem::path& tmp() const { return scratch_.path(); }
+  [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
+
+  /// Starts to send the request, to read and to watch.
+  void begin();
+
+  /// The zygote forked it.
+  void spawned(std::int32_t pid, UniqueFd pidfd);
+  [[nodiscard]] bool is_spawned() const { return static_cast<bool>(pidfd_); }
+  /// The zygote reaped it.
+  void exited(const ExitedMessage& message);
+  /// The zygote went away, or could not fork: there is no child, or none that will be reaped.
+  void lost(std::string_view text);
+
+  /// Ends the child at once, for the first reason given. Also before it is spawned.
+  void kill(EndReason reason, std::string text);
+
+  /// Until the child is reaped and its last byte read.
+  [[nodiscard]] Task<> wait();
+  [[nodiscard]] CallOutcome outcome();
+  [[nodiscard]] int wait_status() const { return exit_.wait_status; }
+
+ private:
+  RunningCall(asio::io_context& loop, ChildSpec spec, ScratchDirectory scratch, EventSink& sink);
+
+  static Task<> send_request(std::shared_ptr<RunningCall> call);
+  static Task<> read_frames(std::shared_ptr<RunningCall> call);
+  static Task<> read_output(std::shared_ptr<RunningCall> call);
+  static Task<> watch(std::shared_ptr<RunningCall> call);
+
+  bool take_bytes(std::string_view bytes);
+  bool take_frame(Frame frame);
+  [[nodiscard]] bool is_within_rate();
+  void take_output(std::string_view bytes);
+  void check_limits();
+  void check_memory();
+  void check_scratch();
+  void finish_if_done();
+  void decide_outcome(CallOutcome& outcome) const;
+
+  ChildSpec spec_;
+  ScratchDirectory scratch_;
+  EventSink& sink_;
+  asio::local::stream_protocol::socket socket_;
+  asio::posix::stream_descriptor output_;
+  asio::steady_timer watch_timer_;
+  asio::steady_timer done_;
+  ChildEnds child_ends_;
+  FrameReader frames_;
+  std::string request_;
+
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point deadline_;
+  std::optional<std::chrono::steady_clock::time_point> answered_;
+  UniqueFd pidfd_;
+  /// /proc/PID/statm, opened once: it stays the child's even after the number is another's.
+  UniqueFd statm_;
+  unsigned samples_ = 0;
+  std::chrono::steady_clock::time_point rate_window_;
+  unsigned frames_in_window_ = 0;
+
+  std::optional<Frame> answer_;
+  std::uint64_t output_bytes_ = 0;
+  std::uint64_t printed_bytes_ = 0;
+  std::uint64_t peak_rss_bytes_ = 0;
+  std::string diagnostics_;
+  /// kNone while nobody decided to kill it.
+  EndReason kill_reason_ = EndReason::kNone;
+  std::string kill_text_;
+  bool killed_ = false;
+  bool gone_ = false;
+  ExitedMessage exit_;
+  unsigned readers_ = 2;
+};
+
+}  // namespace mcpgate::sandboxd

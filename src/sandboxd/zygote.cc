@@ -1,0 +1,593 @@
+#include "sandboxd/zygote.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "json/write.h"
+#include "sandboxd/call_filter.h"
+#include "sandboxd/control.h"
+#include "sandboxd/lockdown.h"
+#include "sandboxd/probes.h"
+#include "sandboxd/running_call.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// To load the interpreter and compile a set: 0.1 s usually, more on a busy machine.
+constexpr std::chrono::seconds kStartPatience{20};
+/// From SPAWN to SPAWNED: 0.3 ms usually. A zygote that takes longer hangs.
+constexpr std::chrono::seconds kSpawnPatience{2};
+/// Between starts that fail; doubles from the first to the second.
+constexpr std::chrono::milliseconds kBackoffMin{100};
+constexpr std::chrono::milliseconds kBackoffMax{10'000};
+/// A zygote that lived this long did not fail at its start.
+constexpr std::chrono::seconds kStableAfter{10};
+
+/// What every interpreter reads: its library with native modules, and time zones. Nothing there is
+/// particular to this machine.
+constexpr auto kSystemPaths =
+    std::to_array<const char*>({"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime"});
+
+class NullSink final : public EventSink {
+ public:
+  void on_progress(std::string_view /*json*/) override {}
+  void on_log(std::string_view /*json*/) override {}
+};
+
+/// A sealed file in memory: every start of this zygote reads the same bytes.
+Expected<UniqueFd> make_setup_file(const ZygoteSetup& setup) {
+  UniqueFd file(::memfd_create("zygote-setup", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) {
+    return fail_errno("memfd_create for a zygote's setup");
+  }
+  TRY_VOID(write_all(file.get(), encode(setup)));
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+      0) {
+    return fail_errno("seal a zygote's setup");
+  }
+  return file;
+}
+
+std::uint32_t whole_seconds(std::chrono::milliseconds time) {
+  return static_cast<std::uint32_t>(
+      std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count()));
+}
+
+std::string call_request(const CallSpec& spec) {
+  std::string json = R"("op":"call","tool":)";
+  json::append_string(json, spec.tool);
+  json += R"(,"file":)";
+  json::append_string(json, spec.file);
+  json += R"(,"callId":)";
+  json::append_string(json, spec.call_id);
+  json += R"(,"user":)";
+  json::append_string(json, spec.user);
+  json += R"(,"traceparent":)";
+  json::append_string(json, spec.traceparent);
+  json += fmt::format(R"(,"progress":{},"mounts":{{)", spec.progress_wanted);
+  const char* comma = "";
+  for (const auto& [name, path] : spec.mounts) {
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
+      json += comma;
+      json::append_string(json, name);
+      json += ':';
+      json::append_string(json, path.native());
+      comma = ",";
+    }
+  }
+  json += R"(},"arguments":)";
+  json += spec.arguments;
+  return json;
+}
+
+}  // namespace
+
+std::string_view to_string(Profile profile) {
+  switch (profile) {
+    case Profile::kStrict:
+      return "strict";
+    case Profile::kPod:
+      return "pod";
+    case Profile::kDev:
+      return "dev";
+  }
+  return "unknown";
+}
+
+Expected<void> locate_installed(ZygoteOptions& options) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) {
+    return fail(ErrorCode::kInternal, "read /proc/self/exe: {}", error.message());
+  }
+  const std::filesystem::path prefix = self.parent_path().parent_path();
+  options.executable = prefix / "libexec" / "mcpgate-zygote";
+  options.harness = prefix / "share" / "mcpgate" / "harness";
+  for (const auto& path : {options.executable, options.harness / "mcpgate" / "__init__.py"}) {
+    if (!std::filesystem::exists(path, error)) {
+      return fail(ErrorCode::kNotFound, "{} is missing: the installation is incomplete",
+                  path.string());
+    }
+  }
+  return {};
+}
+
+struct Zygote::State : std::enable_shared_from_this<State> {
+  State(asio::io_context& io, ZygoteOptions zygote_options)
+      : loop(io), options(std::move(zygote_options)), control(io), changed(io) {}
+
+  [[nodiscard]] Expected<void> prepare();
+  [[nodiscard]] Expected<void> launch();
+  Task<Expected<void>> start();
+  Task<Expected<void>> start_once();
+  Task<Expected<void>> ensure_running();
+  Task<Expected<void>> run_self_test();
+  Task<Expected<CallOutcome>> run_child(ChildSpec spec, EventSink& sink);
+  Task<Expected<std::shared_ptr<RunningCall>>> run_to_end(ChildSpec spec, EventSink& sink);
+  [[nodiscard]] Expected<void> send_spawn(std::uint64_t number, RunningCall& call);
+  void expect_spawned(asio::steady_timer& timer, std::uint64_t number);
+  static Task<> read_control(std::shared_ptr<State> self, std::uint64_t generation);
+  /// False at its end or for anything that a zygote does not send.
+  [[nodiscard]] bool receive();
+  void take(const ZygoteMessage& message, UniqueFd descriptor);
+  void died();
+  void notify();
+
+  asio::io_context& loop;
+  ZygoteOptions options;
+  SystemRandom random;
+  std::string filter;
+  UniqueFd setup_file;
+  LayerBits without = 0;
+  /// What the self-test's child ended with, to name the layer that cannot be had.
+  int self_test_status = 0;
+
+  enum class Phase : std::uint8_t { kStopped, kStarting, kRunning };
+  Phase phase = Phase::kStopped;
+  Process process;
+  asio::posix::stream_descriptor control;
+  /// Counts starts, so that a late end of an old zygote is not the new one's.
+  std::uint64_t generation = 0;
+  bool ready = false;
+  std::string ready_error;
+  std::vector<LayerReport> layers;
+  steady_clock::time_point started;
+  steady_clock::time_point start_allowed;
+  std::chrono::milliseconds backoff{0};
+  /// Wakes whoever waits for a start or its end.
+  asio::steady_timer changed;
+
+  std::uint64_t next_number = 1;
+  std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls;
+};
+
+// ---- Start
+
+/// What is the same for every start.
+Expected<void> Zygote::State::prepare() {
+  if (options.profile == Profile::kStrict) {
+    return fail(ErrorCode::kFailedPrecondition,
+                "profile strict needs namespaces, which this version does not make: use pod");
+  }
+  const std::vector<sock_filter> program = TRY(build_call_filter());
+  filter.assign(reinterpret_cast<const char*>(program.data()),
+                program.size() * sizeof(sock_filter));
+  return {};
+}
+
+/// Starts the process; what it says is read from now on.
+Expected<void> Zygote::State::launch() {
+  ZygoteSetup setup{.harness = options.harness,
+                    .tool_set = options.tool_set,
+                    .read_only = {kSystemPaths.begin(), kSystemPaths.end()},
+                    .filter = filter,
+                    .without = without,
+                    .sources = options.sources};
+  setup.read_only.push_back(options.harness);
+  setup.read_only.push_back(options.tool_set);
+  if (!setup_file) {
+    setup_file = TRY(make_setup_file(setup));
+  }
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
+    return fail_errno("make a zygote's control socket");
+  }
+  UniqueFd ours(sockets[0]);
+  const UniqueFd theirs(sockets[1]);
+  process = TRY(Process::start(
+      {.program = options.executable,
+       .descriptors = {{theirs.get(), kControlSocket}, {setup_file.get(), kSetupFile}}}));
+  boost::system::error_code error;
+  control = asio::posix::stream_descriptor(loop);
+  control.assign(ours.get(), error);
+  if (!error) {
+    (void)ours.release();
+    control.non_blocking(true, error);
+  }
+  if (error) {
+    return fail(ErrorCode::kInternal, "watch a zygote's control socket: {}", error.message());
+  }
+  ready = false;
+  ready_error.clear();
+  started = steady_clock::now();
+  asio::co_spawn(loop, read_control(shared_from_this(), ++generation), asio::detached);
+  return {};
+}
+
+Task<Expected<void>> Zygote::State::start_once() {
+  phase = Phase::kStarting;
+  if (auto launched = launch(); !launched) {
+    died();
+    co_return std::unexpected(std::move(launched.error()));
+  }
+  const auto until = steady_clock::now() + kStartPatience;
+  while (phase == Phase::kStarting && !ready && steady_clock::now() < until) {
+    changed.expires_at(until);
+    co_await changed.async_wait(kAwait);
+  }
+  if (phase != Phase::kStarting || !ready || !ready_error.empty()) {
+    std::string why = !ready_error.empty() ? ready_error
+                      : process.try_wait() ? describe_wait_status(process.wait_status())
+                                           : "gave no sign of life";
+    died();
+    co_return fail(ErrorCode::kUnavailable, "start {}: {}", options.executable.string(), why);
+  }
+  if (auto tested = co_await run_self_test(); !tested) {
+    died();
+    co_return std::unexpected(std::move(tested.error()));
+  }
+  phase = Phase::kRunning;
+  notify();
+  co_return Expected<void>{};
+}
+
+/// In profile `dev`, without the layers that cannot be had here; else whole or not at all.
+Task<Expected<void>> Zygote::State::start() {
+  for (;;) {
+    self_test_status = 0;
+    Expected<void> result = co_await start_once();
+    const int step =
+        WIFEXITED(self_test_status) ? WEXITSTATUS(self_test_status) - kLockdownFailed : -1;
+    const bool layer_missing = step >= 0 && step < static_cast<int>(kLayerCount);
+    if (result || options.profile != Profile::kDev || !layer_missing) {
+      co_return result;
+    }
+    const auto layer = static_cast<Layer>(step);
+    log_warn("profile dev: calls run WITHOUT the layer {}: {}", layer_name(layer),
+             result.error().message);
+    without |= layer_bit(layer);
+    setup_file.reset();
+  }
+}
+
+Task<Expected<void>> Zygote::State::run_self_test() {
+  Limits limits;
+  limits.wall = std::chrono::seconds(10);
+  NullSink sink;
+  auto call = co_await run_to_end({.task = SpawnTask::kSelfTest,
+                                   .deadline = steady_clock::now() + limits.wall,
+                                   .limits = limits},
+                                  sink);
+  if (!call) {
+    co_return std::unexpected(std::move(call.error()));
+  }
+  self_test_status = (*call)->wait_status();
+  const CallOutcome outcome = (*call)->outcome();
+  if (outcome.reason != EndReason::kNone || outcome.result.size() != probes().size()) {
+    co_return fail(ErrorCode::kFailedPrecondition, "profile {} cannot be had here: {}",
+                   to_string(options.profile), outcome.text);
+  }
+  layers.clear();
+  for (std::size_t i = 0; i < probes().size(); ++i) {
+    const Probe& probe = probes()[i];
+    layers.push_back(
+        {.layer = probe.layer, .attempt = probe.attempt, .holds = outcome.result[i] == '1'});
+    if (layers.back().holds) {
+      continue;
+    }
+    if (options.profile != Profile::kDev) {
+      co_return fail(ErrorCode::kFailedPrecondition,
+                     "profile {}: the layer {} does not hold here: a child could {}",
+                     to_string(options.profile), probe.layer, probe.attempt);
+    }
+    log_warn("profile dev: the layer {} does not hold here: a child can {}", probe.layer,
+             probe.attempt);
+  }
+  co_return Expected<void>{};
+}
+
+/// Starts it again where it has died; one start at a time, and not too often.
+Task<Expected<void>> Zygote::State::ensure_running() {
+  while (phase == Phase::kStarting) {
+    changed.expires_at(steady_clock::time_point::max());
+    co_await changed.async_wait(kAwait);
+  }
+  if (phase == Phase::kRunning) {
+    co_return Expected<void>{};
+  }
+  if (steady_clock::now() < start_allowed) {
+    co_return fail(ErrorCode::kUnavailable, "the sandbox's interpreter is being restarted");
+  }
+  Expected<void> result = co_await start();
+  if (!result) {
+    backoff = std::clamp(backoff * 2, kBackoffMin, kBackoffMax);
+    start_allowed = steady_clock::now() + backoff;
+  }
+  co_return result;
+}
+
+// ---- The control socket
+
+Task<> Zygote::State::read_control(std::shared_ptr<State> self, std::uint64_t generation) {
+  for (;;) {
+    const auto [error] =
+        co_await self->control.async_wait(asio::posix::stream_descriptor::wait_read, kAwait);
+    if (self->generation != generation || self->phase == Phase::kStopped) {
+      co_return;
+    }
+    if (error || !self->receive()) {
+      break;
+    }
+  }
+  self->died();
+}
+
+bool Zygote::State::receive() {
+  for (;;) {
+    std::array<char, 4096> bytes{};
+    iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+    msghdr packet{};
+    packet.msg_iov = &data;
+    packet.msg_iovlen = 1;
+    packet.msg_control = ancillary.data();
+    packet.msg_controllen = ancillary.size();
+    const ssize_t size = ::recvmsg(control.native_handle(), &packet, MSG_CMSG_CLOEXEC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+      return true;
+    }
+    UniqueFd descriptor;
+    const cmsghdr* header = size > 0 ? CMSG_FIRSTHDR(&packet) : nullptr;
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+      int received = -1;
+      std::memcpy(&received, CMSG_DATA(header), sizeof received);
+      descriptor.reset(received);
+    }
+    const std::optional<ZygoteMessage> message =
+        size > 0 ? decode_zygote_message({bytes.data(), static_cast<std::size_t>(size)})
+                 : std::nullopt;
+    if (!message) {
+      return false;
+    }
+    take(*message, std::move(descriptor));
+  }
+}
+
+void Zygote::State::take(const ZygoteMessage& message, UniqueFd descriptor) {
+  if (const auto* told = std::get_if<ReadyMessage>(&message)) {
+    ready = true;
+    ready_error = told->error;
+    notify();
+  } else if (const auto* spawned = std::get_if<SpawnedMessage>(&message)) {
+    if (const auto call = calls.find(spawned->number); call != calls.end()) {
+      if (spawned->pid < 0 || !descriptor) {
+        call->second->lost(
+            fmt::format("no process could be made for it: {}", std::strerror(spawned->error)));
+      } else {
+        call->second->spawned(spawned->pid, std::move(descriptor));
+      }
+    }
+  } else if (const auto* exited = std::get_if<ExitedMessage>(&message)) {
+    if (const auto call = calls.find(exited->number); call != calls.end()) {
+      call->second->exited(*exited);
+    }
+  }
+}
+
+/// The zygote is gone or must go; its children die with it (PR_SET_PDEATHSIG).
+void Zygote::State::died() {
+  if (phase == Phase::kRunning) {
+    log_error("a zygote ended; the next call starts another");
+  }
+  phase = Phase::kStopped;
+  process.kill();
+  boost::system::error_code ignored;
+  control.close(ignored);
+  if (steady_clock::now() - started >= kStableAfter) {
+    backoff = std::chrono::milliseconds(0);
+  }
+  for (const auto& [number, call] : calls) {
+    call->lost("the sandbox's interpreter ended while it ran");
+  }
+  notify();
+}
+
+void Zygote::State::notify() {
+  changed.cancel();
+}
+
+// ---- Calls
+
+Expected<void> Zygote::State::send_spawn(std::uint64_t number, RunningCall& call) {
+  const ChildSpec& spec = call.spec();
+  const std::string bytes =
+      encode(SpawnMessage{.number = number,
+                          .task = spec.task,
+                          .address_space_bytes = spec.limits.address_space_bytes,
+                          .file_bytes = spec.limits.tmp_bytes,
+                          .cpu_s = whole_seconds(spec.limits.cpu),
+                          .open_files = spec.limits.open_files,
+                          .tmp = call.tmp().native(),
+                          .read_only = spec.read_only});
+  const RunningCall::ChildEnds ends = call.take_child_ends();
+  const std::array<int, 2> descriptors{ends.call_socket.get(), ends.output.get()};
+  iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> ancillary{};
+  msghdr packet{};
+  packet.msg_iov = &data;
+  packet.msg_iovlen = 1;
+  packet.msg_control = ancillary.data();
+  packet.msg_controllen = ancillary.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&packet);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof descriptors);
+  std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof descriptors);
+  if (bytes.size() > kControlBytesMax) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the paths of a call have {} bytes together; at most "
+                "{} are allowed",
+                bytes.size(), kControlBytesMax);
+  }
+  if (::sendmsg(control.native_handle(), &packet, MSG_NOSIGNAL) < 0) {
+    return fail_errno("ask the zygote for a child");
+  }
+  return {};
+}
+
+/// Kills a zygote that does not fork when asked to. `timer` lives as long as the call.
+void Zygote::State::expect_spawned(asio::steady_timer& timer, std::uint64_t number) {
+  timer.expires_after(kSpawnPatience);
+  timer.async_wait([weak = weak_from_this(), number](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self) {
+      return;
+    }
+    const auto call = self->calls.find(number);
+    if (call != self->calls.end() && !call->second->is_spawned()) {
+      log_error("a zygote hangs; it is killed");
+      self->died();
+    }
+  });
+}
+
+Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSpec spec,
+                                                                       EventSink& sink) {
+  Expected<ScratchDirectory> scratch = ScratchDirectory::create(options.scratch, random);
+  if (!scratch) {
+    co_return std::unexpected(std::move(scratch.error()));
+  }
+  auto call = RunningCall::create(loop, std::move(spec), std::move(*scratch), sink);
+  if (!call) {
+    co_return std::unexpected(std::move(call.error()));
+  }
+  const std::uint64_t number = next_number++;
+  if (auto sent = send_spawn(number, **call); !sent) {
+    died();
+    co_return fail(ErrorCode::kUnavailable, "{}", sent.error().message);
+  }
+  calls.emplace(number, *call);
+  asio::steady_timer patience(loop);
+  expect_spawned(patience, number);
+  (*call)->begin();
+  co_await (*call)->wait();
+  calls.erase(number);
+  co_return std::move(*call);
+}
+
+/// Where the zygote turns out to be dead before anything ran, another one gets the call.
+Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSpec spec, EventSink& sink) {
+  constexpr int kAttempts = 2;
+  for (int attempt = 1;; ++attempt) {
+    if (auto running = co_await ensure_running(); !running) {
+      co_return std::unexpected(std::move(running.error()));
+    }
+    auto call = co_await run_to_end(spec, sink);
+    if (call) {
+      co_return (*call)->outcome();
+    }
+    if (call.error().code != ErrorCode::kUnavailable || attempt == kAttempts) {
+      co_return std::unexpected(std::move(call.error()));
+    }
+  }
+}
+
+// ---- The public class
+
+Zygote::Zygote(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Zygote::~Zygote() {
+  state_->phase = State::Phase::kStopped;  // an orderly end is not logged
+  state_->died();
+}
+
+Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
+                                                      ZygoteOptions options) {
+  auto state = std::make_shared<State>(loop, std::move(options));
+  if (auto prepared = state->prepare(); !prepared) {
+    co_return std::unexpected(std::move(prepared.error()));
+  }
+  if (auto started = co_await state->start(); !started) {
+    co_return std::unexpected(std::move(started.error()));
+  }
+  co_return std::unique_ptr<Zygote>(new Zygote(std::move(state)));
+}
+
+Task<Expected<CallOutcome>> Zygote::describe(Limits limits) {
+  NullSink sink;
+  co_return co_await state_->run_child({.deadline = steady_clock::now() + limits.wall,
+                                        .limits = limits,
+                                        .request = R"("op":"describe")"},
+                                       sink);
+}
+
+Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
+  if (spec.arguments.size() > kRequestBytesMax) {
+    co_return fail(ErrorCode::kInvalidArgument, "arguments of {} bytes; at most {} are allowed",
+                   spec.arguments.size(), kRequestBytesMax);
+  }
+  for (const auto& [number, call] : state_->calls) {
+    if (call->spec().call_id == spec.call_id) {
+      co_return fail(ErrorCode::kAlreadyExists, "a call of this id is running");
+    }
+  }
+  ChildSpec child{.call_id = spec.call_id,
+                  .deadline = spec.deadline,
+                  .limits = spec.limits,
+                  .request = call_request(spec)};
+  for (const auto& [name, path] : spec.mounts) {
+    child.read_only.push_back(path);
+  }
+  co_return co_await state_->run_child(std::move(child), sink);
+}
+
+void Zygote::cancel(std::string_view call_id) {
+  for (const auto& [number, call] : state_->calls) {
+    if (!call_id.empty() && call->spec().call_id == call_id) {
+      call->kill(EndReason::kKilled, "cancelled");
+    }
+  }
+}
+
+std::size_t Zygote::in_flight() const {
+  return state_->calls.size();
+}
+const std::vector<LayerReport>& Zygote::layers() const {
+  return state_->layers;
+}
+int Zygote::pid() const {
+  return state_->process.pid();
+}
+
+}  // namespace mcpgate::sandboxd
