@@ -96,6 +96,9 @@ void read_importable(const YamlNode& node, std::vector<std::string>& modules) {
 
 void read_output(YamlMap map, OutputRules& output) {
   output.scrub = map.boolean("scrub", false);
+  if (output.scrub) {
+    map.find("scrub").problem("not supported yet by this version");
+  }
   output.bytes_max = map.size("maxBytes", 0, {.min = 1024, .max = 64 * kMebibyte});
   map.reject_unknown();
 }

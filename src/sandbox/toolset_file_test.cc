@@ -22,7 +22,7 @@ dataMounts:
   - {name: system, path: /var/log}
 codeMode: true
 importable: [privacy]
-output: {scrub: true, maxBytes: 64Ki}
+output: {scrub: false, maxBytes: 64Ki}
 )",
                                         kFolder);
   ASSERT_TRUE(file.has_value()) << file.error().message;
@@ -44,7 +44,7 @@ output: {scrub: true, maxBytes: 64Ki}
   EXPECT_FALSE(file->data_mounts[1].code);
   EXPECT_TRUE(file->code_mode);
   EXPECT_EQ(file->importable, std::vector<std::string>{"privacy"});
-  EXPECT_TRUE(file->output.scrub);
+  EXPECT_FALSE(file->output.scrub);
   EXPECT_EQ(file->output.bytes_max, 64U << 10);
 }
 
@@ -82,6 +82,7 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"output: {maxBytes: 1}", "maxBytes"},
            {"requirements: requirements.txt", "not supported"},
            {"command: [npx, server]", "not supported"},
+           {"output: {scrub: true}", "not supported"},
            {"description: [", "toolset.yaml:1"},
            {"- a\n- b", "toolset.yaml:1"}}) {
     EXPECT_NE(problem_of(yaml).find(word), std::string::npos) << yaml << " → " << problem_of(yaml);
