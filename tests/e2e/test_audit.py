@@ -2,6 +2,8 @@
 chain."""
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import audit, raw
@@ -64,8 +66,6 @@ def test_call_has_two_records(gateway, tester, since):
 
 
 def test_start_is_written_before_the_call(gateway, tester, since):
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(tester.call, "wait", {"seconds": 1})
         wait_until(
@@ -158,8 +158,6 @@ def test_chain_is_whole_while_it_grows(gateway, tester):
 
 def test_verifier_finds_what_was_done_to_a_log(gateway, tester, tmp_path):
     """The verifier of these tests is none that passes everything."""
-    import shutil
-
     tester.call("echo", {"text": f"{CANARY}-3"})
     for number, change in enumerate((edit, drop, swap, cut, insert)):
         copied = tmp_path / str(number)

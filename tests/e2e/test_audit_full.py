@@ -6,6 +6,7 @@ set to the size that the audit log has.
 """
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from support.processes import descendants, wait_until
 from support.rpc import text_of
@@ -52,8 +53,6 @@ def test_full_disk_refuses_and_recovers(start_gateway):
 
 def test_tool_that_ran_while_the_disk_filled_up_gives_no_answer(start_gateway):
     """Its start is recorded, its end cannot be: the answer is withheld."""
-    from concurrent.futures import ThreadPoolExecutor
-
     gateway = start_gateway()
     tester = gateway.user("tester@example.com", "mcp-tester")
     with ThreadPoolExecutor(1) as pool:

@@ -1,9 +1,12 @@
 """Tools that do what a tool should not: each ends as design.md 5.4 says, nothing of it is left, and
 calls of others go on beside it."""
 
+import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support import raw
 from support.processes import descendants, wait_until
 from support.rpc import reason_of, text_of
 from support.undisturbed import undisturbed
@@ -11,19 +14,26 @@ from support.undisturbed import undisturbed
 WALL_SECONDS = 2  # limits.wall of the fixture's set
 
 
-def children_of(gateway) -> int:
-    """How many processes there are beside gateway, daemons and zygotes."""
+def processes(gateway) -> int:
     return len(descendants(gateway.process.pid))
+
+
+def processes_at_rest(gateway) -> int:
+    """How many there are between calls: the least of a fifth of a second."""
+    counts = []
+    for _ in range(20):
+        counts.append(processes(gateway))
+        time.sleep(0.01)
+    return min(counts)
 
 
 @pytest.fixture
 def nothing_left(gateway, tester):
     """Nothing of a call outlives it: after the test there are as many processes as before."""
     tester.call("echo", {"text": "warm"})
-    wait_until(lambda: children_of(gateway) == children_of(gateway), "at rest")
-    before = children_of(gateway)
+    before = processes_at_rest(gateway)
     yield
-    wait_until(lambda: children_of(gateway) <= before, "no process of the call is left", 2)
+    wait_until(lambda: processes(gateway) <= before, "no process of the call is left", 2)
 
 
 def call(tester, name: str, arguments: dict | None = None) -> tuple[dict, float]:
@@ -96,10 +106,6 @@ class TestBadTool:
 
     def test_whose_client_goes_away(self, gateway, tester):
         """Nobody waits for the answer any more: its process ends long before its time."""
-        import json
-
-        from support import raw
-
         before = len(gateway.records())
         body = json.dumps(
             {
@@ -149,8 +155,6 @@ def test_each_bad_tool_is_recorded_with_its_end(gateway, tester):
 
 def test_calls_beyond_the_places_wait_their_turn(tester):
     """inFlight is 4: eight calls of half a second take two turns, and none is refused."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(8) as pool:
         started = time.monotonic()
         results = list(pool.map(lambda _: tester.call("wait", {"seconds": 0.5}), range(8)))

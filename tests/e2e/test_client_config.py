@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from support.clients import node_program
@@ -26,8 +27,8 @@ def fill(text: str, key: str) -> str:
     return PLACE.sub(lambda match: key, text)
 
 
-def printed(gateway, client: str, *words) -> str:
-    done = gateway.mcpgate("client-config", "--client", client, "--url", gateway.url, *words)
+def printed(gateway, client: str) -> str:
+    done = gateway.mcpgate("client-config", "--client", client, "--url", gateway.url)
     assert done.returncode == 0, done.stderr
     for secret in gateway.secrets:
         assert secret not in done.stdout
@@ -90,7 +91,7 @@ def test_vscode(project_gateway, key):
     check(server, key)
 
 
-def test_claude_code(project_gateway, key, tmp_path):
+def test_claude_code(project_gateway, key):
     """A `claude mcp add` command, or a .mcp.json (code.claude.com/docs/en/mcp)."""
     text = printed(project_gateway, "claude-code")
     if text.lstrip().startswith("{"):
@@ -108,13 +109,17 @@ def test_claude_code(project_gateway, key, tmp_path):
     check({"url": url, "headers": {name: value.strip()}}, key)
 
 
-def test_claude_desktop(project_gateway, key, tmp_path):
+def test_claude_desktop(project_gateway, key):
     """claude_desktop_config.json knows commands only: `mcpServers`, command, args, env
     (modelcontextprotocol.io/docs/develop/connect-local-servers)."""
-    token_file = project_gateway.key_file(key)
-    text = printed(project_gateway, "claude-desktop", "--token-file", token_file)
-    server = json_of(text)["mcpServers"]["mcpgate"]
+    server = json_of(printed(project_gateway, "claude-desktop"))["mcpServers"]["mcpgate"]
     assert server["command"].startswith("/"), "Claude Desktop has not the user's PATH"
+    if "--token-file" in server["args"]:
+        path = Path(server["args"][server["args"].index("--token-file") + 1])
+        assert path.is_absolute(), "nor the user's folder"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(key + "\n")
     check(server, key)
 
 

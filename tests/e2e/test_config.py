@@ -2,10 +2,12 @@
 file."""
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import BIN
-from support.gateway import fixture_config, run
+from support.gateway import copied_tools, fixture_config, run, tool_set
 from support.processes import wait_until
 
 RELOAD_SECONDS = 3
@@ -110,8 +112,6 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
 
 
 def test_call_in_flight_survives_a_reload(start_gateway):
-    from concurrent.futures import ThreadPoolExecutor
-
     gateway = start_gateway(config=fixture_config())
     tester = gateway.user("t@example.com", "mcp-tester")
     with ThreadPoolExecutor() as pool:
@@ -127,10 +127,6 @@ def test_collision_of_names_is_an_error_of_check_and_withholds_the_later_set(
     start_gateway, tmp_path
 ):
     """Two sets with a tool of one name: nothing is renamed silently."""
-    import shutil
-
-    from support.gateway import copied_tools, tool_set
-
     tools = copied_tools(tmp_path / "tools")
     shutil.copytree(tools / "dba", tools / "dba-copy")
     config = fixture_config()

@@ -5,9 +5,10 @@ import shutil
 import ssl
 
 import pytest
+from support import raw
 from support.certificates import make_certificates
 from support.clients import node_program, python_program
-from support.gateway import fixture_config
+from support.gateway import Gateway, fixture_config, fixture_tools
 from support.processes import wait_until
 from support.rpc import text_of
 
@@ -30,8 +31,6 @@ def with_client_certificate(certificates) -> dict:
 @pytest.fixture(scope="module")
 def tls_gateways(certificates):
     """One gateway that asks for no client certificate, and one that does."""
-    from support.gateway import Gateway, fixture_tools
-
     files = {"certificate": str(certificates.server), "key": str(certificates.server_key)}
     plain = Gateway(fixture_tools(), config=fixture_config(tls=files), scheme="https")
     mutual_config = fixture_config(tls=files | {"clientCa": str(certificates.ca)})
@@ -93,8 +92,6 @@ def test_tls_1_1_is_refused(tls_gateways, certificates):
 
 def test_plain_http_on_the_tls_port_is_no_answer_and_no_harm(tls_gateways, certificates):
     gateway = tls_gateways[0]
-    from support import raw
-
     with raw.open_connection(gateway.port) as connection:
         connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         assert all(reply.status == 400 for reply in raw.read_replies(connection))
