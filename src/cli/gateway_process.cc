@@ -13,13 +13,6 @@ namespace {
 constexpr mode_t kSecretMode = 0600;
 constexpr mode_t kPrivateDirectory = 0700;
 
-http::Endpoint endpoint_of(const SandboxAddress& address) {
-  if (!address.unix_path.empty()) {
-    return {.scheme = http::Endpoint::Scheme::kUnix, .host = address.unix_path.string()};
-  }
-  return {.scheme = http::Endpoint::Scheme::kHttp, .host = address.host, .port = address.port};
-}
-
 /// The key that seals what clients carry; made on first start.
 Expected<Sealer> local_sealer(const std::filesystem::path& state) {
   const std::filesystem::path file = state / "run" / "sealing.key";
@@ -33,17 +26,6 @@ Expected<Sealer> local_sealer(const std::filesystem::path& state) {
   return Sealer::load(files);
 }
 
-http::ServerLimits server_limits(const Limits& limits) {
-  http::ServerLimits server;
-  server.head_bytes_max = limits.head_bytes_max;
-  server.body_bytes_max = limits.body_bytes_max;
-  server.head_timeout = limits.read_timeout;
-  server.body_timeout = limits.read_timeout;
-  server.idle_timeout = limits.idle_timeout;
-  server.connections_max = static_cast<std::size_t>(limits.connections_max);
-  return server;
-}
-
 }  // namespace
 
 Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& config) {
@@ -53,13 +35,13 @@ Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& c
   settings->allowed_origins = config.allowed_origins;
   settings->policy = policy::Policy(config.policy_options());
   settings->call_timeout = config.limits.call_timeout;
-  settings->calls_in_flight_max = static_cast<std::size_t>(config.limits.calls_in_flight_max);
+  settings->calls_in_flight_max = config.limits.calls_in_flight_max;
   settings->result_bytes_max = config.limits.result_bytes_max;
   for (const ToolSetConfig& set : config.tool_sets) {
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
     settings->tool_sets.push_back(
         {.view = {.name = set.name, .prefix = set.prefix, .only = set.tools},
-         .endpoint = endpoint_of(set.sandbox),
+         .endpoint = set.sandbox,
          .keys = std::make_shared<const sandbox::SigningKeys>(std::move(keys))});
   }
   return settings;
@@ -103,11 +85,7 @@ Expected<void> GatewayProcess::start() {
 
 Expected<void> GatewayProcess::start_service() {
   if (config_.tls) {
-    http::TlsServerOptions files{.certificate = config_.tls->certificate, .key = config_.tls->key};
-    if (!config_.tls->client_ca.empty()) {
-      files.client_ca = config_.tls->client_ca;
-    }
-    tls_ = TRY(http::TlsServer::create(std::move(files)));
+    tls_ = TRY(http::TlsServer::create(*config_.tls));
   }
   keys_ = std::make_shared<auth::KeyTable>();
   auto settings = TRY(make_settings(config_));
@@ -115,7 +93,7 @@ Expected<void> GatewayProcess::start_service() {
   service_ =
       TRY(gateway::Service::create(loops_, clock_,
                                    {.listen = config_.listen.to_string(),
-                                    .http = {.limits = server_limits(config_.limits), .tls = tls_},
+                                    .http = {.limits = config_.limits.http, .tls = tls_},
                                     .audit_directory = config_.audit.directory,
                                     .audit_to_stdout = config_.audit.to_stdout,
                                     .drain_timeout = config_.limits.drain_timeout,
@@ -171,8 +149,8 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   if (config_.tls) {
     files.push_back(config_.tls->certificate);
     files.push_back(config_.tls->key);
-    if (!config_.tls->client_ca.empty()) {
-      files.push_back(config_.tls->client_ca);
+    if (config_.tls->client_ca) {
+      files.push_back(*config_.tls->client_ca);
     }
   }
   return files;

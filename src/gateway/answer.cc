@@ -1,5 +1,7 @@
 #include "gateway/answer.h"
 
+#include "json/write.h"
+
 namespace mcpgate::gateway {
 
 namespace {
@@ -34,6 +36,21 @@ Answer unrecorded_answer(std::string_view id) {
 
 mcp::RpcError unknown_tool(std::string_view name) {
   return {.code = mcp::RpcCode::kInvalidParams, .message = "Unknown tool: " + std::string(name)};
+}
+
+http::Response health_page() {
+  return {.body = R"({"status":"ok"})", .content_type = "application/json"};
+}
+
+http::Response ready_page(std::string_view not_ready) {
+  http::Response page{.status = not_ready.empty() ? 200 : 503, .content_type = "application/json"};
+  json::Writer writer(page.body);
+  writer.begin_object().field("ready", not_ready.empty());
+  if (!not_ready.empty()) {
+    writer.field("reason", not_ready);
+  }
+  writer.end_object();
+  return page;
 }
 
 http::Response to_response(Answer answer) {

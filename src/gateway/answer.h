@@ -32,4 +32,9 @@ struct Answer {
 
 [[nodiscard]] http::Response to_response(Answer answer);
 
+/// GET /health: the process serves.
+[[nodiscard]] http::Response health_page();
+/// GET /ready: 200, or 503 with the reason where there is one. Says nothing of tools or users.
+[[nodiscard]] http::Response ready_page(std::string_view not_ready);
+
 }  // namespace mcpgate::gateway

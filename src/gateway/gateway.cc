@@ -64,10 +64,6 @@ audit::Status status_of_refusal(int status) {
   }
 }
 
-http::Response json_page(int status, std::string body) {
-  return {.status = status, .body = std::move(body), .content_type = "application/json"};
-}
-
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -169,24 +165,16 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
     return std::nullopt;
   }
   if (request.path == "/health") {
-    return json_page(200, R"({"status":"ok"})");
+    return health_page();
   }
   if (request.path == "/ready") {
-    std::string body;
-    json::Writer writer(body);
-    const bool ready = snapshot_->not_ready.empty();
-    writer.begin_object().field("ready", ready);
-    if (!ready) {
-      writer.field("reason", snapshot_->not_ready);
-    }
-    writer.end_object();
-    return json_page(ready ? 200 : 503, std::move(body));
+    return ready_page(snapshot_->not_ready);
   }
   if (request.path == kMetadataPath || request.path == std::string(kMetadataPath) + "/mcp") {
     const std::string_view suffix = request.path.ends_with("/mcp") ? "mcp" : "";
-    http::Response page =
-        json_page(200, auth::protected_resource_metadata(
-                           snapshot_->settings->public_url + std::string(suffix), {}));
+    http::Response page{.body = auth::protected_resource_metadata(
+                            snapshot_->settings->public_url + std::string(suffix), {}),
+                        .content_type = "application/json"};
     page.headers.emplace_back("Access-Control-Allow-Origin", "*");
     return page;
   }

@@ -1,0 +1,67 @@
+#include "gateway/admin.h"
+
+#include "gateway/answer.h"
+#include "json/write.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+std::string_view to_string(Discovery::State state) {
+  switch (state) {
+    case Discovery::State::kPending:
+      return "pending";
+    case Discovery::State::kReady:
+      return "ready";
+    case Discovery::State::kFailed:
+      return "failed";
+  }
+  return "pending";
+}
+
+}  // namespace
+
+Task<void> AdminHandler::handle(const http::Request& request, http::Responder& responder) {
+  responder.send(page(request));
+  co_return;
+}
+
+http::Response AdminHandler::page(const http::Request& request) const {
+  if (request.method != "GET") {
+    return to_response(refusal_answer(405, "Only GET is served here."));
+  }
+  if (request.path == "/health") {
+    return health_page();
+  }
+  if (request.path == "/ready") {
+    return ready_page(service_.not_ready());
+  }
+  if (request.path == "/status") {
+    return status();
+  }
+  return to_response(refusal_answer(404, "Not found. Here are /health, /ready and /status."));
+}
+
+/// What runs here, for an operator: tool sets with their state, profile and number of tools.
+http::Response AdminHandler::status() const {
+  http::Response response{.content_type = "application/json"};
+  json::Writer writer(response.body, json::Layout::kPretty);
+  writer.begin_object()
+      .field("version", MCPGATE_VERSION)
+      .field("address", service_.address())
+      .field("ready", service_.not_ready().empty())
+      .key("toolSets")
+      .begin_array();
+  for (const auto& [name, found] : service_.tool_sets()) {
+    writer.begin_object().field("name", name).field("state", to_string(found.state));
+    if (found.tools) {
+      writer.field("profile", found.tools->profile).field("tools", found.tools->tools.size());
+    }
+    writer.end_object();
+  }
+  writer.end_array().end_object();
+  response.body += '\n';
+  return response;
+}
+
+}  // namespace mcpgate::gateway

@@ -1,0 +1,169 @@
+#include "gateway/service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/log.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+/// Names this start of this replica: the host's name as far as a file name may hold it, and 32
+/// random bits.
+std::string replica_name(Random& random) {
+  char host[256] = {};
+  (void)::gethostname(host, sizeof host - 1);
+  std::string name(host);
+  std::erase_if(name, [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return !letter && !(c >= '0' && c <= '9') && c != '-';
+  });
+  return (name.empty() ? "gateway" : name) + "-" + random.hex(4);
+}
+
+}  // namespace
+
+/// What belongs to one loop.
+struct Service::Worker {
+  asio::io_context& loop;
+  SystemRandom random;
+  std::unique_ptr<audit::Log> audit;
+  std::unique_ptr<Gateway> gateway;
+  std::unique_ptr<http::Server> server;
+};
+
+Service::Service(Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer)
+    : loops_(loops),
+      clock_(clock),
+      options_(std::move(options)),
+      sealer_(std::move(sealer)),
+      discovery_(loops[0], clock, [this] { publish(); }) {}
+
+Service::~Service() = default;
+
+Expected<std::unique_ptr<Service>> Service::create(
+    Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer,
+    std::shared_ptr<const Settings> settings,
+    std::shared_ptr<const auth::Authenticator> authenticator) {
+  std::unique_ptr<Service> service(
+      new Service(loops, clock, std::move(options), std::move(sealer)));
+  service->world_.settings = std::move(settings);
+  service->world_.authenticator = std::move(authenticator);
+  service->world_.catalogue = std::make_shared<Catalogue>();
+  service->world_.not_ready = service->why_not_ready();
+  TRY_VOID(service->add_workers());
+  return service;
+}
+
+Expected<void> Service::add_workers() {
+  SystemRandom random;
+  const std::string replica = replica_name(random);
+  http::Listener first = TRY(http::listen(options_.listen));
+  address_ = first.address();
+  std::vector<http::Listener> listeners;
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    listeners.push_back(TRY(first.another()));
+  }
+  listeners.insert(listeners.begin(), std::move(first));
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    auto worker = std::make_unique<Worker>(loops_[i]);
+    worker->audit = TRY(audit::Log::open({.directory = options_.audit_directory,
+                                          .writer = fmt::format("{}-{}", replica, i),
+                                          .mirror_to_stdout = options_.audit_to_stdout},
+                                         clock_));
+    worker->gateway = std::make_unique<Gateway>(GatewayParts{.loop = worker->loop,
+                                                             .audit = *worker->audit,
+                                                             .clock = clock_,
+                                                             .random = worker->random,
+                                                             .sealer = sealer_,
+                                                             .running_calls = running_calls_},
+                                                std::make_shared<const Snapshot>(world_));
+    worker->server = std::make_unique<http::Server>(worker->loop, std::move(listeners[i]),
+                                                    *worker->gateway, options_.http);
+    workers_.push_back(std::move(worker));
+  }
+  return {};
+}
+
+void Service::start() {
+  for (const auto& worker : workers_) {
+    asio::post(worker->loop, [server = worker->server.get()] { server->start(); });
+  }
+  discovery_.follow(world_.settings->tool_sets);
+}
+
+void Service::use(std::shared_ptr<const Settings> settings) {
+  world_.settings = std::move(settings);
+  discovery_.follow(world_.settings->tool_sets);
+  publish();
+}
+
+void Service::use(std::shared_ptr<const auth::Authenticator> authenticator) {
+  world_.authenticator = std::move(authenticator);
+  publish();
+}
+
+std::string Service::why_not_ready() const {
+  const auto& sets = discovery_.sets();
+  const auto count = [&sets](Discovery::State state) {
+    return std::ranges::count_if(sets,
+                                 [state](const auto& set) { return set.second.state == state; });
+  };
+  if (count(Discovery::State::kReady) == 0) {
+    return "no sandbox has answered yet";
+  }
+  if (options_.ready_means_all && count(Discovery::State::kPending) > 0) {
+    return "some sandboxes have not answered yet";
+  }
+  return {};
+}
+
+/// Hands the world as it is now to every loop.
+void Service::publish() {
+  std::vector<std::shared_ptr<const ToolSetTools>> sets;
+  for (const ToolSetRoute& route : world_.settings->tool_sets) {
+    const auto found = discovery_.sets().find(route.view.name);
+    sets.push_back(found == discovery_.sets().end() ? nullptr : found->second.tools);
+  }
+  world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
+  world_.not_ready = why_not_ready();
+  const auto snapshot = std::make_shared<const Snapshot>(world_);
+  for (const auto& worker : workers_) {
+    asio::post(worker->loop,
+               [gateway = worker->gateway.get(), snapshot] { gateway->use(snapshot); });
+  }
+  if (world_.not_ready.empty() && on_ready_) {
+    asio::post(loops_[0], std::exchange(on_ready_, nullptr));
+  }
+}
+
+Task<void> Service::drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done) {
+  co_await worker.server->drain(deadline);
+  done();
+}
+
+void Service::drain() {
+  if (std::exchange(draining_, true)) {
+    return;
+  }
+  const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
+  const SteadyTime deadline = clock_.steady_now() + options_.drain_timeout;
+  for (const auto& worker : workers_) {
+    const auto done = [this, left] {
+      if (left->fetch_sub(1) == 1) {
+        loops_.stop();
+      }
+    };
+    asio::co_spawn(worker->loop, drain_worker(*worker, deadline, done), asio::detached);
+  }
+}
+
+}  // namespace mcpgate::gateway

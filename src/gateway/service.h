@@ -1,0 +1,85 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit/log.h"
+#include "base/loops.h"
+#include "base/seal.h"
+#include "gateway/discovery.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+
+namespace mcpgate::gateway {
+
+/// What a Service needs to know before it starts; the rest is in Settings and may change.
+struct ServiceOptions {
+  /// `127.0.0.1:8080`; port 0 takes a free one.
+  std::string listen;
+  http::ServerOptions http;
+  std::filesystem::path audit_directory;
+  bool audit_to_stdout = false;
+  /// How long requests in flight may take to finish once the service is asked to end.
+  std::chrono::milliseconds drain_timeout{30'000};
+  /// Whether GET /ready waits until every tool set has answered or failed, as `mcpgate up`
+  /// promises.
+  bool ready_means_all = false;
+};
+
+/// The gateway on all loops: one listener, one Gateway and one audit chain a loop. Its methods are
+/// called on loop 0, or before the loops run.
+class Service {
+ public:
+  /// Opens the audit logs and listens; nothing is accepted before start(). `loops` and `clock`
+  /// outlive it.
+  [[nodiscard]] static Expected<std::unique_ptr<Service>> create(
+      Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer,
+      std::shared_ptr<const Settings> settings,
+      std::shared_ptr<const auth::Authenticator> authenticator);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  /// After the loops have stopped.
+  ~Service();
+
+  void start();
+  /// Lets requests in flight finish, then stops the loops.
+  void drain();
+
+  void use(std::shared_ptr<const Settings> settings);
+  void use(std::shared_ptr<const auth::Authenticator> authenticator);
+  [[nodiscard]] const std::shared_ptr<const Settings>& settings() const { return world_.settings; }
+
+  /// The bound address, `127.0.0.1:8080`.
+  [[nodiscard]] const std::string& address() const { return address_; }
+  /// Why it is not ready to serve; empty when it is.
+  [[nodiscard]] const std::string& not_ready() const { return world_.not_ready; }
+  [[nodiscard]] const Discovery::Sets& tool_sets() const { return discovery_.sets(); }
+  /// Called once, on loop 0, when the service is ready for the first time.
+  void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
+
+ private:
+  struct Worker;
+
+  Service(Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer);
+  Expected<void> add_workers();
+  [[nodiscard]] std::string why_not_ready() const;
+  void publish();
+  static Task<void> drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done);
+
+  Loops& loops_;
+  const Clock& clock_;
+  ServiceOptions options_;
+  Sealer sealer_;
+  std::string address_;
+  RunningCalls running_calls_;
+  Snapshot world_;
+  Discovery discovery_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::function<void()> on_ready_;
+  bool draining_ = false;
+};
+
+}  // namespace mcpgate::gateway
