@@ -209,17 +209,20 @@ def check_dependencies(tree: Tree) -> Iterator[Finding]:
 def documented_names(tree: Tree) -> Iterator[tuple[str, int, str, str]]:
     """What users rely on by name: path, line, the name, the page it must be on."""
     sources = [
-        (r"src/cli/.*\.cc", r'"(?:-\w,)?(--[a-z][a-z-]+)', "docs/reference/cli.md"),
-        (r"src/.*\.cc", r'"(mcp(?:gate)?_[a-z_]+_(?:total|seconds|bytes|timestamp))\b',
+        # A flag of CLI11, and one of the command tables of src/cli/command.h.
+        (r"src/cli/.*\.cc", r'_option\(\s*"(?:-\w,)?--([a-z-]+)', "--", "docs/reference/cli.md"),
+        (r"src/cli/.*\.cc", r'\.name = "([a-z-]+)",\s*\.value =', "--", "docs/reference/cli.md"),
+        (r"src/.*metrics.*\.cc", r'"(mcp(?:gate)?_\w+?)(?:_bucket|_sum|_count)?\b', "",
          "docs/reference/metrics.md"),
     ]
-    for paths, pattern, page in sources:
+    for paths, pattern, prefix, page in sources:
         for path in tree.select(paths):
             if path.endswith("_test.cc"):
                 continue
-            for number, line in tree.lines(path):
-                for name in re.findall(pattern, line):
-                    yield path, number, name, page
+            text = tree.text(path)
+            for match in re.finditer(pattern, text):
+                line = text.count("\n", 0, match.start(1)) + 1
+                yield path, line, prefix + match.group(1), page
 
 
 def check_reference(tree: Tree) -> Iterator[Finding]:

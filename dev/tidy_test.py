@@ -131,13 +131,16 @@ def test_a_dependency_without_a_reason_is_found(plant, path, text, name):
 
 def test_a_flag_or_a_metric_without_reference_is_found(plant):
     files = {
-        "src/cli/up.cc": 'app.add_option("--tools", x);\napp.add_option("--port", x);\n',
-        "src/gateway/metrics.cc": 'count("mcp_requests_total");\n',
+        "src/cli/a.cc": 'app.add_option("--tools", x);\napp.add_option(\n    "--port", x);\n',
+        "src/cli/b.cc": 'Flag{.name = "user",\n .value = "U"};\nCommand{.name = "keys",\n .run = r};\n',
+        "src/gateway/metrics.cc": 'add("mcp_wait_seconds_bucket{}");\nadd("mcp_calls_total");\n',
         "docs/reference/cli.md": "`--tools DIR` `--port-range`\n",
+        "docs/reference/metrics.md": "`mcp_wait_seconds`\n",
     }
     assert plant(tidy.check_reference, files) == [
-        "src/cli/up.cc:2: --port is not in docs/reference/cli.md",
-        "src/gateway/metrics.cc:1: mcp_requests_total is not in docs/reference/metrics.md"]
+        "src/cli/a.cc:3: --port is not in docs/reference/cli.md",
+        "src/cli/b.cc:1: --user is not in docs/reference/cli.md",
+        "src/gateway/metrics.cc:2: mcp_calls_total is not in docs/reference/metrics.md"]
 
 
 def test_a_long_line_is_a_hint(plant):
