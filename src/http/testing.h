@@ -33,7 +33,7 @@ class LoopThread {
   [[nodiscard]] asio::io_context& context() { return context_; }
 
   /// Runs `task` on the loop and waits for its value.
-  template <class T>
+  template <class T = void>
   T run(Task<T> task) {
     return asio::co_spawn(context_, std::move(task), asio::use_future).get();
   }
