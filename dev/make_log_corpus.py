@@ -259,6 +259,7 @@ def make(options: argparse.Namespace) -> int:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     (fresh / MARKER).write_bytes(b"")
+    os.utime(fresh / MARKER, (options.end, options.end))
     written = sum(write_file(fresh, entry, options) for entry in FILES)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

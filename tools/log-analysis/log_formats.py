@@ -249,6 +249,11 @@ def _json_level(value) -> int:
     return NO_LEVEL
 
 
+def _valid(text: str) -> str:
+    """JSON's escapes can name half a surrogate pair, which no UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _parse_json(line: bytes, clock: Clock) -> Parsed | None:
     if not line.startswith(b"{"):
         return None
@@ -257,7 +262,7 @@ def _parse_json(line: bytes, clock: Clock) -> Parsed | None:
     except (ValueError, RecursionError):
         return None
     message = _first(document, _MESSAGE_KEYS)
-    message = line.decode("utf-8", "replace") if message is None else str(message)
+    message = line.decode("utf-8", "replace") if message is None else _valid(str(message))
     level = _first(document, _LEVEL_KEYS)
     if level is None and isinstance(document.get("log"), dict):
         level = document["log"].get("level")
@@ -270,7 +275,7 @@ def _parse_json(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(
         _json_time(_first(document, _TIME_KEYS), clock),
         level,
-        service[:128] if isinstance(service, str) else None,
+        _valid(service[:128]) if isinstance(service, str) else None,
         message[:MESSAGE_BYTES_MAX].strip(),
     )
 

@@ -17,9 +17,12 @@ from collections import deque
 import log_files
 import log_formats
 from log_formats import NO_LEVEL
+from mcpgate import ToolError
 
 # A scan ends by itself after this long, with a cursor that continues it (toolset.yaml: wall 30s).
 SCAN_SECONDS = 15.0
+# … or after this share of the time that the call has left.
+SCAN_SHARE = 0.6
 # How long one regular expression may take over one record before it is called catastrophic.
 PATTERN_SECONDS = 5.0
 # Text of one page in all, and of one record on it.
@@ -29,9 +32,11 @@ CURSOR_CHARS_MAX = 1024
 TAIL_BLOCK_BYTES = 256 << 10
 # How many records are compared between two looks at the clock.
 RECORDS_PER_TICK = 256
+# How often progress is told at the most.
+PROGRESS_SECONDS = 0.25
 
 
-class QueryError(ValueError):
+class QueryError(ToolError):
     """The caller's mistake; the message says which argument and what to write instead."""
 
 
@@ -144,14 +149,14 @@ class Budget:
 
     def __init__(self, ctx, total_bytes: int):
         self._ctx = ctx
-        self._ends = time.monotonic() + SCAN_SECONDS
+        self._ends = time.monotonic() + min(SCAN_SECONDS, ctx.time_left * SCAN_SHARE)
         self._told = time.monotonic()
         self.total_bytes = total_bytes
         self.done_bytes = 0
 
     def spent(self) -> bool:
         now = time.monotonic()
-        if now - self._told > 0.25:
+        if now - self._told >= PROGRESS_SECONDS:
             self._told = now
             self._ctx.progress(
                 min(self.done_bytes, self.total_bytes), self.total_bytes, "bytes of log files read"
@@ -319,7 +324,7 @@ def search(query: Query, sources: list, cursor: str | None, limit: int, ctx, not
             for begin, end, record, parsed in _readable(query, source, offset, budget, notes):
                 if record is None:
                     if budget.spent():
-                        notes.append(f"stopped after {SCAN_SECONDS:.0f} s; next_cursor continues")
+                        notes.append("time is up; next_cursor continues")
                         return {
                             "records": rows,
                             "next_cursor": encode_cursor(query, source, begin),
@@ -356,7 +361,7 @@ def tail(query: Query, sources: list, count: int, ctx, notes: list) -> list[dict
             if not query.may_hold(source) or family in full:
                 continue
             if budget.spent():
-                notes.append(f"stopped after {SCAN_SECONDS:.0f} s; older files are left out")
+                notes.append("time is up; older files are left out")
                 break
             last = _tail_of(query, source, count, budget, notes)
             rows.extend(last)

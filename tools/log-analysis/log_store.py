@@ -202,11 +202,10 @@ def log_store(
         regex=regex,
         service=service or service_name,
         level=log_formats.ERROR if is_error_summary else _level(level, log_level),
-        since=_instant("since", since or (f"{hours * 3600:.0f}s" if is_error_summary else None),
-                       now, offset),
+        since=now - hours * 3600 if is_error_summary else _instant("since", since, now, offset),
         until=_instant("until", until, now, offset),
         ignore_case=ignore_case or bool(keyword and not text),
-    )  # fmt: skip
+    )
     if query.since is not None and query.until is not None and query.since > query.until:
         raise QueryError(f"since ({iso(query.since)}) is after until ({iso(query.until)})")
     sources, skipped = log_files.discover(ctx.mounts, offset)
@@ -232,7 +231,7 @@ def _level(level: str | None, log_level: str | None) -> int | None:
 
 def _instant(argument: str, text: str | None, now: float, offset: int) -> float | None:
     try:
-        return parse_instant(text, now, offset) if text else None
+        return max(0.0, parse_instant(text, now, offset)) if text else None
     except ValueError as error:
         raise QueryError(f"{argument}: {error}") from None
 

@@ -22,8 +22,8 @@ ZONES = {
 }  # fmt: skip
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_RELATIVE = re.compile(r"-?((?:\d{1,6}\s?[smhdw]\s?){1,5})(?:ago)?")
-_EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,6})?")
+_RELATIVE = re.compile(r"-?((?:\d{1,6}\s?[smhdw]\s?){1,5})(?:ago)?", re.ASCII)
+_EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,6})?", re.ASCII)
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s?(Z|UTC|[+-]\d\d:?\d\d)?",
