@@ -7,7 +7,7 @@ audit chain, a secret in a log) fails the last test that used it.
 import pytest
 from support import BIN
 from support.certificates import make_certificates
-from support.gateway import Gateway, copied_tools, fixture_tools, project_tools
+from support.gateway import Gateway, SandboxDaemon, copied_tools, fixture_tools, project_tools
 
 # The log of a failed test shows the end of what its gateway printed.
 LOG_BYTES_SHOWN = 6000
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed:
-        gateways = [v for v in item.funcargs.values() if isinstance(v, Gateway)]
+        gateways = [v for v in item.funcargs.values() if isinstance(v, (Gateway, SandboxDaemon))]
         for gateway in gateways:
             report.sections.append(
                 (f"log of {gateway.process.argv}", gateway.log[-LOG_BYTES_SHOWN:])

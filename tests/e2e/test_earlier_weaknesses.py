@@ -9,7 +9,6 @@ from support import BIN
 from support.gateway import fixture_config, run
 from support.processes import wait_until
 from support.rpc import RpcError
-from support.signing import SandboxSocket
 
 DEMO_TOKEN = "demo-token-12345"
 
@@ -191,7 +190,7 @@ TIMEIT = {
 def test_14_execute_without_a_signature_runs_nothing(gateway, tmp_path):
     """There this very body ran a shell at the sandbox, with no gateway involved."""
     mark = tmp_path / "mark"
-    sandbox = SandboxSocket(gateway.socket_path("trial"), gateway.signing_key_file("trial"))
+    sandbox = gateway.sandbox_socket("trial")
     body = json.dumps(TIMEIT).replace("{}", str(mark)).encode()
     assert sandbox.send("POST", "/execute", {"Content-Type": "application/json"}, body)[0] == 401
     assert not mark.exists()
@@ -203,7 +202,7 @@ def test_14_execute_without_a_signature_runs_nothing(gateway, tmp_path):
 def test_14_even_a_signed_execute_names_declared_tools_only(gateway, tmp_path, tool):
     """There any importable module was a tool."""
     mark = tmp_path / "mark"
-    sandbox = SandboxSocket(gateway.socket_path("trial"), gateway.signing_key_file("trial"))
+    sandbox = gateway.sandbox_socket("trial")
     arguments = {"stmt": f"__import__('os').system('touch {mark}')", "number": 1}
     status, body = sandbox.execute(tool, arguments)
     assert status in (400, 404), body

@@ -10,15 +10,23 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.gateway import SandboxDaemon, fixture_tools
 from support.processes import descendants, wait_until
 from support.rpc import reason_of, text_of
-from support.signing import SandboxSocket
 from support.undisturbed import undisturbed
 
 
 @pytest.fixture(scope="module")
-def sandbox(gateway):
-    return SandboxSocket(gateway.socket_path("trial"), gateway.signing_key_file("trial"))
+def daemon():
+    """One of the fixture's sets, served without a gateway."""
+    daemon = SandboxDaemon(fixture_tools() / "trial").wait_ready()
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox(daemon):
+    return daemon.socket()
 
 
 def echo(sandbox, **signing) -> int:
@@ -34,13 +42,11 @@ def test_right_signature_runs(sandbox):
 
 
 def test_key_and_socket_are_for_their_user_only(gateway):
-    for name in ("trial", "dba"):
-        key = gateway.signing_key_file(name).stat()
-        assert stat.S_IMODE(key.st_mode) == 0o600
-        assert stat.S_IMODE(gateway.socket_path(name).stat().st_mode) & 0o077 == 0
-    assert (
-        gateway.signing_key_file("trial").read_text() != gateway.signing_key_file("dba").read_text()
-    )
+    trial, dba = gateway.sandbox_socket("trial"), gateway.sandbox_socket("dba")
+    for sandbox in (trial, dba):
+        assert stat.S_IMODE(sandbox.key_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(sandbox.path.stat().st_mode) & 0o077 == 0
+    assert trial.secret != dba.secret
 
 
 @pytest.mark.parametrize("route", ["/tools", "/capabilities", "/metrics", "/execute/x"])
@@ -48,13 +54,13 @@ def test_every_route_but_health_wants_a_signature(sandbox, route):
     assert sandbox.send("GET", route, {})[0] == 401
 
 
-def test_unsigned_execute(gateway, sandbox):
-    before = len(descendants(gateway.process.pid))
+def test_unsigned_execute(daemon, sandbox):
+    before = len(descendants(daemon.process.pid))
     body = sandbox.execute_body("echo", {"text": "x"}, "c1", "sha256:" + "0" * 64)
     status, answer = sandbox.send("POST", "/execute", {"Content-Type": "application/json"}, body)
     assert status == 401
-    assert b"canned" not in answer
-    assert len(descendants(gateway.process.pid)) <= before
+    assert b"result" not in answer
+    assert len(descendants(daemon.process.pid)) <= before
 
 
 MALFORMED = [
@@ -119,9 +125,10 @@ def test_signature_for_another_start_of_the_daemon(sandbox, instance):
     assert echo(sandbox, instance=instance) == 409
 
 
-def test_key_of_another_tool_set(gateway, sandbox):
-    other = SandboxSocket(gateway.socket_path("trial"), gateway.signing_key_file("dba"))
-    assert other.send("GET", "/tools", other.sign("GET", "/tools", b""))[0] == 401
+def test_key_of_another_tool_set(gateway):
+    trial, dba = gateway.sandbox_socket("trial"), gateway.sandbox_socket("dba")
+    assert trial.send("GET", "/tools", trial.sign("GET", "/tools", b""))[0] == 200
+    assert trial.send("GET", "/tools", dba.sign("GET", "/tools", b""))[0] == 401
 
 
 def test_tool_that_changed_since_the_decision(sandbox):

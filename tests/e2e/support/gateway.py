@@ -1,8 +1,10 @@
 """The real executables, each with a state directory of its own."""
 
+import base64
 import http.client
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 from support import BIN, ROOT, audit
 from support.processes import Running, descendants, free_port, wait_until
 from support.rpc import McpClient
+from support.signing import SandboxSocket
 
 READY_SECONDS = 30
 
@@ -152,11 +155,10 @@ class Gateway:
                 return process
         return None
 
-    def socket_path(self, tool_set: str) -> Path:
-        return self.state / "run" / f"{tool_set}.sock"
-
-    def signing_key_file(self, tool_set: str) -> Path:
-        return self.state / "run" / f"{tool_set}.key"
+    def sandbox_socket(self, tool_set: str) -> SandboxSocket:
+        """What `up` made for one tool set's daemon."""
+        run = self.state / "run"
+        return SandboxSocket(run / f"{tool_set}.sock", run / f"{tool_set}.key")
 
     def records(self) -> list[dict]:
         return audit.read_records(self.state / "audit")
@@ -186,6 +188,47 @@ class Gateway:
             assert CANARY not in text, f"an argument's value is in {place}"
             for key in self.secrets:
                 assert key.split("_")[-1] not in text, f"a key is in {place}"
+
+
+class SandboxDaemon:
+    """A running `mcpgate-sandbox serve` of one tool set, without a gateway."""
+
+    def __init__(self, tools: Path):
+        self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
+        self.socket_path = self.state / "sandbox.sock"
+        self.key_file = self.state / "sandbox.key"
+        self.key_file.touch(mode=0o600)
+        secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        self.key_file.write_text(secret + "\n")
+        argv = [BIN / "mcpgate-sandbox", "serve", "--tools", tools]
+        argv += ["--listen", f"unix:{self.socket_path}", "--key-file", self.key_file]
+        self.process = Running(argv, environment(self.state), cwd=self.state)
+
+    @property
+    def log(self) -> str:
+        return self.process.log
+
+    def wait_ready(self) -> "SandboxDaemon":
+        def serves():
+            assert self.process.exit_code() is None, f"ended before it was ready:\n{self.log}"
+            return self.socket_path.exists() and self.socket().serves()
+
+        try:
+            wait_until(serves, "the daemon serves", READY_SECONDS)
+        except AssertionError as error:
+            self.process.kill()
+            raise AssertionError(f"{error}\n{self.log}") from None
+        return self
+
+    def socket(self) -> SandboxSocket:
+        return SandboxSocket(self.socket_path, self.key_file)
+
+    def close(self):
+        try:
+            assert self.process.stop() == 0, self.log[-4000:]
+        finally:
+            self.process.kill()
+            shutil.rmtree(self.state, ignore_errors=True)
 
 
 def fixture_tools() -> Path:

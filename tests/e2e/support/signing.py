@@ -30,6 +30,7 @@ class SandboxSocket:
 
     def __init__(self, path: Path, key_file: Path, timeout: float = 30):
         self.path = path
+        self.key_file = key_file
         self.timeout = timeout
         lines = [line for line in key_file.read_text().splitlines() if line and line[0] != "#"]
         self.secret = base64.urlsafe_b64decode(lines[0] + "=")
@@ -56,6 +57,12 @@ class SandboxSocket:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def serves(self) -> bool:
+        try:
+            return self.send("GET", "/tools", self.sign("GET", "/tools", b""))[0] == 200
+        except OSError:
+            return False
 
     def manifest(self) -> dict:
         status, body = self.send("GET", "/tools", self.sign("GET", "/tools", b""))
