@@ -33,6 +33,7 @@ PATHS = ["/", "/login", "/api/v1/orders/%d", "/api/v1/cart/%d", "/api/v1/payment
          "/static/app.js", "/api/v1/users/%d/profile", "/search?q=item%d"]  # fmt: skip
 AGENTS = ["Mozilla/5.0 (X11; Linux x86_64) Firefox/132.0", "curl/8.9.1", "okhttp/4.12.0",
           "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Safari/604.1"]  # fmt: skip
+TOP_LEVEL = ["com", "org", "net"]
 ATTACKER = "203.0.113.66"
 
 DEPLOY, BRUTE_FORCE, POOL, DISK = (0.30, 0.31), (0.55, 0.56), (0.78, 0.80), (0.86, 0.93)
@@ -72,11 +73,13 @@ class People:
                 {
                     "id": 10000 + number,
                     "name": f"{first} {last}",
-                    "email": f"{first}.{last}{number}@example.{rng.choice(['com', 'org', 'net'])}".lower(),
-                    "phone": rng.choice(["+1-202-555-01%02d", "+44 20 7946 09%02d"]) % (number % 100),
+                    "email": f"{first}.{last}{number}@example.{rng.choice(TOP_LEVEL)}".lower(),
+                    "phone": rng.choice(["+1-202-555-01%02d", "+44 20 7946 09%02d"])
+                    % (number % 100),
                     "card": card_number(rng),
                     "iban": iban(rng),
-                    "ssn": f"{rng.randrange(100, 665)}-{rng.randrange(10, 99)}-{rng.randrange(1000, 9999)}",
+                    "ssn": "%d-%d-%d"
+                    % (rng.randrange(100, 665), rng.randrange(10, 99), rng.randrange(1000, 9999)),
                     "ip": f"198.51.100.{rng.randrange(1, 255)}",
                     "token": token(rng, number),
                 }
@@ -108,9 +111,14 @@ def token(rng: random.Random, number: int) -> str:
 # --- services: (rng, people, instant, share of the span) -> one record as text ------------------
 
 
+def stamp(instant: float, form: str, milliseconds: str = "") -> str:
+    """The instant in strftime's form; with `milliseconds` ("," or ".") they follow it."""
+    text = time.strftime(form, time.gmtime(instant))
+    return f"{text}{milliseconds}{int(instant * 1000) % 1000:03}" if milliseconds else text
+
+
 def gateway_access(rng, people, instant, share):
-    person = people.any(rng)
-    ip, path, status = person["ip"], rng.choice(PATHS), 200
+    ip, path, status = people.any(rng)["ip"], rng.choice(PATHS), 200
     if within(share, BRUTE_FORCE) and rng.random() < 0.8:
         ip, path, status = ATTACKER, "/login", 401
     elif within(share, POOL) and rng.random() < 0.5:
@@ -122,13 +130,13 @@ def gateway_access(rng, people, instant, share):
     if "%" in path:
         path %= int(rng.random() * 90000) + 10000
     method = "POST" if path in ("/login", "/api/v1/payments") else "GET"
-    when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(instant))
-    size = int(rng.random() * 20000)
-    return f'{ip} - - [{when}] "{method} {path} HTTP/1.1" {status} {size} "-" "{rng.choice(AGENTS)}"'
+    when = stamp(instant, "%d/%b/%Y:%H:%M:%S +0000")
+    size, agent = int(rng.random() * 20000), rng.choice(AGENTS)
+    return f'{ip} - - [{when}] "{method} {path} HTTP/1.1" {status} {size} "-" "{agent}"'
 
 
 def gateway_error(rng, people, instant, share):
-    when = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(instant))
+    when = stamp(instant, "%Y/%m/%d %H:%M:%S")
     ip, number = people.any(rng)["ip"], int(rng.random() * 1e6)
     if within(share, POOL):
         what = "upstream timed out (110: Connection timed out) while reading response header"
@@ -136,81 +144,98 @@ def gateway_error(rng, people, instant, share):
         what = "connect() failed (111: Connection refused) while connecting to upstream"
     else:
         return f"{when} [warn] 31#31: *{number} a client request body is buffered, client: {ip}"
-    return f'{when} [error] 31#31: *{number} {what}, client: {ip}, upstream: "http://10.0.3.17:8080/"'
+    upstream = "http://10.0.3.17:8080/"
+    return f'{when} [error] 31#31: *{number} {what}, client: {ip}, upstream: "{upstream}"'
 
 
 def payments(rng, people, instant, share):
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(instant)) + f",{int(instant * 1000) % 1000:03}"
-    thread, order = f"http-nio-8080-exec-{int(rng.random() * 20) + 1}", int(rng.random() * 9e5) + 100000
-    head = f"{when} %s [{thread}] c.e.payments.ChargeController - "
+    when = stamp(instant, "%Y-%m-%d %H:%M:%S", ",")
+    thread = f"http-nio-8080-exec-{int(rng.random() * 20) + 1}"
+    order = f"order=ORD-{int(rng.random() * 9e5) + 100000}"
+
+    def line(level: str, text: str) -> str:
+        return f"{when} {level} [{thread}] c.e.payments.ChargeController - {text}"
+
     if within(share, POOL) and rng.random() < 0.6:
-        return head % "ERROR" + f"charge failed order=ORD-{order}\n{POOL_TRACE}"
+        return line("ERROR", f"charge failed {order}\n{POOL_TRACE}")
     if within(share, DEPLOY) and rng.random() < 0.4:
-        return head % "ERROR" + f"charge failed order=ORD-{order}\n{NULL_TRACE}"
-    person, draw = people.any(rng), rng.random()
+        return line("ERROR", f"charge failed {order}\n{NULL_TRACE}")
+    one, draw = people.any(rng), rng.random()
     if draw < 0.02:
-        return head % "WARN" + f"card {person['card']} declined for {person['name']} <{person['email']}>"
+        return line("WARN", f"card {one['card']} declined for {one['name']} <{one['email']}>")
     if draw < 0.03:
-        return head % "INFO" + f"payout order=ORD-{order} iban={person['iban']} phone {person['phone']}"
+        return line("INFO", f"payout {order} iban={one['iban']} phone {one['phone']}")
     amount = int(rng.random() * 20000) / 100
-    return head % "INFO" + f"charge accepted order=ORD-{order} amount={amount:.2f} EUR customer={person['id']}"
+    return line("INFO", f"charge accepted {order} amount={amount:.2f} EUR customer={one['id']}")
 
 
 def auth(rng, people, instant, share):
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(instant)) + f",{int(instant * 1000) % 1000:03}"
-    person, draw = people.any(rng), rng.random()
+    when = stamp(instant, "%Y-%m-%d %H:%M:%S", ",")
+    one, draw = people.any(rng), rng.random()
+
+    def line(logger: str, level: str, text: str) -> str:
+        return f"{when} - auth.{logger} - {level} - {text}"
+
     if within(share, BRUTE_FORCE) and draw < 0.9:
-        return f"{when} - auth.login - WARNING - failed login user=admin ip={ATTACKER} attempt={int(draw * 9e4)}"
+        text = f"failed login user=admin ip={ATTACKER} attempt={int(draw * 9e4)}"
+        return line("login", "WARNING", text)
     if within(share, POOL) and draw < 0.2:
-        return f"{when} - auth.login - ERROR - login of {person['email']} failed\n{LOGIN_TRACE}"
+        return line("login", "ERROR", f"login of {one['email']} failed\n{LOGIN_TRACE}")
     if draw < 0.01:
-        return f"{when} - auth.session - DEBUG - bearer {person['token']}"
+        return line("session", "DEBUG", f"bearer {one['token']}")
     if draw < 0.015:
-        return f"{when} - auth.profile - INFO - identity of {person['name']} verified, ssn {person['ssn']}"
+        return line("profile", "INFO", f"identity of {one['name']} verified, ssn {one['ssn']}")
     if draw < 0.05:
-        return f"{when} - auth.login - WARNING - failed login user={person['email']} ip={person['ip']}"
-    return f"{when} - auth.login - INFO - login user={person['email']} ip={person['ip']}"
+        return line("login", "WARNING", f"failed login user={one['email']} ip={one['ip']}")
+    return line("login", "INFO", f"login user={one['email']} ip={one['ip']}")
 
 
 def worker(rng, people, instant, share):
-    when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(instant)) + f".{int(instant * 1000) % 1000:03}Z"
     number = int(rng.random() * 1e6)
-    record = {"time": when, "level": "info", "service": "worker", "msg": f"job {number} done",
-              "job": number, "queue": rng.choice(["mail", "invoice", "export"]),
-              "duration_ms": int(rng.random() * 900)}  # fmt: skip
+    record = {
+        "time": stamp(instant, "%Y-%m-%dT%H:%M:%S", ".") + "Z",
+        "level": "info",
+        "service": "worker",
+        "msg": f"job {number} done",
+        "job": number,
+        "queue": rng.choice(["mail", "invoice", "export"]),
+        "duration_ms": int(rng.random() * 900),
+    }
     if within(share, POOL) and rng.random() < 0.5:
-        record |= {"level": "warn", "msg": f"job {number} retried: database unavailable", "attempt": 2}
+        record |= {"level": "warn", "msg": f"job {number} retried: database unavailable"}
     elif within(share, DISK) and rng.random() < 0.3:
-        record |= {"level": "error", "msg": f"export {number} failed",
-                   "error": "OSError: [Errno 28] No space left on device: '/var/export/out.csv'"}  # fmt: skip
+        error = "OSError: [Errno 28] No space left on device: '/var/export/out.csv'"
+        record |= {"level": "error", "msg": f"export {number} failed", "error": error}
     elif record["queue"] == "mail":
         record["to"] = people.any(rng)["email"]
     return json.dumps(record)
 
 
 def host(rng, people, instant, share):
-    now = time.gmtime(instant)
-    when = time.strftime("%b ", now) + f"{now.tm_mday:2} " + time.strftime("%H:%M:%S", now)
+    day = f"{time.gmtime(instant).tm_mday:2}"
+    head = stamp(instant, f"%b {day} %H:%M:%S") + " node1"
     port, draw = int(rng.random() * 60000) + 1024, rng.random()
     if within(share, BRUTE_FORCE) and draw < 0.8:
-        return f"{when} node1 sshd[{port}]: Failed password for root from {ATTACKER} port {port} ssh2"
+        return f"{head} sshd[{port}]: Failed password for root from {ATTACKER} port {port} ssh2"
     if within(share, DISK) and draw < 0.2:
-        return f"{when} node1 kernel: EXT4-fs warning (device sda1): ext4_da_write: No space left on device"
+        return f"{head} kernel: EXT4-fs warning (device sda1): write: No space left on device"
     if draw < 0.5:
-        return f"{when} node1 CRON[{port}]: (root) CMD (/usr/lib/sysstat/sa1 1 1)"
+        return f"{head} CRON[{port}]: (root) CMD (/usr/lib/sysstat/sa1 1 1)"
     if draw < 0.8:
-        return f"{when} node1 systemd[1]: Started session-{port}.scope - Session {port} of User deploy."
-    return f"{when} node1 sshd[{port}]: Accepted publickey for deploy from 10.0.0.{port % 250} port {port} ssh2"
+        return f"{head} systemd[1]: Started session-{port}.scope - Session {port} of User deploy."
+    address = f"10.0.0.{port % 250}"
+    return f"{head} sshd[{port}]: Accepted publickey for deploy from {address} port {port} ssh2"
 
 
 def storage(rng, people, instant, share):
-    when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(instant)) + f".{int(instant * 1000) % 1000:03}Z"
     used = 61 + int(share * 20)
-    priority, text = 30, f"volume /var at {used} %"
     if within(share, DISK):
         used = min(100, 82 + int((share - DISK[0]) / (DISK[1] - DISK[0]) * 19))
-        priority, text = (27, f"volume /var is full ({used} %)") if used >= 99 else (28, f"volume /var at {used} %")
-    return f'<{priority}>1 {when} node2 diskwatch {int(rng.random() * 900) + 100} USAGE [vol@32473 mount="/var" used="{used}"] {text}'
+    state = "is full," if used >= 99 else "at"
+    priority = 27 if used >= 99 else 28 if used >= 82 else 30  # daemon.err, .warning, .info
+    when = stamp(instant, "%Y-%m-%dT%H:%M:%S", ".") + "Z"
+    head = f"<{priority}>1 {when} node2 diskwatch {int(rng.random() * 900) + 100} USAGE"
+    return f'{head} [vol@32473 mount="/var" used="{used}"] volume /var {state} {used} %'
 
 
 # file, writer, share of the bytes, mean bytes a record, rotations (the oldest one gzipped)

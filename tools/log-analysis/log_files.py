@@ -358,7 +358,9 @@ def _consider(name: str, path: str, root: str, found: list[Source], skipped: lis
     if file_name.lower().endswith(_PACKED_SUFFIXES):
         suffix = file_name.rsplit(".", 1)[1]
         skipped.append({"source": name, "reason": f"packed as {suffix}; only gzip is read"})
-    elif file_name.split(".", 1)[0] in _BINARY_STEMS or file_name.endswith((".journal", ".journal~")):
+    elif file_name.split(".", 1)[0] in _BINARY_STEMS or file_name.endswith(
+        (".journal", ".journal~")
+    ):
         skipped.append({"source": name, "reason": "binary"})
     elif stat.S_ISREG(status.st_mode):
         if status.st_size:

@@ -68,9 +68,7 @@ class Clock:
 # --- where a record begins -------------------------------------------------------------------
 
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_LEVEL_AT_START = (
-    rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL)\]?[ :]"
-)
+_LEVEL_AT_START = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL)\]?[ :]"
 _HEAD = re.compile(
     rb"\{"
     rb"|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:"

@@ -321,7 +321,7 @@ def search(query: Query, sources: list, cursor: str | None, limit: int, ctx, not
                 budget.done_bytes += source.size
                 offset = 0
                 continue
-            for begin, end, record, parsed in _readable(query, source, offset, budget, notes):
+            for begin, _, record, parsed in _readable(query, source, offset, budget, notes):
                 if record is None:
                     if budget.spent():
                         notes.append("time is up; next_cursor continues")

@@ -115,9 +115,9 @@ def log_store(
     action: Annotated[
         Action,
         Field(
-            description="search: matching records, oldest first within each file. summary: counts by "
-            "level, service and time, and messages grouped by template. tail: the newest records. "
-            "sources: which files and services there are."
+            description="search: matching records, oldest first within each file. summary: counts "
+            "by level, service and time, and messages grouped by template. tail: the newest "
+            "records. sources: which files and services there are."
         ),
     ] = "search",
     text: Annotated[
@@ -128,7 +128,8 @@ def log_store(
         Optional[str],
         Field(
             max_length=1000,
-            description="Regular expression (Python) that matches in a record; ^ and $ at each line.",
+            description="Regular expression (Python) that matches in a record; ^ and $ match at "
+            "each of its lines.",
         ),
     ] = None,
     service: Annotated[

@@ -189,7 +189,8 @@ def report(counts: Counts) -> dict:
         "first": iso(counts.first),
         "last": iso(counts.last),
         "by_level": {
-            _level_name(level): counts.levels[level] for level in sorted(counts.levels, reverse=True)
+            _level_name(level): counts.levels[level]
+            for level in sorted(counts.levels, reverse=True)
         },
         "by_service": [
             {"service": name, "records": records, "errors": errors_}

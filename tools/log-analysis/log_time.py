@@ -9,9 +9,7 @@ from functools import lru_cache
 
 MONTHS = {
     name: number + 1
-    for number, name in enumerate(
-        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-    )
+    for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
 }
 # Zone names that logs carry and that mean one offset. "IST", "CST" in China and the like are left
 # out where two meanings are common; such a time is read as if it had no zone.

@@ -11,7 +11,8 @@ its expression is compiled in each call's fresh process, and takes time linear i
 """
 
 import re
-from typing import Annotated, Iterator, Literal, Optional, TypedDict
+from collections.abc import Iterator
+from typing import Annotated, Literal, Optional, TypedDict
 
 from mcpgate import Field, ToolError, tool
 
@@ -35,8 +36,14 @@ _KEY_SHAPES = (
     # prefix that must be in the text, expression; a group, where there is one, is the secret
     ("AKIA", r"\bAKIA[A-Z0-9]{16}\b"),
     ("ASIA", r"\bASIA[A-Z0-9]{16}\b"),
-    ("aws_secret", r"aws_secret\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![\w/+])"),
-    ("AWS_SECRET", r"AWS_SECRET\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![\w/+])"),
+    (
+        "aws_secret",
+        r"aws_secret\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![\w/+])",
+    ),
+    (
+        "AWS_SECRET",
+        r"AWS_SECRET\w{0,20}[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![\w/+])",
+    ),
     ("gh", r"\bgh[pousr]_[A-Za-z0-9]{36,255}(?!\w)"),
     ("github_pat_", r"\bgithub_pat_\w{22,255}(?!\w)"),
     ("glpat-", r"\bglpat-[\w-]{20,255}"),
@@ -169,7 +176,9 @@ def _is_card(digits: str) -> bool:
     if not issued or len(set(digits)) == 1:
         return False
     doubled = (int(digit) * 2 for digit in digits[-2::-2])
-    total = sum(map(int, digits[-1::-2])) + sum(value - 9 if value > 9 else value for value in doubled)
+    total = sum(map(int, digits[-1::-2])) + sum(
+        value - 9 if value > 9 else value for value in doubled
+    )
     return total % 10 == 0
 
 
@@ -435,7 +444,9 @@ def privacy(
             "[EMAIL_REDACTED]. mask: letters and digits become *."
         ),
     ] = "pseudonym",
-    function: Annotated[Optional[Function], Field(description="A function by its earlier name.")] = None,
+    function: Annotated[
+        Optional[Function], Field(description="A function by its earlier name.")
+    ] = None,
     replacement: Annotated[
         Optional[str], Field(max_length=200, description="Stands in every value's place.")
     ] = None,

@@ -3,7 +3,7 @@
 import time
 import unittest
 
-import support
+import log_fixtures
 from log_formats import LEVELS, NO_LEVEL, Clock, likely_format, parse_head
 from log_time import iso, parse_instant
 
@@ -80,7 +80,7 @@ class Formats(unittest.TestCase):
         for line, name, when, level, service, part in CASES:
             with self.subTest(line=line):
                 self.assertEqual(likely_format(line), name)
-                parsed = parse_head(line, Clock(support.CHANGED), name)
+                parsed = parse_head(line, Clock(log_fixtures.CHANGED), name)
                 self.assertEqual(iso(parsed.time), when)
                 found = None if parsed.level == NO_LEVEL else LEVELS[parsed.level]
                 self.assertEqual(found, level)
@@ -92,11 +92,11 @@ class Formats(unittest.TestCase):
         for line, _, when, _, service, _ in CASES:
             for guess in ("json", "access", "syslog-5424", "plain"):
                 with self.subTest(line=line, guess=guess):
-                    parsed = parse_head(line, Clock(support.CHANGED), guess)
+                    parsed = parse_head(line, Clock(log_fixtures.CHANGED), guess)
                     self.assertEqual((iso(parsed.time), parsed.service), (when, service))
 
     def test_times_without_zone_lie_at_the_offset(self):
-        clock = Clock(support.CHANGED, 60)
+        clock = Clock(log_fixtures.CHANGED, 60)
         for line in (b"2026-11-20 11:00:00 x", b"Nov 20 11:00:00 h p: x"):
             parsed = parse_head(line, clock, "plain")
             self.assertEqual(iso(parsed.time), "2026-11-20T10:00:00Z")
@@ -123,7 +123,7 @@ class Formats(unittest.TestCase):
         for line in lines:
             with self.subTest(line=line[:50]):
                 begin = time.perf_counter()
-                parse_head(line, Clock(support.CHANGED), "plain")
+                parse_head(line, Clock(log_fixtures.CHANGED), "plain")
                 likely_format(line)
                 self.assertLess(time.perf_counter() - begin, 0.5)
 

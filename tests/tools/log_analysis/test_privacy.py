@@ -5,13 +5,15 @@ import re
 import time
 import unittest
 
-import support  # noqa: F401  sets the path
+import log_fixtures  # noqa: F401  sets the path
 import privacy
 from mcpgate import ToolError
 from privacy import ALL, find, name_of, scrub
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
-KEY_BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nabc+/=\n-----END RSA PRIVATE KEY-----"
+KEY_BLOCK = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nabc+/=\n-----END RSA PRIVATE KEY-----"
+)
 A36, A40 = "aB3" * 12, "aB3/" * 10
 
 FOUND = {
@@ -63,7 +65,17 @@ class Table(unittest.TestCase):
     def test_every_kind_is_found_whole(self):
         for kind, values in FOUND.items():
             for value in values:
-                for frame in ("%s", "x %s y", "(%s)", "a=%s;", "'%s',", "to %s.", "<%s>", "%s\n%s", "é %s"):
+                for frame in (
+                    "%s",
+                    "x %s y",
+                    "(%s)",
+                    "a=%s;",
+                    "'%s',",
+                    "to %s.",
+                    "<%s>",
+                    "%s\n%s",
+                    "é %s",
+                ):
                     text = frame.replace("%s", value)
                     with self.subTest(kind=kind, text=text):
                         spans = find(text, ALL)
@@ -106,11 +118,15 @@ class Precedence(unittest.TestCase):
 
     def test_addresses_keep_port_prefix_and_brackets(self):
         text = "10.0.0.1:443 10.0.0.0/8 [2001:db8::1]:80 2001:db8::1: refused /10.0.0.1:5"
-        self.assertEqual(scrub(text, ALL)[0], "[IP_1]:443 [IP_2]/8 [[IP_3]]:80 [IP_3]: refused /[IP_1]:5")
+        self.assertEqual(
+            scrub(text, ALL)[0], "[IP_1]:443 [IP_2]/8 [[IP_3]]:80 [IP_3]: refused /[IP_1]:5"
+        )
 
     def test_key_in_a_private_key_block_goes_whole(self):
         self.assertEqual(scrub(f"a {KEY_BLOCK} b", ALL), ("a [API_KEY_1] b", {"api_key": 1}))
-        self.assertEqual(scrub("-----BEGIN PRIVATE KEY-----\nMIIE\n(cut)", ALL)[0], "[API_KEY_1](cut)")
+        self.assertEqual(
+            scrub("-----BEGIN PRIVATE KEY-----\nMIIE\n(cut)", ALL)[0], "[API_KEY_1](cut)"
+        )
         escaped = KEY_BLOCK.replace("\n", "\\n")
         self.assertEqual(scrub(f'"{escaped}"', ALL)[0], '"[API_KEY_1]"')
 
@@ -119,7 +135,9 @@ class Styles(unittest.TestCase):
     TEXT = "a@x.org A@X.ORG b@x.org 4532015112830366 4532-0151-1283-0366"
 
     def test_pseudonyms_are_the_same_for_the_same_value(self):
-        self.assertEqual(scrub(self.TEXT, ALL)[0], "[EMAIL_1] [EMAIL_1] [EMAIL_2] [CARD_1] [CARD_1]")
+        self.assertEqual(
+            scrub(self.TEXT, ALL)[0], "[EMAIL_1] [EMAIL_1] [EMAIL_2] [CARD_1] [CARD_1]"
+        )
 
     def test_pseudonyms_go_on_after_those_in_the_text(self):
         self.assertEqual(scrub("[EMAIL_7] a@x.org", ALL)[0], "[EMAIL_7] [EMAIL_8]")
@@ -128,7 +146,9 @@ class Styles(unittest.TestCase):
         self.assertEqual(scrub("to a.b@x.org", ALL, "label")[0], "to [EMAIL_REDACTED]")
         self.assertEqual(scrub("to a.b@x.org", ALL, "mask")[0], "to *.*@*.***")
         self.assertEqual(scrub("4532-0151-1283-0366", ALL, "mask")[0], "****-****-****-****")
-        self.assertEqual(scrub("to a.b@x.org", ALL, replacement="c@y.org"), ("to c@y.org", {"email": 1}))
+        self.assertEqual(
+            scrub("to a.b@x.org", ALL, replacement="c@y.org"), ("to c@y.org", {"email": 1})
+        )
 
     def test_only_the_kinds_asked_for(self):
         text = "a@x.org 10.0.0.1"
@@ -140,7 +160,26 @@ class Properties(unittest.TestCase):
     """Texts put together at random from values, near-values and separators."""
 
     PIECES = [v for values in FOUND.values() for v in values] + NOT_FOUND
-    GLUE = ["", " ", " ", ",", "-", ".", ":", "\n", "+", "=", "/", "1", "a", "(", ")", "@", "\\n", "é"]
+    GLUE = [
+        "",
+        " ",
+        " ",
+        ",",
+        "-",
+        ".",
+        ":",
+        "\n",
+        "+",
+        "=",
+        "/",
+        "1",
+        "a",
+        "(",
+        ")",
+        "@",
+        "\\n",
+        "é",
+    ]
 
     def texts(self):
         rng = random.Random(20261120)
@@ -177,7 +216,9 @@ class Properties(unittest.TestCase):
         rng = random.Random(7)
         for _ in range(300):
             digits = [4] + [rng.randrange(10) for _ in range(14)]
-            total = sum((2 * d - 9 if d > 4 else 2 * d) if i % 2 == 0 else d for i, d in enumerate(digits))
+            total = sum(
+                (2 * d - 9 if d > 4 else 2 * d) if i % 2 == 0 else d for i, d in enumerate(digits)
+            )
             number = "".join(map(str, digits)) + str(-total % 10)
             shape = rng.choice(["", " ", "-", "."])
             written = shape.join(number[i : i + 4] for i in range(0, 16, 4))
@@ -220,7 +261,9 @@ class Names(unittest.TestCase):
         self.assertEqual(answer["removed"], {"name": 3 + 1})
 
     def test_longest_name_wins(self):
-        text, _, _ = privacy.anonymize_names("Ann Lee, Ann, Mary-Ann Lee", {"Ann": "X", "Ann Lee": "Y", "Mary Ann": "Z"})
+        text, _, _ = privacy.anonymize_names(
+            "Ann Lee, Ann, Mary-Ann Lee", {"Ann": "X", "Ann Lee": "Y", "Mary Ann": "Z"}
+        )
         self.assertEqual(text, "Y, X, Z Lee")
 
     def test_more_than_26_names(self):
@@ -232,8 +275,10 @@ class Names(unittest.TestCase):
 
     def test_odd_maps(self):
         for names in ({}, {"": "x"}, {" ": ""}, {"!!": "x"}, {"(a+)+": "x"}):
-            self.assertEqual(privacy.anonymize_names("text!! (a+)+", names)[0].replace("x", ""),
-                             "text!! (a+)+".replace("x", "") if "(a+)+" not in names else "tet!! (+)+")
+            self.assertEqual(
+                privacy.anonymize_names("text!! (a+)+", names)[0].replace("x", ""),
+                "text!! (a+)+".replace("x", "") if "(a+)+" not in names else "tet!! (+)+",
+            )
         big = {f"n{i}": "" for i in range(privacy.NAMES_MAX + 1)}
         with self.assertRaises(ToolError):
             privacy.privacy(text="x", function="anonymize_names", name_map=big)
@@ -257,16 +302,22 @@ class Earlier(unittest.TestCase):
 
     def test_its_mistakes_are_not_made(self):
         # It wrote `[PHONE_REDACTED]830366`, took seconds for a phone and an order for an SSN.
-        answer = privacy.privacy(text="4532015112830366 1701590400 order 123456789", function="scrub_all_pii")
+        answer = privacy.privacy(
+            text="4532015112830366 1701590400 order 123456789", function="scrub_all_pii"
+        )
         self.assertEqual(answer["text"], "[CARD_REDACTED] 1701590400 order 123456789")
 
     def test_report_tells_the_truth(self):
         original = "a@x.org b@x.org 10.0.0.1"
-        report = privacy.privacy(function="create_privacy_report", original=original, scrubbed="[EMAIL_1] b@x.org [IP_1]")["report"]
+        report = privacy.privacy(
+            function="create_privacy_report", original=original, scrubbed="[EMAIL_1] b@x.org [IP_1]"
+        )["report"]
         self.assertEqual(report["removed"], {"email": 1, "ip": 1})
         self.assertEqual((report["emails_removed"], report["redaction_count"]), (1, 2))
         self.assertEqual((report["remaining"], report["safety_check"]), ({"email": 1}, False))
-        clean = privacy.privacy(function="create_privacy_report", original=original, scrubbed=scrub(original, ALL)[0])
+        clean = privacy.privacy(
+            function="create_privacy_report", original=original, scrubbed=scrub(original, ALL)[0]
+        )
         self.assertTrue(clean["report"]["safety_check"])
 
     def test_missing_arguments_are_named(self):

@@ -11,7 +11,7 @@ import unittest
 import zlib
 from unittest import mock
 
-from support import Context, LogFolder  # first: it sets the path
+from log_fixtures import Context, LogFolder  # first: it sets the path
 
 import log_files
 import log_search
@@ -46,9 +46,13 @@ def random_log(seed: int, count: int) -> str:
     for number in range(count):
         second = f"{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}"
         level = rng.choice(["INFO", "WARN", "ERROR"])
-        lines.append(f"2026-11-19 {second} {level} n={number} " + rng.choice(["red", "green", "blue"]))
+        lines.append(
+            f"2026-11-19 {second} {level} n={number} " + rng.choice(["red", "green", "blue"])
+        )
         for _ in range(rng.choice([0, 0, 0, 1, 2, 5])):
-            lines.append(rng.choice(["\tat x.red(Y)", "Caused by: green", "", "  indented blue", "é" * 40]))
+            lines.append(
+                rng.choice(["\tat x.red(Y)", "Caused by: green", "", "  indented blue", "é" * 40])
+            )
     return "\n".join(lines) + rng.choice(["", "\n"])
 
 
@@ -77,7 +81,9 @@ class Search(LogFolder):
         self.assertEqual(len(self.texts(log_level="Warn")), 2)
         self.assertEqual(len(self.texts(since="2026-11-20T10:00:01Z")), 2)
         self.assertEqual(len(self.texts(until="2026-11-20T10:00:01Z")), 2)
-        self.assertEqual(len(self.texts(since="2026-11-20T11:00:01+01:00", until="2026-11-20T10:00:01Z")), 1)
+        self.assertEqual(
+            len(self.texts(since="2026-11-20T11:00:01+01:00", until="2026-11-20T10:00:01Z")), 1
+        )
         self.assertEqual(len(self.texts(text="A - ", level="warning", service="app")), 2)
         self.assertEqual(len(self.texts(text="a - ")), 0)
         self.assertEqual(len(self.texts(text="a - ", ignore_case=True)), 3)
@@ -94,12 +100,18 @@ class Search(LogFolder):
 
     def test_utc_offset_moves_times_without_zone(self):
         self.write("app.log", JAVA)
-        self.assertEqual(self.call(limit=1, utc_offset="+02:00")["records"][0]["time"], "2026-11-20T08:00:00Z")
+        self.assertEqual(
+            self.call(limit=1, utc_offset="+02:00")["records"][0]["time"], "2026-11-20T08:00:00Z"
+        )
 
     def test_service_is_a_program_a_field_a_file_or_a_folder(self):
-        self.write("syslog", "Nov 20 10:00:00 h sshd[1]: a\nNov 20 10:00:00 h CRON[2]: sshd said b\n")
+        self.write(
+            "syslog", "Nov 20 10:00:00 h sshd[1]: a\nNov 20 10:00:00 h CRON[2]: sshd said b\n"
+        )
         self.write("w.jsonl", '{"service":"mail","msg":"c"}\n{"service":"web","msg":"mail d"}\n')
-        self.write("shop/access.log", '1.2.3.4 - - [20/Nov/2026:10:00:00 +0000] "GET /e HTTP/1.1" 200 1\n')
+        self.write(
+            "shop/access.log", '1.2.3.4 - - [20/Nov/2026:10:00:00 +0000] "GET /e HTTP/1.1" 200 1\n'
+        )
         for service, part in (("sshd", "]: a"), ("cron", "]: sshd"), ("mail", '"c"'), ("WEB", "mail d"),
                               ("shop", "/e"), ("logs/shop/access.log", "/e")):  # fmt: skip
             texts = self.texts(service=service)
@@ -108,7 +120,9 @@ class Search(LogFolder):
 
     def test_unknown_service_gets_a_list_of_those_there_are(self):
         self.write("syslog", "Nov 20 10:00:00 h sshd[1]: a\n")
-        self.write("shop/access.log", '1.2.3.4 - - [20/Nov/2026:10:00:00 +0000] "GET /e HTTP/1.1" 200 1\n')
+        self.write(
+            "shop/access.log", '1.2.3.4 - - [20/Nov/2026:10:00:00 +0000] "GET /e HTTP/1.1" 200 1\n'
+        )
         for action in ("search", "tail", "summary"):
             message = self.call(action=action, service="nope")["message"]
             self.assertIn("'nope'", message)
@@ -120,7 +134,15 @@ class Search(LogFolder):
         self.assertIn("between 2026-11-20T10:00:00Z and 2026-11-20T10:00:02Z", message)
 
     def test_rotated_files_come_oldest_first(self):
-        for name in ("a.log", "a.log.1", "a.log.2.gz", "a.log.10.gz", "b.log-20261101.gz", "b.log-20261102", "b.log"):
+        for name in (
+            "a.log",
+            "a.log.1",
+            "a.log.2.gz",
+            "a.log.10.gz",
+            "b.log-20261101.gz",
+            "b.log-20261102",
+            "b.log",
+        ):
             self.write(name, f"2026-11-20 10:00:00 INFO in {name}\n")
         self.assertEqual([text.split()[-1] for text in self.texts()],
                          ["a.log.10.gz", "a.log.2.gz", "a.log.1", "a.log", "b.log-20261101.gz",
@@ -135,10 +157,14 @@ class Search(LogFolder):
             records = plain_records(text)
             self.write("x.log", text)
             self.write("x.log.1.gz", text)
-            with mock.patch.object(log_files, "WINDOW_BYTES", random.Random(seed).randrange(700, 3000)):
+            with mock.patch.object(
+                log_files, "WINDOW_BYTES", random.Random(seed).randrange(700, 3000)
+            ):
                 for needle in ("red", "green", "Caused by", "n=7", "\tat", "é"):
                     expected = [r for r in records if needle in r]
-                    self.assertEqual(self.pages(1000, text=needle, service="x"), self._rows(expected))
+                    self.assertEqual(
+                        self.pages(1000, text=needle, service="x"), self._rows(expected)
+                    )
                     found = [r["text"] for r in self.pages(1000, regex=needle.replace("e", "[e]"))]
                     self.assertEqual(found, expected * 2)
 
@@ -174,15 +200,21 @@ class Search(LogFolder):
 
     def test_time_range_in_a_large_file_skips_and_stays_exact(self):
         lines = [
-            f"2026-11-20 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02} INFO n={n}" for n in range(20000)
+            f"2026-11-20 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02} INFO n={n}"
+            for n in range(20000)
         ]
         rising = sorted(lines, key=lambda line: line[:19])
         shuffled = random.Random(1).sample(lines, len(lines))
         span = {"since": "2026-11-20T04:10Z", "until": "2026-11-20T04:12Z"}
-        with mock.patch.object(log_files, "PROBE_FILE_BYTES_MIN", 1 << 16), mock.patch.object(log_files, "WINDOW_BYTES", 80 << 10):
+        with (
+            mock.patch.object(log_files, "PROBE_FILE_BYTES_MIN", 1 << 16),
+            mock.patch.object(log_files, "WINDOW_BYTES", 80 << 10),
+        ):
             for text in (rising, shuffled):
                 self.write("x.log", "\n".join(text))
-                expected = [x for x in text if "2026-11-20 04:10" <= x[:19] <= "2026-11-20 04:12:00"]
+                expected = [
+                    x for x in text if "2026-11-20 04:10" <= x[:19] <= "2026-11-20 04:12:00"
+                ]
                 self.assertEqual(len(expected), 121)
                 self.assertEqual([r["text"] for r in self.pages(1000, **span)], expected)
             source = log_files.discover({"logs": self.root})[0][0]
@@ -200,9 +232,11 @@ class Cursors(LogFolder):
 
     def test_wrong_cursors_are_refused(self):
         body = base64.urlsafe_b64decode(self.cursor + "==")
+
         def signed(value):
             data = json.dumps(value).encode()
             return base64.urlsafe_b64encode(zlib.crc32(data).to_bytes(4, "big") + data).decode()
+
         digest, inode, _, _, _ = json.loads(body[4:])
         for cursor in ("x", "!", "", "é", "A" * 2000, self.cursor[:-4], self.cursor[1:], signed([]),
                        signed({}), signed(None), signed([digest, inode, -1, None, None]),
@@ -224,7 +258,10 @@ class Cursors(LogFolder):
         self.path.rename(self.root / "x.log.1")
         self.write("x.log", "2026-11-20 11:00:00 INFO fresh\n")
         rest = self.call(limit=1000, cursor=self.cursor)["records"]
-        self.assertEqual([r["text"] for r in rest], [r["text"] for r in expected[5:]] + ["2026-11-20 11:00:00 INFO fresh"])
+        self.assertEqual(
+            [r["text"] for r in rest],
+            [r["text"] for r in expected[5:]] + ["2026-11-20 11:00:00 INFO fresh"],
+        )
 
     def test_relative_range_of_the_first_page_holds_for_the_next(self):
         now = time.time()
@@ -239,7 +276,10 @@ class Cursors(LogFolder):
     def test_scan_that_runs_out_of_time_goes_on_with_its_cursor(self):
         self.write("x.log", random_log(3, 3000))
         whole = self.pages(1000, text="red")
-        with mock.patch.object(log_search, "SCAN_SECONDS", 0.0), mock.patch.object(log_search, "RECORDS_PER_TICK", 50):
+        with (
+            mock.patch.object(log_search, "SCAN_SECONDS", 0.0),
+            mock.patch.object(log_search, "RECORDS_PER_TICK", 50),
+        ):
             page = self.call(text="red", limit=1000)
             self.assertTrue(page["truncated"])
             self.assertIn("time is up", page["notes"][0])
@@ -251,8 +291,10 @@ class Tail(LogFolder):
         self.write("a.log.1.gz", "2026-11-20 09:00:00 INFO a1\n2026-11-20 09:30:00 INFO a2\n")
         self.write("a.log", "2026-11-20 10:00:00 INFO a3\n\ttrace\n2026-11-20 12:00:00 INFO a4\n")
         self.write("b.log", "2026-11-20 11:00:00 INFO b1\n")
+
         def last(**k):
             return [t.split()[3] for t in self.texts(action="tail", **k)]
+
         self.assertEqual(last(lines=3), ["a3", "b1", "a4"])
         self.assertEqual(last(lines=3, service="a"), ["a2", "a3", "a4"])
         self.assertEqual(last(lines=50), ["a1", "a2", "a3", "b1", "a4"])
@@ -286,7 +328,17 @@ class HostileFiles(LogFolder):
         answer = self.call(action="sources")
         self.assertEqual([s["source"] for s in answer["sources"]], ["logs/good.log"])
         reasons = {s["source"]: s["reason"] for s in answer["skipped"]}
-        for name in ("wtmp", "system.journal", "old.log.xz", "binary.log", "bad.log.gz", "link.log", "folder", "dangling", "fifo.log"):
+        for name in (
+            "wtmp",
+            "system.journal",
+            "old.log.xz",
+            "binary.log",
+            "bad.log.gz",
+            "link.log",
+            "folder",
+            "dangling",
+            "fifo.log",
+        ):
             self.assertIn(f"logs/{name}", reasons)
         self.assertIn("leads out", reasons["logs/link.log"])
         self.assertEqual(self.texts(text="secret"), [])
@@ -306,10 +358,12 @@ class HostileFiles(LogFolder):
         self.write("a.log", "2026-11-20 10:00:00 INFO a\n")
         self.write("b.log", "2026-11-20 10:00:00 INFO b\n")
         real = log_files.Source.open
+
         def open_or_fail(source, notes):
             if source.name.endswith("a.log"):
                 raise PermissionError(13, "Permission denied")
             return real(source, notes)
+
         with mock.patch.object(log_files.Source, "open", open_or_fail):
             answer = self.call()
         self.assertEqual([r["text"][-1] for r in answer["records"]], ["b"])
@@ -332,7 +386,11 @@ class HostileFiles(LogFolder):
         self.assertTrue(any("damaged" in note for note in self.call(text="never there")["notes"]))
 
     def test_gzip_of_several_members_is_read_whole(self):
-        self.write("a.log.gz", gzip.compress(b"2026-11-20 10:00:00 INFO a\n") + gzip.compress(b"2026-11-20 10:00:01 INFO b\n"))
+        self.write(
+            "a.log.gz",
+            gzip.compress(b"2026-11-20 10:00:00 INFO a\n")
+            + gzip.compress(b"2026-11-20 10:00:01 INFO b\n"),
+        )
         self.assertEqual([t[-1] for t in self.texts()], ["a", "b"])
 
     def test_gzip_is_known_by_its_bytes_not_its_name(self):
@@ -360,7 +418,9 @@ class HostileFiles(LogFolder):
         self.assertLess(time.perf_counter() - begin, 5)
 
     def test_page_is_bounded_in_bytes(self):
-        self.write("x.log", "".join(f"2026-11-20 10:00:00 INFO {n} {'é' * 3000}\n" for n in range(400)))
+        self.write(
+            "x.log", "".join(f"2026-11-20 10:00:00 INFO {n} {'é' * 3000}\n" for n in range(400))
+        )
         page = self.call(limit=1000)
         self.assertLess(sum(len(r["text"]) for r in page["records"]), log_search.PAGE_BYTES_MAX)
         self.assertTrue(page["truncated"])
@@ -369,18 +429,30 @@ class HostileFiles(LogFolder):
         self.assertIn("newest", tail["notes"][0])
 
     def test_long_record_shows_the_place_that_matched(self):
-        self.write("x.log", "2026-11-20 10:00:00 INFO head " + "a" * 20000 + " NEEDLE " + "b" * 20000 + "\n")
-        for arguments in ({"text": "NEEDLE"}, {"regex": "N[E]EDLE"}, {"text": "needle", "ignore_case": True}):
+        self.write(
+            "x.log",
+            "2026-11-20 10:00:00 INFO head " + "a" * 20000 + " NEEDLE " + "b" * 20000 + "\n",
+        )
+        for arguments in (
+            {"text": "NEEDLE"},
+            {"regex": "N[E]EDLE"},
+            {"text": "needle", "ignore_case": True},
+        ):
             text = self.texts(**arguments)[0]
             self.assertIn("NEEDLE", text)
             self.assertIn("head", text)
             self.assertLess(len(text), 5000)
 
     def test_odd_bytes_names_and_line_ends(self):
-        (self.root / os.fsdecode(b"\xff\xfe.log")).write_bytes(b"2026-11-20 10:00:00 INFO \xff\xfe x\r\n2026-11-20 10:00:01 INFO y\r\n")
+        (self.root / os.fsdecode(b"\xff\xfe.log")).write_bytes(
+            b"2026-11-20 10:00:00 INFO \xff\xfe x\r\n2026-11-20 10:00:01 INFO y\r\n"
+        )
         answer = self.call()
         json.dumps(answer, ensure_ascii=False).encode("utf-8")
-        self.assertEqual([r["text"] for r in answer["records"]], ["2026-11-20 10:00:00 INFO \ufffd\ufffd x", "2026-11-20 10:00:01 INFO y"])
+        self.assertEqual(
+            [r["text"] for r in answer["records"]],
+            ["2026-11-20 10:00:00 INFO \ufffd\ufffd x", "2026-11-20 10:00:01 INFO y"],
+        )
 
     def test_no_mount_no_files(self):
         for mounts in ({}, {"logs": self.outside / "nowhere"}):
@@ -409,7 +481,10 @@ class Expressions(LogFolder):
 
     def test_catastrophic_expression_is_ended(self):
         self.write("x.log", "2026-11-20 10:00:00 INFO " + "a" * 60 + "!\n")
-        with mock.patch.object(log_search, "SCAN_SECONDS", 0.2), mock.patch.object(log_search, "PATTERN_SECONDS", 0.3):
+        with (
+            mock.patch.object(log_search, "SCAN_SECONDS", 0.2),
+            mock.patch.object(log_search, "PATTERN_SECONDS", 0.3),
+        ):
             begin = time.perf_counter()
             for action in ("search", "tail", "summary"):
                 with self.assertRaisesRegex(QueryError, "exponential"):

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import ROOT, Context, LogFolder  # first: it sets the path
+from log_fixtures import ROOT, Context, LogFolder  # first: it sets the path
 
 import log_store
 import make_log_corpus
@@ -57,12 +57,14 @@ class Generated(unittest.TestCase):
 
     def test_wrong_options_are_refused(self):
         for option in (["--bytes", "many"], ["--end", "tomorrow"], ["--colour"]):
-            run = subprocess.run([sys.executable, GENERATOR, self.folder / "x", *option], capture_output=True)
+            run = subprocess.run(
+                [sys.executable, GENERATOR, self.folder / "x", *option], capture_output=True
+            )
             self.assertEqual(run.returncode, 2)
 
     def test_summary_counts_what_was_written(self):
         records = 0
-        for name, _, part, mean, _ in make_log_corpus.FILES:
+        for _, _, part, mean, _ in make_log_corpus.FILES:
             records += max(20, int((2 << 20) * part / mean))
         answer = log_store.log_store(self.ctx, action="summary")
         summary = answer["summary"]
@@ -77,7 +79,11 @@ class Generated(unittest.TestCase):
     def test_incidents_are_visible(self):
         summary = log_store.log_store(self.ctx, action="summary", level="error")["summary"]
         templates = " ".join(row["template"] for row in summary["top_errors"])
-        for part in ("503 POST /api/v1/payments", "SQLTransientConnectionException", "export <n> failed"):
+        for part in (
+            "503 POST /api/v1/payments",
+            "SQLTransientConnectionException",
+            "export <n> failed",
+        ):
             self.assertIn(part, templates)
         peak = max(summary["over_time"], key=lambda row: row["errors"])
         self.assertTrue(peak["start"].startswith("2026-11-20T0"), peak)  # the pool, at 0.78
@@ -86,8 +92,13 @@ class Generated(unittest.TestCase):
         self.assertEqual({row["service"] for row in records}, {"gateway", "auth", "sshd"})
 
     def test_every_action_answers_in_json(self):
-        for arguments in ({}, {"action": "summary"}, {"action": "tail"}, {"action": "sources"},
-                          {"function": "get_error_summary", "service_name": "payments", "hours": 87600}):
+        for arguments in (
+            {},
+            {"action": "summary"},
+            {"action": "tail"},
+            {"action": "sources"},
+            {"function": "get_error_summary", "service_name": "payments", "hours": 87600},
+        ):
             answer = log_store.log_store(self.ctx, **arguments)
             json.dumps(answer, allow_nan=False)
             self.assertLessEqual(set(answer), set(log_store.LogAnswer.__annotations__))
@@ -100,7 +111,9 @@ class Generated(unittest.TestCase):
         self.assertEqual(rows["corpus/worker/worker.jsonl"]["format"], "json")
         self.assertEqual(rows["corpus/host/syslog"]["format"], "syslog-3164")
         self.assertEqual(rows["corpus/storage/diskwatch.log"]["format"], "syslog-5424")
-        self.assertLessEqual({"sshd", "CRON", "systemd"}, set(rows["corpus/host/syslog"]["services"]))
+        self.assertLessEqual(
+            {"sshd", "CRON", "systemd"}, set(rows["corpus/host/syslog"]["services"])
+        )
         self.assertTrue(rows["corpus/host/syslog"]["last"].startswith("2026-11-20T17:"))
 
 
@@ -120,7 +133,9 @@ class Earlier(LogFolder):
         texts = self.texts(function="search_logs", service_name="shop", keyword="two")
         self.assertEqual(len(texts), 2)  # upper and lower case alike
         self.assertEqual(len(self.texts(service_name="shop", keyword="two")), 2)  # the default
-        texts = self.texts(function="search_logs", service_name="shop", keyword="", log_level="ERROR", limit=1)
+        texts = self.texts(
+            function="search_logs", service_name="shop", keyword="", log_level="ERROR", limit=1
+        )
         self.assertEqual(len(texts), 1)
 
     def test_tail_logs(self):
@@ -137,7 +152,9 @@ class Earlier(LogFolder):
         })  # fmt: skip
         answer = self.call(function="get_error_summary", service_name="shop", hours=24 * 3650)
         self.assertEqual(answer["error_summary"]["total_errors"], 3)
-        self.assertIn("'nope'", self.call(function="get_error_summary", service_name="nope")["message"])
+        self.assertIn(
+            "'nope'", self.call(function="get_error_summary", service_name="nope")["message"]
+        )
 
 
 class Templates(unittest.TestCase):
