@@ -73,6 +73,9 @@ Expected<void> append_canonical(std::string& out, Element element) {
     case element_type::UINT64:
       append_number(out, static_cast<double>(element.get_uint64().value_unsafe()));
       return {};
+    case element_type::DOUBLE:
+      append_number(out, element.get_double().value_unsafe());
+      return {};
     default:
       append(out, element);
       return {};

@@ -60,6 +60,9 @@ bool equal(Element a, Element b, Budget& budget) {
   if (!budget.spend(1)) {
     return false;
   }
+  if (a.type() == element_type::STRING && b.type() == element_type::STRING) {
+    return a.get_string().value_unsafe() == b.get_string().value_unsafe();
+  }
   if (a.is_number()) {
     return b.is_number() && compare(*to_decimal(a), *to_decimal(b)) == std::strong_ordering::equal;
   }
@@ -71,8 +74,6 @@ bool equal(Element a, Element b, Budget& budget) {
       return equal_objects(a.get_object().value_unsafe(), b.get_object().value_unsafe(), budget);
     case element_type::ARRAY:
       return equal_arrays(a.get_array().value_unsafe(), b.get_array().value_unsafe(), budget);
-    case element_type::STRING:
-      return a.get_string().value_unsafe() == b.get_string().value_unsafe();
     case element_type::BOOL:
       return a.get_bool().value_unsafe() == b.get_bool().value_unsafe();
     default:

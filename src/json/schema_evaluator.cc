@@ -262,6 +262,8 @@ class Evaluator {
   Verdict check_contains(const ArrayChecks& checks, Array array, const Path& path,
                          Evaluated* evaluated);
   Verdict check_unique(Array array, const Path& path);
+  Verdict check_unique_pairwise(Array array, const Path& path);
+  Verdict not_unique(std::size_t first, std::size_t second, const Path& path);
 
   Verdict check_in_place(const InPlace& parts, Element instance, const Path& path,
                          Evaluated* evaluated);
@@ -678,6 +680,10 @@ Verdict Evaluator::check_contains(const ArrayChecks& checks, Array array, const 
 }
 
 Verdict Evaluator::check_unique(Array array, const Path& path) {
+  constexpr std::size_t kPairwiseMax = 8;
+  if (array.size() <= kPairwiseMax) {
+    return check_unique_pairwise(array, path);
+  }
   struct Entry {
     std::uint64_t hash;
     std::size_t position;
@@ -693,9 +699,7 @@ Verdict Evaluator::check_unique(Array array, const Path& path) {
     for (auto second = first + 1; second != entries.end() && second->hash == first->hash;
          ++second) {
       if (equal(first->item, second->item, budget_)) {
-        return violated(path, "uniqueItems", [&] {
-          return fmt::format("items {} and {} are equal", first->position, second->position);
-        });
+        return not_unique(first->position, second->position, path);
       }
       if (budget_.exhausted()) {
         return Verdict::kInvalid;
@@ -703,6 +707,26 @@ Verdict Evaluator::check_unique(Array array, const Path& path) {
     }
   }
   return Verdict::kValid;
+}
+
+// Without memory, for the arrays of a few words that most are.
+Verdict Evaluator::check_unique_pairwise(Array array, const Path& path) {
+  std::size_t position = 0;
+  for (const Element item : array) {
+    std::size_t earlier = 0;
+    for (auto other = array.begin(); earlier < position; ++other, ++earlier) {
+      if (equal(*other, item, budget_)) {
+        return not_unique(earlier, position, path);
+      }
+    }
+    ++position;
+  }
+  return budget_.exhausted() ? Verdict::kInvalid : Verdict::kValid;
+}
+
+Verdict Evaluator::not_unique(std::size_t first, std::size_t second, const Path& path) {
+  return violated(path, "uniqueItems",
+                  [&] { return fmt::format("items {} and {} are equal", first, second); });
 }
 
 Verdict Evaluator::check_in_place(const InPlace& parts, Element instance, const Path& path,

@@ -145,6 +145,7 @@ TEST(Schema, OutlivesItsDocument) {
 TEST(Schema, NumbersAreExact) {
   EXPECT_EQ(check(R"({"maximum":9007199254740992})", "9007199254740993"),
             "arguments: expected at most 9007199254740992");
+  EXPECT_EQ(check(R"({"maximum":1e20})", "1e20"), "");
   EXPECT_EQ(check(R"({"multipleOf":0.01})", "4.02"), "");
   EXPECT_EQ(check(R"({"multipleOf":0.01})", "4.021"), "arguments: expected a multiple of 0.01");
   EXPECT_EQ(check(R"({"type":"integer"})", "1.0"), "");

@@ -140,7 +140,12 @@ Writer& Writer::value(std::string_view text) {
 
 Writer& Writer::value(double number) {
   separate();
+  const std::size_t begin = out_.size();
   append_number(out_, number);
+  // Or readers would take it for an integer, and refuse it where it is beyond 64 bits.
+  if (std::isfinite(number) && out_.find_first_of(".e", begin) == std::string::npos) {
+    out_ += ".0";
+  }
   comma_due_ = true;
   return *this;
 }

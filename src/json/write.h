@@ -52,6 +52,7 @@ class Writer {
   Writer& value(std::string_view text);
   Writer& value(const char* text) { return value(std::string_view(text)); }
   Writer& value(const std::string& text) { return value(std::string_view(text)); }
+  /// Stays a double for whoever reads it: 1.0 is written so.
   Writer& value(double number);
   Writer& value(Element element);
   Writer& value(std::same_as<bool> auto yes) { return raw(yes ? "true" : "false"); }

@@ -92,8 +92,8 @@ TEST(Writer, PrettyHasOneMemberALine) {
 TEST(Append, KeepsValues) {
   Parser parser(1 << 20);
   std::string out;
-  append(out, *parser.parse(R"([1.50,1e3,-0.001,"\u0041",true,false,null,-5])"));
-  EXPECT_EQ(out, R"([1.5,1000,-0.001,"A",true,false,null,-5])");
+  append(out, *parser.parse(R"([1.50,1e3,-0.001,"\u0041",true,false,null,-5,1e20])"));
+  EXPECT_EQ(out, R"([1.5,1000.0,-0.001,"A",true,false,null,-5,100000000000000000000.0])");
 }
 
 }  // namespace
