@@ -14,6 +14,8 @@ from ._channel import encode
 from ._content import BLOCKS
 
 _DEPTH_MAX = 60
+#: Nothing is to be done with them, and most of a large result are such.
+_ATOMS = frozenset((str, int, bool, type(None)))
 
 
 class UnfitResult(Exception):
@@ -35,9 +37,11 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
             raise UnfitResult(f"{where} is {value}, which JSON cannot say")
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
+        return [item if type(item) in _ATOMS else plain(item, f"{where}[{i}]", depth + 1)
+                for i, item in enumerate(value)]  # fmt: skip
     if isinstance(value, dict):
-        return {_key(key, where): plain(item, f"{where}.{key}", depth + 1)
+        return {_key(key, where): item if type(item) in _ATOMS
+                else plain(item, f"{where}.{key}", depth + 1)
                 for key, item in value.items()}  # fmt: skip
     if isinstance(value, enum.Enum):
         return plain(value.value, where, depth + 1)

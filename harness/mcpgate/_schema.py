@@ -195,7 +195,10 @@ class _Array(Shape):
         if not isinstance(value, list):
             raise _expected("an array", value, where)
         parse = self.item.parse
-        return self.make([parse(item, f"{where}[{i}]") for i, item in enumerate(value)])
+        try:
+            return self.make([parse(item, where) for item in value])
+        except ArgumentError:  # again, to say which: places cost more than parsing
+            return self.make([parse(item, f"{where}[{i}]") for i, item in enumerate(value)])
 
 
 class _Tuple(Shape):
@@ -481,7 +484,7 @@ class ShapeBuilder:
             for name, hint in hints.items():
                 inner = self.build(hint, f"{where}: {kind.__name__}.{name}")
                 required = name in kind.__required_keys__  # type: ignore[attr-defined]
-                record.members[name] = _Member(inner, required)
+                record.members[name] = _Member(inner, required, _MISSING)
             return record
         for field in dataclasses.fields(kind):
             if field.init:

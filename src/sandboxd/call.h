@@ -43,7 +43,7 @@ inline constexpr std::chrono::milliseconds kSampleInterval{20};
 /// Frames a second that a child may send; the harness paces itself at half of it.
 inline constexpr unsigned kFramesPerSecondMax = 2000;
 /// Files and directories in a call's temporary directory: a bound on what removing it costs.
-inline constexpr unsigned kTmpEntriesMax = 10'000;
+inline constexpr unsigned kTmpEntriesMax = 4096;
 /// What is kept of the end of stdout and stderr, bytes: enough for a traceback.
 inline constexpr std::size_t kDiagnosticsBytesMax = std::size_t{64} << 10;
 /// What a call may print at all, bytes; more is a runaway and ends it.

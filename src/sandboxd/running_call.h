@@ -57,6 +57,8 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
 
   [[nodiscard]] const ChildSpec& spec() const { return spec_; }
   [[nodiscard]] const std::filesystem::path& tmp() const { return scratch_.path(); }
+  /// After the end, to be removed where that may take its time.
+  [[nodiscard]] ScratchDirectory& scratch() { return scratch_; }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
 
   /// Starts to send the request, to read and to watch.

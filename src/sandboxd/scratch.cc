@@ -135,8 +135,15 @@ Expected<ScratchDirectory> ScratchDirectory::create(const std::filesystem::path&
   return ScratchDirectory(std::move(path), std::move(fd));
 }
 
+bool ScratchDirectory::remove_if_empty() {
+  if (fd_ && ::rmdir(path_.c_str()) == 0) {
+    fd_.reset();
+  }
+  return !fd_;
+}
+
 ScratchDirectory::~ScratchDirectory() {
-  if (!fd_ || ::rmdir(path_.c_str()) == 0) {  // empty, as nearly always
+  if (remove_if_empty()) {
     return;
   }
   ::fchmod(fd_.get(), S_IRWXU);

@@ -15,6 +15,7 @@ namespace mcpgate::sandboxd {
 /// A directory of its own, mode 0700, with a name of 128 random bits (nothing hides a known name
 /// from stat(2) of another call of the same uid). The destructor removes it with all that a hostile
 /// call left in it: any depth, any mode, any number of entries up to what its quota let it make.
+/// That may take a disk seconds: not for the loop's thread unless remove_if_empty() did it.
 class ScratchDirectory {
  public:
   /// `parent` must exist.
@@ -25,6 +26,9 @@ class ScratchDirectory {
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
   ~ScratchDirectory();
+
+  /// Removes it at once where nothing is in it, as nearly always.
+  [[nodiscard]] bool remove_if_empty();
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 

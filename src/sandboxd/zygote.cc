@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -46,6 +48,14 @@ constexpr std::chrono::seconds kStableAfter{10};
 /// particular to this machine.
 constexpr auto kSystemPaths =
     std::to_array<const char*>({"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime"});
+
+/// On the cleaner's thread.
+Task<> remove_scratch(ScratchDirectory scratch) {
+  {
+    const ScratchDirectory removed_here = std::move(scratch);
+  }
+  co_return;
+}
 
 class NullSink final : public EventSink {
  public:
@@ -176,6 +186,9 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   std::chrono::milliseconds backoff{0};
   /// Wakes whoever waits for a start or its end.
   asio::steady_timer changed;
+
+  /// Removes what calls left, so that the loop does not wait for a disk. Made when first needed.
+  std::optional<asio::thread_pool> cleaner;
 
   std::uint64_t next_number = 1;
   std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls;
@@ -502,6 +515,12 @@ Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSpec
   expect_spawned(patience, number);
   (*call)->begin();
   co_await (*call)->wait();
+  if (!(*call)->scratch().remove_if_empty()) {
+    if (!cleaner) {
+      cleaner.emplace(1);
+    }
+    co_await asio::co_spawn(*cleaner, remove_scratch(std::move((*call)->scratch())), kAwait);
+  }
   calls.erase(number);
   co_return std::move(*call);
 }

@@ -1,0 +1,340 @@
+// Attacks on the lock-down, each in a forked child of its own: stopped when all layers are there,
+// and successful when its layer is left out, so that no attack here can rot into one that always
+// fails.
+
+#include "sandboxd/lockdown.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "base/fd.h"
+#include "sandboxd/call_filter.h"
+#include "sandboxd/frame.h"
+#include "sandboxd/probes.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How a locked child ended, and the frame it may have left on its socket.
+struct Ended {
+  int wait_status = 0;
+  std::string said;
+};
+
+class LockdownTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::path(testing::TempDir()) / "lockdown-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    tmp_ = root_ / "tmp";
+    fs::create_directories(tmp_);
+    std::ofstream(root_ / "secret") << "secret";
+    auto filter = build_call_filter();
+    ASSERT_TRUE(filter) << filter.error().message;
+    filter_ = std::move(*filter);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  /// Forks, locks, runs `attack` and exits with its answer.
+  template <class Attack>
+  Ended locked(Attack attack, LayerBits without = 0, std::vector<std::string> read_only = {}) {
+    std::array<int, 2> sockets{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), 0);
+    const UniqueFd ours(sockets[0]);
+    UniqueFd theirs(sockets[1]);
+    const UniqueFd output(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    const std::string tmp = tmp_.string();
+    const pid_t parent = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      lock_down({.call_socket = theirs.get(),
+                 .output = output.get(),
+                 .parent = parent,
+                 .address_space_bytes = std::uint64_t{16} << 40,
+                 .file_bytes = 1 << 20,
+                 .cpu_s = 5,
+                 .open_files = 64,
+                 .read_only = read_only,
+                 .tmp = tmp.c_str(),
+                 .filter = filter_,
+                 .without = without});
+      ::_exit(attack());
+    }
+    theirs.reset();
+    Ended ended;
+    std::array<char, 512> buffer{};
+    for (ssize_t got = 0; (got = ::read(ours.get(), buffer.data(), buffer.size())) > 0;) {
+      ended.said.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+    EXPECT_EQ(::waitpid(pid, &ended.wait_status, 0), pid);
+    return ended;
+  }
+  /// The attack's exit status; -1 where it was killed.
+  template <class Attack>
+  int answer(Attack attack, LayerBits without = 0) {
+    const Ended ended = locked(attack, without);
+    return WIFEXITED(ended.wait_status) ? WEXITSTATUS(ended.wait_status) : -1;
+  }
+
+  fs::path root_;
+  fs::path tmp_;
+  std::vector<sock_filter> filter_;
+};
+
+/// 0 for success, else errno: an attack's exit status.
+int errno_of(long result) {
+  return result >= 0 ? 0 : errno;
+}
+
+TEST_F(LockdownTest, EveryProbeOfTheSelfTestIsStopped) {
+  for (const Probe& probe : probes()) {
+    EXPECT_EQ(answer([&] { return probe.stopped() ? 0 : 1; }), 0) << probe.attempt;
+  }
+}
+
+TEST_F(LockdownTest, EveryProbeSucceedsWithoutItsLayers) {
+  // The layers behind a probe: what a second one would stop as well is left out with it.
+  const std::pair<const char*, LayerBits> layers[] = {
+      {"descriptors", layer_bit(Layer::kDescriptors)},
+      {"rlimits", layer_bit(Layer::kResourceLimits)},
+      {"environment", layer_bit(Layer::kEnvironment)},
+      {"landlock", layer_bit(Layer::kLandlock) | layer_bit(Layer::kNotDumpable)},
+      {"seccomp", layer_bit(Layer::kSeccomp) | layer_bit(Layer::kLandlock)},
+  };
+  ASSERT_EQ(::setenv("MCPGATE_PROBE", "1", 1), 0);
+  const UniqueFd inherited(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  for (const Probe& probe : probes()) {
+    const auto* layer = std::find_if(std::begin(layers), std::end(layers), [&](const auto& entry) {
+      return std::string_view(entry.first) == probe.layer;
+    });
+    ASSERT_NE(layer, std::end(layers)) << probe.layer;
+    EXPECT_EQ(answer([&] { return probe.stopped() ? 0 : 1; }, layer->second), 1) << probe.attempt;
+  }
+}
+
+TEST_F(LockdownTest, FilesOutsideAreNeitherReadNorMade) {
+  const std::string secret = (root_ / "secret").string();
+  const std::string inside = (tmp_ / "file").string();
+  const auto read = [&] { return errno_of(::open(secret.c_str(), O_RDONLY | O_CLOEXEC)); };
+  EXPECT_EQ(answer(read), EACCES);
+  EXPECT_EQ(answer(read, layer_bit(Layer::kLandlock)), 0);
+  const std::string beside = (root_ / "new").string();
+  EXPECT_EQ(answer([&] {
+              return errno_of(::open(beside.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+            }),
+            EACCES);
+  EXPECT_EQ(
+      answer([&] { return errno_of(::open(inside.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)); }),
+      0);
+  EXPECT_EQ(answer([&] { return errno_of(::rename(inside.c_str(), beside.c_str())); }), EACCES);
+  EXPECT_EQ(answer([&] { return errno_of(::symlink(secret.c_str(), (inside + "l").c_str())); }),
+            EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::link(inside.c_str(), (inside + "h").c_str())); }),
+            EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::mknod((inside + "p").c_str(), S_IFIFO | 0600, 0)); }),
+            EPERM);
+}
+
+TEST_F(LockdownTest, ReadOnlyPathsAreReadAndNotWritten) {
+  const std::string file = (root_ / "secret").string();
+  const Ended read = locked([&] { return errno_of(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); }, 0,
+                            {file, "/no/such"});
+  EXPECT_EQ(WEXITSTATUS(read.wait_status), 0);
+  const Ended write = locked([&] { return errno_of(::open(file.c_str(), O_WRONLY | O_CLOEXEC)); },
+                             0, {root_.string()});
+  EXPECT_EQ(WEXITSTATUS(write.wait_status), EACCES);
+  const Ended cut =
+      locked([&] { return errno_of(::truncate(file.c_str(), 0)); }, 0, {root_.string()});
+  EXPECT_EQ(WEXITSTATUS(cut.wait_status), EACCES);
+}
+
+TEST_F(LockdownTest, NoSocketOfAnyFamily) {
+  for (const int family : {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
+    EXPECT_EQ(answer([&] { return errno_of(::socket(family, SOCK_DGRAM, 0)); }), EPERM) << family;
+  }
+  const LayerBits open = layer_bit(Layer::kSeccomp) | layer_bit(Layer::kLandlock);
+  EXPECT_EQ(answer([] { return errno_of(::socket(AF_INET, SOCK_STREAM, 0)); }, open), 0);
+  EXPECT_EQ(answer([] {
+              std::array<int, 2> pair{};
+              return errno_of(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()));
+            }),
+            0)
+      << "asyncio needs pairs";
+  EXPECT_EQ(answer([] {
+              std::array<int, 2> pair{};
+              return errno_of(::socketpair(AF_INET, SOCK_STREAM, 0, pair.data()));
+            }),
+            EPERM);
+}
+
+TEST_F(LockdownTest, NoProcessNoProgramNoNamespace) {
+  EXPECT_EQ(answer([] { return errno_of(::fork()); }), EPERM);
+  EXPECT_EQ(answer([] { return errno_of(::syscall(SYS_clone3, nullptr, 0)); }), ENOSYS);
+  EXPECT_EQ(answer([] { return errno_of(::syscall(SYS_clone, CLONE_VM | SIGCHLD, 0, 0, 0, 0)); }),
+            EPERM);
+  EXPECT_EQ(
+      answer([] {
+        return errno_of(::syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER, 0, 0, 0, 0));
+      }),
+      EPERM);
+  EXPECT_EQ(answer([] {
+              std::array<char*, 1> none{nullptr};
+              return errno_of(::execve("/bin/true", none.data(), none.data()));
+            }),
+            EPERM);
+  EXPECT_EQ(answer([] { return errno_of(::unshare(CLONE_NEWUSER)); }), EPERM);
+  EXPECT_EQ(answer([] {
+              std::thread([] {}).join();
+              return 0;
+            }),
+            0)
+      << "threads are allowed";
+}
+
+TEST_F(LockdownTest, NoSignalAndNoTraceOfOthers) {
+  const pid_t parent = ::getpid();
+  for (const pid_t victim : {parent, pid_t{1}, pid_t{-1}, pid_t{0}}) {
+    EXPECT_EQ(answer([&] { return errno_of(::kill(victim, 0)); }), EPERM) << victim;
+  }
+  EXPECT_EQ(answer([] { return errno_of(::kill(::getpid(), 0)); }), 0);
+  EXPECT_EQ(answer([&] { return errno_of(::syscall(SYS_tkill, parent, 0)); }), EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::syscall(SYS_tgkill, parent, parent, 0)); }), EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::syscall(SYS_pidfd_open, parent, 0)); }), EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::fcntl(3, F_SETOWN, parent)); }), EPERM);
+  EXPECT_EQ(answer([&] { return errno_of(::ptrace(PTRACE_ATTACH, parent, nullptr, nullptr)); }),
+            EPERM);
+  EXPECT_EQ(
+      answer([&] { return errno_of(::syscall(SYS_process_vm_readv, parent, 0, 0, 0, 0, 0)); }),
+      EPERM);
+  const LayerBits open = layer_bit(Layer::kSeccomp) | layer_bit(Layer::kLandlock);
+  EXPECT_EQ(answer([&] { return errno_of(::kill(parent, 0)); }, open), 0);
+}
+
+TEST_F(LockdownTest, DangerousCallsAnswerEperm) {
+  for (const long number : {SYS_io_uring_setup,
+                            SYS_bpf,
+                            SYS_userfaultfd,
+                            SYS_perf_event_open,
+                            SYS_keyctl,
+                            SYS_add_key,
+                            SYS_mount,
+                            SYS_umount2,
+                            SYS_setns,
+                            SYS_chroot,
+                            SYS_pivot_root,
+                            SYS_open_tree,
+                            SYS_kexec_load,
+                            SYS_init_module,
+                            SYS_reboot,
+                            SYS_iopl,
+                            SYS_syslog,
+                            SYS_memfd_create,
+                            SYS_shmget,
+                            SYS_mq_open,
+                            SYS_setsid,
+                            SYS_setpgid,
+                            SYS_setpriority,
+                            SYS_sched_setaffinity,
+                            SYS_personality,
+                            SYS_name_to_handle_at,
+                            SYS_fanotify_init,
+                            SYS_inotify_init1,
+                            SYS_setuid,
+                            SYS_capset,
+                            SYS_chown,
+                            SYS_setxattr,
+                            SYS_acct,
+                            SYS_quotactl,
+                            SYS_swapon,
+                            SYS_seccomp,
+                            SYS_landlock_create_ruleset,
+                            SYS_process_madvise,
+                            SYS_modify_ldt,
+                            SYS_vmsplice}) {
+    EXPECT_EQ(answer([&] { return errno_of(::syscall(number, 0, 0, 0, 0, 0, 0)); }), EPERM)
+        << number;
+  }
+  EXPECT_EQ(answer([] { return errno_of(::syscall(SYS_openat2, 0, 0, 0, 0)); }), ENOSYS);
+  EXPECT_EQ(answer([] { return errno_of(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)); }), EPERM);
+  EXPECT_EQ(answer([] { return errno_of(::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)); }), EPERM);
+  EXPECT_EQ(answer([] {
+              const rlimit more{.rlim_cur = 1 << 16, .rlim_max = 1 << 16};
+              return errno_of(::setrlimit(RLIMIT_NOFILE, &more));
+            }),
+            EPERM);
+}
+
+TEST_F(LockdownTest, A32BitSystemCallKills) {
+#if defined(__x86_64__)
+  const Ended ended = locked([] {
+    long result = 20;  // getpid
+    asm volatile("int $0x80" : "+a"(result) : : "memory");
+    return 0;
+  });
+  ASSERT_TRUE(WIFSIGNALED(ended.wait_status));
+  EXPECT_EQ(WTERMSIG(ended.wait_status), SIGSYS);
+#else
+  GTEST_SKIP() << "int 0x80 is x86's";
+#endif
+}
+
+TEST_F(LockdownTest, OneFileStaysBelowItsLimit) {
+  EXPECT_EQ(answer([] {
+              const int fd = ::open("big", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+              return errno_of(::ftruncate(fd, 2 << 20));
+            }),
+            EFBIG);
+}
+
+TEST_F(LockdownTest, AStepThatFailsSaysWhichAndEndsTheChild) {
+  fs::remove_all(tmp_);
+  const Ended ended = locked([] { return 0; });
+  ASSERT_TRUE(WIFEXITED(ended.wait_status));
+  EXPECT_EQ(WEXITSTATUS(ended.wait_status),
+            kLockdownFailed + static_cast<int>(Layer::kEnvironment));
+  EXPECT_EQ(ended.said,
+            encode_frame(FrameType::kError,
+                         "killed\nthe sandbox could not be locked: environment: No such "
+                         "file or directory"));
+}
+
+TEST_F(LockdownTest, AFilterWithoutThePlaceholderIsRefused) {
+  filter_.assign(3, sock_filter{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0x7FFF0000});
+  const Ended ended = locked([] { return 0; });
+  EXPECT_EQ(WEXITSTATUS(ended.wait_status), kLockdownFailed + static_cast<int>(Layer::kSeccomp));
+}
+
+TEST_F(LockdownTest, RootKeepsNoCapability) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "needs root to have something to lose";
+  }
+  // seccomp and Landlock would answer first, so they are out.
+  const LayerBits open = layer_bit(Layer::kSeccomp) | layer_bit(Layer::kLandlock);
+  const auto become_other = [] { return errno_of(::setuid(12345)); };
+  EXPECT_EQ(answer(become_other, open), EPERM);
+  EXPECT_EQ(answer(become_other, open | layer_bit(Layer::kCapabilities)), 0);
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd

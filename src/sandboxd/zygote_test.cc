@@ -1,0 +1,489 @@
+// Real tools in real children: each test writes Python, calls it, and looks at how it ended.
+
+#include "sandboxd/zygote.h"
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "json/parse.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+/// Runs the loop until the coroutine has ended; what it returned.
+template <class T>
+T wait_for(asio::io_context& loop, Task<T> task) {
+  std::optional<T> result;
+  asio::co_spawn(loop, std::move(task), [&result](const std::exception_ptr& error, T value) {
+    EXPECT_FALSE(error);
+    result.emplace(std::move(value));
+  });
+  loop.restart();
+  while (!result) {
+    loop.run_one();
+  }
+  return std::move(*result);
+}
+
+class RecordingSink final : public EventSink {
+ public:
+  void on_progress(std::string_view json) override { progress.emplace_back(json); }
+  void on_log(std::string_view json) override { logs.emplace_back(json); }
+  std::vector<std::string> progress;
+  std::vector<std::string> logs;
+};
+
+constexpr const char* kPrelude = "from mcpgate import *\nimport os, sys, time\n";
+
+/// A tool set of one file, `t.py`, and a zygote that serves it.
+class ZygoteTest : public testing::Test {
+ protected:
+  ~ZygoteTest() override {
+    zygote_.reset();
+    loop_.restart();
+    loop_.poll();
+    EXPECT_TRUE(fs::is_empty(root_ / "scratch")) << "a call's files were left behind";
+    fs::remove_all(root_);
+  }
+
+  void start(const std::string& source, Profile profile = Profile::kPod) {
+    start_with({{"t.py", kPrelude + source}}, profile);
+  }
+  void start_with(std::map<std::string, std::string> sources, Profile profile = Profile::kPod) {
+    std::string name = (fs::path(testing::TempDir()) / "zygote-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    fs::create_directories(root_ / "set");
+    fs::create_directories(root_ / "scratch");
+    fs::permissions(root_ / "scratch", fs::perms::owner_all);
+    ZygoteOptions options;
+    const auto located = locate_installed(options);
+    ASSERT_TRUE(located) << located.error().message;
+    options.profile = profile;
+    options.tool_set = root_ / "set";
+    options.scratch = root_ / "scratch";
+    options.sources = std::move(sources);
+    auto started = wait_for(loop_, Zygote::start(loop_, std::move(options)));
+    ASSERT_TRUE(started) << started.error().message;
+    zygote_ = std::move(*started);
+  }
+
+  CallSpec spec(const std::string& tool, const std::string& arguments = "{}") {
+    return {.call_id = "call-" + std::to_string(next_++),
+            .tool = tool,
+            .file = "t.py",
+            .arguments = arguments,
+            .user = "ada",
+            .deadline = std::chrono::steady_clock::now() + 20s,
+            .limits = limits_};
+  }
+  CallOutcome run(CallSpec call) {
+    auto outcome = wait_for(loop_, zygote_->run(std::move(call), sink_));
+    EXPECT_TRUE(outcome) << outcome.error().message;
+    return outcome ? std::move(*outcome) : CallOutcome{};
+  }
+  CallOutcome run(const std::string& tool, const std::string& arguments = "{}") {
+    return run(spec(tool, arguments));
+  }
+  /// The text of the first content block.
+  static std::string text(const CallOutcome& outcome) {
+    json::Parser parser(1 << 26);
+    const auto parsed = parser.parse(outcome.result);
+    if (!parsed) {
+      return "no result: " + outcome.text + outcome.diagnostics;
+    }
+    return std::string((*parsed)["content"].at(0)["text"].get_string().value_unsafe());
+  }
+
+  asio::io_context loop_;
+  fs::path root_;
+  std::unique_ptr<Zygote> zygote_;
+  RecordingSink sink_;
+  Limits limits_;
+  int next_ = 1;
+};
+
+// ---- What a call gets and gives
+
+TEST_F(ZygoteTest, ATypedFunctionAnswers) {
+  start("@tool\ndef add(a: int, b: int = 2) -> int:\n    return a + b\n");
+  EXPECT_EQ(run("add", R"({"a":40})").result,
+            R"({"content":[{"type":"text","text":"42"}],"structuredContent":{"result":42}})");
+}
+
+TEST_F(ZygoteTest, UsageIsCounted) {
+  start(
+      "@tool\ndef spin() -> str:\n    e = time.process_time() + 0.05\n"
+      "    while time.process_time() < e: pass\n    return 'x'\n");
+  const CallOutcome outcome = run("spin");
+  EXPECT_EQ(outcome.reason, EndReason::kNone);
+  EXPECT_GE(outcome.usage.cpu_ms, 50U);
+  EXPECT_GE(outcome.usage.wall_ms, 50U);
+  EXPECT_GT(outcome.usage.peak_rss_bytes, 4U << 20);
+  EXPECT_GT(outcome.usage.output_bytes, outcome.result.size());
+}
+
+TEST_F(ZygoteTest, ContextKnowsTheCallAndReports) {
+  start(
+      "@tool\ndef f(ctx: Context) -> dict:\n"
+      "    ctx.progress(1, 2, 'half'); ctx.info('hello')\n"
+      "    return {'user': ctx.user, 'id': ctx.call_id, 'left': 15 < ctx.time_left <= 20,\n"
+      "            'data': (ctx.mounts['data'] / 'x').read_text(), 'n': len(ctx.mounts)}\n");
+  fs::create_directories(root_ / "data");
+  std::ofstream(root_ / "data/x") << "mounted";
+  CallSpec call = spec("f");
+  call.progress_wanted = true;
+  call.mounts = {{"data", root_ / "data"}, {"missing", root_ / "nothing"}};
+  const CallOutcome outcome = run(std::move(call));
+  EXPECT_EQ(text(outcome), R"({"user":"ada","id":"call-1","left":true,"data":"mounted","n":1})");
+  EXPECT_EQ(sink_.progress,
+            std::vector<std::string>{R"({"progress":1,"total":2,"message":"half"})"});
+  EXPECT_EQ(sink_.logs, std::vector<std::string>{R"({"level":"info","message":"hello"})"});
+}
+
+TEST_F(ZygoteTest, PrintsAreDiagnosticsAndNeverResults) {
+  start("@tool\ndef f() -> str:\n    print('out'); print('err', file=sys.stderr); return 'r'\n");
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(text(outcome), "r");
+  EXPECT_EQ(outcome.diagnostics, "out\nerr\n");
+}
+
+TEST_F(ZygoteTest, AsyncToolsRun) {
+  start(
+      "import asyncio\n@tool\nasync def f(ctx: Context) -> str:\n"
+      "    await asyncio.sleep(0.001); await ctx.info('x'); return 'awaited'\n");
+  EXPECT_EQ(text(run("f")), "awaited");
+}
+
+TEST_F(ZygoteTest, ThreadsRunAndMayBeLeft) {
+  start(
+      "import threading\n@tool\ndef f() -> str:\n"
+      "    threading.Thread(target=lambda: time.sleep(100), daemon=False).start()\n"
+      "    return str(threading.active_count())\n");
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(text(outcome), "2");
+  EXPECT_LT(outcome.usage.wall_ms, 5000U);
+}
+
+TEST_F(ZygoteTest, ModulesOfTheSetImportEachOtherFromTheHashedBytes) {
+  start_with({{"t.py",
+               "from mcpgate import tool\nfrom helpers.deep import word\nimport side\n"
+               "@tool\ndef f() -> str:\n    return word() + side.W\n"},
+              {"side.py", "W = '!'\n"},
+              {"helpers/deep.py", "from .more import W\ndef word(): return W\n"},
+              {"helpers/more.py", "W = 'deep'\n"}});
+  std::ofstream(root_ / "set/side.py") << "W = 'changed on disk'\n";
+  EXPECT_EQ(text(run("f")), "deep!");
+}
+
+TEST_F(ZygoteTest, DescribeListsToolsInOrderAndReportsBrokenFilesBesideThem) {
+  start_with({{"b.py",
+               "from mcpgate import tool\n@tool\ndef z(): 'Z.'\n@tool(timeout=2)\ndef a(): 'A.'\n"},
+              {"a.py", "def broken(:\n"},
+              {"c.py", "from mcpgate import tool\n@tool\ndef w(x: complex): pass\n"},
+              {"d.py", "1/0\n"},
+              {"e.py", "from mcpgate import tool\n@tool\ndef a(): pass\n"},
+              {"json.py", "pass\n"},
+              {"_helper.py", "1/0\n"}});
+  const auto outcome = wait_for(loop_, zygote_->describe(limits_));
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(
+      outcome->result,
+      R"j({"tools":[{"file":"b.py","definition":{"name":"z","description":"Z.","inputSchema":)j"
+      R"j({"type":"object","properties":{},"additionalProperties":false}}},)j"
+      R"j({"file":"b.py","definition":{"name":"a","description":"A.","inputSchema":)j"
+      R"j({"type":"object","properties":{},"additionalProperties":false}},"timeoutMs":2000}],)j"
+      R"j("errors":[{"file":"a.py","error":"SyntaxError: invalid syntax (line 1)"},)j"
+      R"j({"file":"c.py","error":"c.py: w(): parameter 'x': builtins.complex has no JSON form; )j"
+      R"j(use a dataclass, a TypedDict or one of JSON's own types"},)j"
+      R"j({"file":"d.py","error":"ZeroDivisionError: division by zero"},)j"
+      R"j({"file":"e.py","error":"tool 'a' is declared in b.py already"},)j"
+      R"j({"file":"json.py","error":"json.py has the name of one of Python's own modules; )j"
+      R"j(rename it"}]})j");
+}
+
+// ---- Confinement
+
+TEST_F(ZygoteTest, TheChildHasFourDescriptorsAndNoEnvironment) {
+  start(
+      "@tool\ndef f() -> dict:\n    fds = []\n    for fd in range(0, 4096):\n"
+      "        try: os.fstat(fd); fds.append(fd)\n        except OSError: pass\n"
+      "    return {'fds': fds, 'env': dict(os.environ), 'cwd': os.getcwd() == "
+      "os.path.dirname(os.path.abspath('x'))}\n");
+  ASSERT_EQ(::setenv("MCPGATE_SECRET", "s", 1), 0);
+  EXPECT_EQ(text(run("f")), R"({"fds":[0,1,2,3],"env":{},"cwd":true})");
+}
+
+TEST_F(ZygoteTest, EveryLayerOfTheSelfTestHolds) {
+  start("");
+  ASSERT_FALSE(zygote_->layers().empty());
+  for (const LayerReport& layer : zygote_->layers()) {
+    EXPECT_TRUE(layer.holds) << layer.layer << ": " << layer.attempt;
+  }
+}
+
+TEST_F(ZygoteTest, TwoCallsShareNothing) {
+  start(
+      "import random, tempfile\nN = []\n@tool\ndef f() -> dict:\n    N.append(1)\n"
+      "    os.environ['X'] = 'x'\n    left = os.listdir('.')\n    open('left', 'w').write('x')\n"
+      "    with tempfile.NamedTemporaryFile(delete=False) as t: pass\n"
+      "    return {'n': len(N), 'env': len(os.environ), 'left': left, 'r': random.random(),\n"
+      "            'pid': os.getpid(), 'tmp': os.getcwd()}\n");
+  const std::string first = text(run("f"));
+  const std::string second = text(run("f"));
+  for (const std::string& answer : {first, second}) {
+    EXPECT_TRUE(answer.starts_with(R"({"n":1,"env":1,"left":[],)")) << answer;
+  }
+  json::Parser a(1 << 16);
+  json::Parser b(1 << 16);
+  const auto one = a.parse(first);
+  const auto two = b.parse(second);
+  for (const char* key : {"r", "pid", "tmp"}) {
+    EXPECT_NE(simdjson::to_string((*one)[key].value_unsafe()),
+              simdjson::to_string((*two)[key].value_unsafe()))
+        << key;
+  }
+}
+
+TEST_F(ZygoteTest, ProfileStrictIsRefusedUntilItExists) {
+  ZygoteOptions options;
+  options.profile = Profile::kStrict;
+  const auto started = wait_for(loop_, Zygote::start(loop_, std::move(options)));
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kFailedPrecondition);
+  start("");  // for the fixture's end
+}
+
+// ---- Tools that go wrong: the tool failed
+
+TEST_F(ZygoteTest, AnExceptionIsAnErrorResultAndItsTracebackADiagnostic) {
+  start(
+      "@tool\ndef f() -> str:\n    return deeper()\ndef deeper():\n    raise ValueError('bad "
+      "value')\n");
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(outcome.result,
+            R"({"content":[{"type":"text","text":"ValueError: bad value"}],"isError":true})");
+  EXPECT_NE(outcome.diagnostics.find("in deeper\n    raise ValueError('bad value')"),
+            std::string::npos)
+      << outcome.diagnostics;
+  EXPECT_EQ(outcome.diagnostics.find("_child.py"), std::string::npos) << outcome.diagnostics;
+}
+
+TEST_F(ZygoteTest, ToolErrorSysExitAndWrongResultsAreErrorResults) {
+  start(
+      "import datetime\n@tool\ndef a() -> str: raise ToolError('in my words')\n"
+      "@tool\ndef b() -> str: sys.exit(3)\n"
+      "@tool\ndef c() -> dict: return {'a': [1, object()]}\n"
+      "@tool\ndef d() -> dict: return {'a': b'bytes'}\n"
+      "@tool\ndef e() -> int: return 'text'\n"
+      "@tool\ndef g() -> float: return float('nan')\n"
+      "@tool\ndef h(n: int) -> str: return ''\n");
+  EXPECT_EQ(text(run("a")), "in my words");
+  EXPECT_EQ(text(run("b")), "the tool called sys.exit(3)");
+  EXPECT_EQ(text(run("c")),
+            "The tool c returned something that is not JSON: the result.a[1] is of "
+            "type object, which has no JSON form");
+  EXPECT_NE(text(run("d")).find("the result.a is bytes"), std::string::npos);
+  EXPECT_EQ(text(run("e")),
+            "The tool e returned something else than it declares: the result: "
+            "expected an integer, got a string");
+  EXPECT_NE(text(run("g")).find("nan, which JSON cannot say"), std::string::npos);
+  EXPECT_EQ(text(run("h", R"({"n":"1"})")),
+            "Invalid argument n: expected an integer, got a string");
+  EXPECT_EQ(text(run("h", R"({"n":1,"m":1})")), "Invalid argument m: there is no such argument");
+}
+
+// ---- Tools that go wrong: the sandbox stopped it
+
+struct BadTool {
+  const char* name;
+  const char* body;
+  EndReason reason;
+  const char* text;
+};
+
+void PrintTo(const BadTool& tool, std::ostream* out) {
+  *out << tool.name;
+}
+
+class BadToolTest : public ZygoteTest, public testing::WithParamInterface<BadTool> {};
+
+TEST_P(BadToolTest, EndsWithItsReasonAndLeavesNothing) {
+  start(std::string("import threading, json\n@tool\ndef bad() -> str:\n    ") + GetParam().body +
+        "\n@tool\ndef good() -> str: return 'fine'\n");
+  // A busy machine may take long over anything but waiting.
+  limits_.wall = GetParam().reason == EndReason::kTimeout ? 1500ms : 20s;
+  limits_.cpu = 1s;
+  limits_.memory_bytes = 100U << 20;
+  limits_.tmp_bytes = 8U << 20;
+  const CallOutcome outcome = run("bad");
+  EXPECT_EQ(to_string(outcome.reason), to_string(GetParam().reason))
+      << outcome.text << outcome.result;
+  EXPECT_EQ(outcome.text, GetParam().text);
+  EXPECT_EQ(outcome.result, "");
+  if (GetParam().reason == EndReason::kTimeout) {
+    EXPECT_LT(outcome.usage.wall_ms, 1600U) << "dead within 100 ms";
+  }
+  EXPECT_EQ(zygote_->in_flight(), 0U);
+  EXPECT_EQ(text(run("good")), "fine");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadToolTest,
+    testing::Values(
+        BadTool{"Sleeps", "time.sleep(1000)", EndReason::kTimeout, "did not end within 1.5 s"},
+        BadTool{"IgnoresSigterm",
+                "import signal\n    for s in range(1, 64):\n        try: signal.signal(s, "
+                "signal.SIG_IGN)\n        except (OSError, ValueError): pass\n    time.sleep(1000)",
+                EndReason::kTimeout, "did not end within 1.5 s"},
+        BadTool{"Loops", "while True: pass", EndReason::kCpu, "used more than 1 s of CPU time"},
+        BadTool{"Allocates", "x = []\n    while True: x.append(bytearray(1 << 20))",
+                EndReason::kMemory, "used more than 100 MiB of memory"},
+        BadTool{"MapsTooMuch", "bytearray(64 << 30)", EndReason::kMemory,
+                "ran out of address space"},
+        BadTool{"PrintsWithoutEnd", "for i in range(100): print('x' * (1 << 20))",
+                EndReason::kOutput, "printed more than 16 MiB"},
+        BadTool{"ReturnsTooMuch", "return 'x' * (50 << 20)", EndReason::kOutput,
+                "the result has 52428800 bytes; the limit is 4194304"},
+        BadTool{"ReturnsTooMuchList", "return [1] * (3 << 20)", EndReason::kOutput,
+                "the result has 6291457 bytes; the limit is 4194304"},
+        BadTool{"ExitsAtOnce", "os._exit(7)", EndReason::kCrashed,
+                "ended without an answer: exited with 7"},
+        BadTool{"Segfaults", "import ctypes; ctypes.string_at(0)", EndReason::kCrashed,
+                "ended without an answer: killed by signal 11 (Segmentation fault)"},
+        BadTool{"KillsItself", "os.kill(os.getpid(), 6)", EndReason::kCrashed,
+                "ended without an answer: killed by signal 6 (Aborted)"},
+        BadTool{"ClosesItsSocket", "os.close(3); os._exit(0)", EndReason::kCrashed,
+                "ended without an answer: exited with 0"},
+        BadTool{"AnnouncesAHugeFrame", "os.write(3, b'\\xff\\xff\\xff\\xff\\x02'); time.sleep(100)",
+                EndReason::kKilled,
+                "broke the protocol: a frame of 4294967295 bytes; at most 4194304 are allowed"},
+        BadTool{"SendsAForeignFrame", "os.write(3, b'\\0\\0\\0\\0\\x09'); time.sleep(100)",
+                EndReason::kKilled, "broke the protocol: a frame of type 9, which no child sends"},
+        BadTool{"AnswersTwice", "os.write(3, b'\\2\\0\\0\\0\\2{}' * 2); time.sleep(100)",
+                EndReason::kKilled, "broke the protocol: a frame after its answer"},
+        BadTool{"FloodsEvents", "f = b'\\2\\0\\0\\0\\4{}' * 1000\n    while True: os.write(3, f)",
+                EndReason::kKilled, "sent more than 2000 events in a second"},
+        BadTool{"FillsItsTmp",
+                "for i in range(1000):\n        open(f'f{i}', 'wb').write(b'x' * (1 << 20)); "
+                "time.sleep(0.01)",
+                EndReason::kOutput, "wrote more than 8 MiB of temporary files"},
+        BadTool{"MakesManyFiles",
+                "for i in range(100000): open(f'f{i}', 'w').close()\n    time.sleep(10)",
+                EndReason::kOutput, "made more than 4096 temporary files"},
+        BadTool{"LeavesWithoutExit", "os.write(3, b'\\6\\0\\0\\0\\3cpu\\nhi'); time.sleep(100)",
+                EndReason::kCrashed, "hi"}),
+    [](const auto& tool) { return tool.param.name; });
+
+TEST_F(ZygoteTest, ForkIsRefusedInsideTheTool) {
+  start("@tool\ndef f() -> str:\n    return str(os.fork())\n");
+  EXPECT_EQ(text(run("f")), "PermissionError: [Errno 1] Operation not permitted");
+}
+
+TEST_F(ZygoteTest, ALogInALoopIsSlowedDownNotKilled) {
+  start(
+      "@tool\ndef f(ctx: Context) -> str:\n    for i in range(1500): ctx.info(str(i))\n    return "
+      "'done'\n");
+  EXPECT_EQ(text(run("f")), "done");
+  EXPECT_EQ(sink_.logs.size(), 1500U);
+}
+
+TEST_F(ZygoteTest, ADeadlineAlreadyPastIsATimeout) {
+  start("@tool\ndef f() -> str:\n    time.sleep(10)\n    return ''\n");
+  CallSpec call = spec("f");
+  call.deadline = std::chrono::steady_clock::now() - 1s;
+  EXPECT_EQ(run(std::move(call)).reason, EndReason::kTimeout);
+}
+
+TEST_F(ZygoteTest, CancelEndsACallAtOnce) {
+  start("@tool\ndef f() -> str:\n    time.sleep(1000)\n    return ''\n");
+  asio::steady_timer timer(loop_, 200ms);
+  timer.async_wait([this](auto) { zygote_->cancel("call-1"); });
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(outcome.reason, EndReason::kKilled);
+  EXPECT_EQ(outcome.text, "cancelled");
+  EXPECT_LT(outcome.usage.wall_ms, 300U) << "dead and reaped within 100 ms of the decision";
+}
+
+TEST_F(ZygoteTest, OneCallIdRunsOnce) {
+  start("@tool\ndef f() -> str:\n    time.sleep(0.2)\n    return 'x'\n");
+  CallSpec first = spec("f");
+  CallSpec second = first;
+  std::optional<Expected<CallOutcome>> result;
+  asio::co_spawn(
+      loop_, zygote_->run(std::move(first), sink_),
+      [&](const std::exception_ptr&, Expected<CallOutcome> o) { result = std::move(o); });
+  const auto refused = wait_for(loop_, zygote_->run(std::move(second), sink_));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
+  while (!result) {
+    loop_.run_one();
+  }
+  EXPECT_EQ(text(**result), "x");
+}
+
+// ---- The zygote goes wrong
+
+TEST_F(ZygoteTest, AZygoteKilledMidCallEndsTheCallAndComesBack) {
+  start(
+      "@tool\ndef slow() -> str:\n    time.sleep(1000)\n    return ''\n"
+      "@tool\ndef pid() -> str: return str(os.getpid())\n");
+  const int pid = zygote_->pid();
+  asio::steady_timer timer(loop_, 200ms);
+  timer.async_wait([pid](auto) { ::kill(pid, SIGKILL); });
+  const CallOutcome outcome = run("slow");
+  EXPECT_EQ(outcome.reason, EndReason::kKilled);
+  EXPECT_EQ(outcome.text, "the sandbox's interpreter ended while it ran");
+  const int child = std::stoi(text(run("pid")));
+  EXPECT_GT(child, 0);
+  EXPECT_NE(zygote_->pid(), pid);
+}
+
+TEST_F(ZygoteTest, AZygoteKilledBetweenCallsIsReplacedUnnoticed) {
+  start("@tool\ndef f() -> str: return 'x'\n");
+  EXPECT_EQ(text(run("f")), "x");
+  ::kill(zygote_->pid(), SIGKILL);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(text(run("f")), "x");
+}
+
+TEST_F(ZygoteTest, AHangingZygoteIsKilled) {
+  start("@tool\ndef f() -> str: return 'x'\n");
+  ::kill(zygote_->pid(), SIGSTOP);
+  EXPECT_EQ(run("f").reason, EndReason::kKilled);
+  EXPECT_EQ(text(run("f")), "x");
+}
+
+TEST_F(ZygoteTest, HundredsOfCallsLeaveNothing) {
+  start("@tool\ndef f() -> str: return 'x'\n");
+  const auto descriptors = [] {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+  };
+  run("f");
+  const auto before = descriptors();
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_EQ(run("f").reason, EndReason::kNone);
+  }
+  EXPECT_EQ(descriptors(), before);
+  const std::string children = "/proc/" + std::to_string(zygote_->pid()) + "/task/" +
+                               std::to_string(zygote_->pid()) + "/children";
+  std::ifstream list(children);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(list), {}), "");
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd
