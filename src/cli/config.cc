@@ -465,6 +465,17 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
   return ListenAddress{.host = std::move(host), .port = port};
 }
 
+void Config::set_port(std::uint16_t port) {
+  const auto own_url = [this] {
+    return fmt::format("{}://{}/", tls ? "https" : "http", listen.to_string());
+  };
+  const bool follows = public_url == own_url();
+  listen.port = port;
+  if (follows) {
+    public_url = own_url();
+  }
+}
+
 policy::Policy::Options Config::policy_options() const {
   policy::Policy::Options options{.roles = roles, .tool_sets = {}};
   for (const ToolSetConfig& set : tool_sets) {

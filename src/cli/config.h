@@ -114,6 +114,9 @@ struct Config {
   /// `check`: `demo token is accepted: auth.demoToken.insecureAllow`.
   std::vector<std::string> warnings;
 
+  /// Listens on another port; `public_url` follows where it was made from `listen`.
+  void set_port(std::uint16_t port);
+
   /// `roles:` and the sets' required roles.
   [[nodiscard]] policy::Policy::Options policy_options() const;
 };

@@ -4,7 +4,11 @@
 #include <iostream>
 
 #include "cli/check_command.h"
+#include "cli/client_config_command.h"
 #include "cli/keys_command.h"
+#include "cli/serve_command.h"
+#include "cli/tools_command.h"
+#include "cli/up_command.h"
 
 int main(int argc, char** argv) {
   using namespace mcpgate;
@@ -13,10 +17,16 @@ int main(int argc, char** argv) {
   SystemRandom random;
 
   std::vector<cli::Command> commands;
+  commands.push_back(cli::up_command());
+  commands.push_back(cli::serve_command());
   commands.push_back(cli::check_command());
   for (cli::Command& command : cli::keys_commands()) {
     commands.push_back(std::move(command));
   }
+  for (cli::Command& command : cli::tools_commands()) {
+    commands.push_back(std::move(command));
+  }
+  commands.push_back(cli::client_config_command());
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   return cli::run_command_line("mcpgate", "The Secure MCP Code Gateway.", commands, arguments,
                                {.environment = environment,

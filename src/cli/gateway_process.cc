@@ -139,7 +139,10 @@ std::shared_ptr<const auth::Authenticator> GatewayProcess::make_authenticator() 
 }
 
 std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
-  std::vector<std::filesystem::path> files = options_.also_watched;
+  std::vector<std::filesystem::path> files;
+  if (options_.also_watched) {
+    files = options_.also_watched();
+  }
   if (!config_.file.empty()) {
     files.push_back(config_.file);
   }
@@ -178,6 +181,9 @@ void GatewayProcess::reload() {
   config_ = *std::move(fresh);
   for (const std::string& warning : config_.warnings) {
     log_warn("{}", warning);
+  }
+  if (options_.applied) {
+    options_.applied(config_);
   }
   service_->use(*std::move(settings));
   service_->use(make_authenticator());

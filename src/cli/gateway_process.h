@@ -24,8 +24,10 @@ namespace mcpgate::cli {
 struct GatewayProcessOptions {
   /// Reads the configuration, at start and whenever a file changed. An error keeps the old one.
   std::function<Expected<Config>()> load;
-  /// Files and folders beside the configuration whose change may change it.
-  std::vector<std::filesystem::path> also_watched;
+  /// Called with each configuration that comes into force after the first.
+  std::function<void(const Config&)> applied = {};
+  /// Gives the files and folders beside the configuration whose change may change it.
+  std::function<std::vector<std::filesystem::path>()> also_watched = {};
   /// Whether GET /ready waits for every tool set.
   bool ready_means_all = false;
 };

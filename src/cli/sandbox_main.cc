@@ -87,6 +87,12 @@ int run_to_end(Task<int> (*command)(asio::io_context&, Flags, sandboxd::ZygoteOp
   if (!zygote) {
     return complain(zygote.error());
   }
+  SystemRandom random;
+  const auto scratch = sandboxd::ScratchRoot::create(random);
+  if (!scratch) {
+    return complain(scratch.error());
+  }
+  zygote->scratch = scratch->path();
   asio::io_context loop(1);
   int status = kWrongUsage;
   asio::co_spawn(loop, command(loop, flags, *std::move(zygote)),

@@ -1,0 +1,93 @@
+#include "cli/local_tool_sets.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "sandbox/signature.h"
+#include "sandbox/toolset_file.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+constexpr std::string_view kDefaultRole = "mcp-admin";
+
+/// The folders of `tools` that hold a toolset.yaml, in order of their names.
+std::vector<std::filesystem::path> folders_of(const std::filesystem::path& tools) {
+  std::vector<std::filesystem::path> folders;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(tools, error)) {
+    if (std::filesystem::exists(entry.path() / sandbox::kToolSetFileName, error)) {
+      folders.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(folders);
+  return folders;
+}
+
+Expected<void> make_signing_key(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) {
+    return {};
+  }
+  TRY_VOID(make_directories(file.parent_path(), 0700));
+  SystemRandom random;
+  return write_file_atomically(file, sandbox::SigningKeys::create_text(random), 0600);
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> tool_set_files(const std::filesystem::path& tools) {
+  std::vector<std::filesystem::path> files{tools};
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(tools, error)) {
+    if (entry.is_directory(error)) {
+      files.push_back(entry.path() / sandbox::kToolSetFileName);
+    }
+  }
+  return files;
+}
+
+std::vector<ToolSetConfig> find_tool_sets(const std::filesystem::path& tools,
+                                          const std::filesystem::path& state) {
+  std::vector<ToolSetConfig> sets;
+  for (const auto& folder : folders_of(tools)) {
+    const auto file = sandbox::load_tool_set_file(folder);
+    if (!file) {
+      log_error("{}", file.error().message);
+      continue;
+    }
+    const std::filesystem::path run = state / "run" / file->name;
+    ToolSetConfig& set = sets.emplace_back();
+    set.name = file->name;
+    set.required_role = file->required_role.empty() ? kDefaultRole : file->required_role;
+    set.sandbox = {.scheme = http::Endpoint::Scheme::kUnix, .host = run.string() + ".sock"};
+    set.signing_keys = {run.string() + ".key"};
+  }
+  return sets;
+}
+
+Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
+                                                const std::filesystem::path& tools) {
+  std::vector<DaemonSpec> specs;
+  for (const ToolSetConfig& set : config.tool_sets) {
+    std::error_code ignored;
+    const std::filesystem::path folder = tools / set.name;
+    if (set.sandbox.scheme != http::Endpoint::Scheme::kUnix ||
+        !std::filesystem::is_directory(folder, ignored)) {
+      continue;
+    }
+    TRY_VOID(make_signing_key(set.signing_keys.front()));
+    TRY_VOID(make_directories(std::filesystem::path(set.sandbox.host).parent_path(), 0700));
+    specs.push_back({.tool_set = set.name,
+                     .folder = folder,
+                     .socket = set.sandbox.host,
+                     .key_files = set.signing_keys});
+  }
+  return specs;
+}
+
+}  // namespace mcpgate::cli

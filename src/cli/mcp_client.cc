@@ -1,0 +1,96 @@
+#include "cli/mcp_client.h"
+
+#include <array>
+#include <utility>
+
+#include "json/parse.h"
+#include "json/raw.h"
+#include "json/write.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+constexpr std::string_view kRevision = "2026-07-28";
+constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+/// Longer than any call may take by default.
+constexpr std::chrono::seconds kPatience{120};
+
+http::ClientOptions options_of(const Target& target) {
+  http::ClientOptions options;
+  options.tls = target.tls;
+  return options;
+}
+
+std::string body_of(std::string_view method, std::string_view members) {
+  std::string body = R"({"jsonrpc":"2.0","id":1,"method":)";
+  json::append_string(body, method);
+  body += R"(,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":")";
+  body += kRevision;
+  body += R"(","io.modelcontextprotocol/clientCapabilities":{},)"
+          R"("io.modelcontextprotocol/clientInfo":{"name":"mcpgate","version":")" MCPGATE_VERSION
+          R"("}})";
+  body.append(members.empty() ? "" : ",").append(members).append("}}");
+  return body;
+}
+
+}  // namespace
+
+McpClient::McpClient(asio::io_context& loop, Target target)
+    : target_(std::move(target)), client_(loop, target_.endpoint, options_of(target_)) {}
+
+Task<Expected<std::string>> McpClient::list_tools() {
+  co_return co_await request("tools/list", "", "");
+}
+
+Task<Expected<std::string>> McpClient::call_tool(std::string name, std::string arguments) {
+  std::string members = R"("name":)";
+  json::append_string(members, name);
+  members.append(R"(,"arguments":)").append(arguments);
+  co_return co_await request("tools/call", std::move(name), std::move(members));
+}
+
+Task<Expected<std::string>> McpClient::request(std::string method, std::string name,
+                                               std::string members) {
+  const std::string body = body_of(method, members);
+  const std::string authorization = "Bearer " + target_.token;
+  const std::array<http::Header, 6> headers = {{{"Authorization", authorization},
+                                                {"Content-Type", "application/json"},
+                                                {"Accept", "application/json, text/event-stream"},
+                                                {"MCP-Protocol-Version", kRevision},
+                                                {"Mcp-Method", method},
+                                                {"Mcp-Name", name}}};
+  const std::span<const http::Header> sent(headers.data(), name.empty() ? 5 : 6);
+  const auto response =
+      co_await client_.fetch({.method = "POST",
+                              .target = target_.endpoint.path,
+                              .headers = sent,
+                              .body = body,
+                              .deadline = std::chrono::steady_clock::now() + kPatience},
+                             kAnswerBytesMax);
+  if (!response) {
+    co_return fail(response.error().code, "{}: {}", target_.url, response.error().message);
+  }
+  co_return result_of(*response);
+}
+
+Expected<std::string> McpClient::result_of(const http::ClientResponse& response) const {
+  if (response.status == 401) {
+    return fail(ErrorCode::kUnauthenticated, "{} does not accept this token", target_.url);
+  }
+  json::Parser parser(kAnswerBytesMax);
+  const auto element = parser.parse(response.body);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  if (!object) {
+    return fail(ErrorCode::kUnavailable, "{} answered with status {} and no JSON", target_.url,
+                response.status);
+  }
+  if (const auto result = json::find_member(*object, response.body, "result")) {
+    return std::string(result->raw);
+  }
+  const auto error = json::object_at(*object, "error");
+  return fail(ErrorCode::kNotFound, "{}",
+              error ? json::string_at(*error, "message").value_or("") : "no result");
+}
+
+}  // namespace mcpgate::cli

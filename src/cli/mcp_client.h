@@ -1,0 +1,55 @@
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/error.h"
+#include "base/task.h"
+#include "cli/credential.h"
+#include "http/client.h"
+
+namespace mcpgate::cli {
+
+/// Speaks MCP 2026-07-28 to a gateway, one request at a time: what `tools` and the greeting of `up`
+/// need. Pinned to its loop.
+class McpClient {
+ public:
+  McpClient(asio::io_context& loop, Target target);
+
+  /// The ListToolsResult as JSON bytes.
+  Task<Expected<std::string>> list_tools();
+  /// The CallToolResult as JSON bytes. `arguments` is a JSON object as bytes.
+  ///
+  /// Errors of both: kUnavailable (no gateway there), kUnauthenticated, kNotFound (unknown tool and
+  /// every other refusal of the request, in the gateway's words).
+  Task<Expected<std::string>> call_tool(std::string name, std::string arguments);
+
+ private:
+  Task<Expected<std::string>> request(std::string method, std::string name, std::string members);
+  [[nodiscard]] Expected<std::string> result_of(const http::ClientResponse& response) const;
+
+  Target target_;
+  http::Client client_;
+};
+
+/// Runs a task on a loop of its own, for commands that do one thing.
+template <class T>
+[[nodiscard]] T run_to_end(asio::io_context& loop, Task<T> task) {
+  std::optional<T> result;
+  asio::co_spawn(loop, std::move(task), [&result](const std::exception_ptr& failure, T value) {
+    MCPGATE_ASSERT(!failure);
+    result.emplace(std::move(value));
+  });
+  while (!result) {
+    loop.run_one();
+  }
+  return *std::move(result);
+}
+
+}  // namespace mcpgate::cli

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "base/process.h"
+#include "base/task.h"
+
+namespace mcpgate::cli {
+
+/// One sandbox daemon that `mcpgate up` keeps running.
+struct DaemonSpec {
+  std::string tool_set;
+  /// The set's folder.
+  std::filesystem::path folder;
+  std::filesystem::path socket;
+  std::vector<std::filesystem::path> key_files;
+
+  friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;
+};
+
+/// Keeps one `mcpgate-sandbox serve` running for each tool set: starts it again when it ends, ever
+/// more slowly while it keeps ending. One loop; its thread must outlive the daemons.
+class Supervisor {
+ public:
+  /// How long a daemon may take to let its calls finish before it is killed.
+  static constexpr std::chrono::seconds kStopPatience{10};
+
+  /// `program` is the daemon's executable.
+  Supervisor(asio::io_context& loop, std::filesystem::path program);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor();
+
+  /// Runs exactly these from now on. One whose specification did not change is left alone.
+  void follow(const std::vector<DaemonSpec>& specs);
+  /// Ends all of them and waits for it. The loop need not run.
+  void stop();
+
+ private:
+  struct Daemon;
+
+  static Task<void> keep_running(std::shared_ptr<Daemon> daemon);
+  static Expected<void> start(Daemon& daemon);
+
+  asio::io_context& loop_;
+  std::filesystem::path program_;
+  std::map<std::string, std::shared_ptr<Daemon>, std::less<>> daemons_;
+};
+
+}  // namespace mcpgate::cli

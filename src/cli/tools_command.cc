@@ -1,0 +1,165 @@
+#include "cli/tools_command.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "cli/mcp_client.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+constexpr std::size_t kResultBytesMax = std::size_t{64} << 20;
+
+int complain(const World& world, const Error& error) {
+  world.err << "mcpgate: " << error.message << '\n';
+  return error.code == ErrorCode::kInvalidArgument ? kWrongUsage : kAnswerIsNo;
+}
+
+void print_json(std::ostream& out, std::string_view json) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(json);
+  std::string text;
+  if (element) {
+    json::append(text, *element, json::Layout::kPretty);
+  }
+  out << text << '\n';
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+/// A name and what it is for, one tool a line.
+void print_table(std::ostream& out, std::string_view list) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(list);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto tools = object ? json::array_at(*object, "tools") : std::nullopt;
+  if (!tools || tools->size() == 0) {
+    out << "No tool is open to you here.\n";
+    return;
+  }
+  std::size_t width = 0;
+  for (const json::Element tool : *tools) {
+    width = std::max(width, json::string_at(*json::as_object(tool), "name").value_or("").size());
+  }
+  for (const json::Element tool : *tools) {
+    const json::Object fields = *json::as_object(tool);
+    out << fmt::format("{:<{}}  {}\n", json::string_at(fields, "name").value_or(""), width,
+                       first_line(json::string_at(fields, "description").value_or("")));
+  }
+}
+
+bool is_error(std::string_view result) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(result);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  return object && json::bool_at(*object, "isError").value_or(false);
+}
+
+bool is_json_object(std::string_view text) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(text);
+  return element && element->is_object();
+}
+
+int list(const Arguments& arguments, const World& world) {
+  auto target = target_of(arguments, world);
+  if (!target) {
+    return complain(world, target.error());
+  }
+  asio::io_context loop;
+  McpClient client(loop, *std::move(target));
+  const auto result = run_to_end(loop, client.list_tools());
+  if (!result) {
+    return complain(world, result.error());
+  }
+  if (arguments.get("output") == "json") {
+    print_json(world.out, *result);
+  } else {
+    print_table(world.out, *result);
+  }
+  return kDone;
+}
+
+int call(const Arguments& arguments, const World& world) {
+  const std::string json = arguments.get("arguments", "{}");
+  if (!is_json_object(json)) {
+    world.err
+        << "mcpgate: the arguments must be one JSON object, such as '{\"action\":\"tail\"}'\n";
+    return kWrongUsage;
+  }
+  auto target = target_of(arguments, world);
+  if (!target) {
+    return complain(world, target.error());
+  }
+  asio::io_context loop;
+  McpClient client(loop, *std::move(target));
+  const auto result = run_to_end(loop, client.call_tool(arguments.get("name"), json));
+  if (!result) {
+    return complain(world, result.error());
+  }
+  const bool failed = is_error(*result);
+  if (arguments.get("output") == "json") {
+    print_json(world.out, *result);
+  } else {
+    (failed ? world.err : world.out) << readable_result(*result) << '\n';
+  }
+  return failed ? kAnswerIsNo : kDone;
+}
+
+Flag output_flag() {
+  return {.name = "output",
+          .value = "FORM",
+          .help = "text or json [default: text]",
+          .choices = {"text", "json"}};
+}
+
+}  // namespace
+
+std::string readable_result(std::string_view result) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(result);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto content = object ? json::array_at(*object, "content") : std::nullopt;
+  std::string text;
+  if (!content) {
+    return text;
+  }
+  for (const json::Element block : *content) {
+    const json::Object fields = *json::as_object(block);
+    const std::string_view type = json::string_at(fields, "type").value_or("");
+    text += text.empty() ? "" : "\n";
+    if (type == "text") {
+      text += json::string_at(fields, "text").value_or("");
+    } else {
+      text += fmt::format("[{} {}]", type,
+                          json::string_at(fields, "mimeType")
+                              .value_or(json::string_at(fields, "uri").value_or("")));
+    }
+  }
+  return text;
+}
+
+std::vector<Command> tools_commands() {
+  std::vector<Flag> flags = target_flags();
+  flags.push_back(output_flag());
+  return {{.name = "tools", .help = "A gateway's tools from the command line"},
+          {.name = "tools list",
+           .help = "List the tools that are open to you",
+           .flags = flags,
+           .run = &list},
+          {.name = "tools call",
+           .help = "Call a tool and print its answer",
+           .flags = flags,
+           .positionals = {{.name = "name", .help = "the tool's name"},
+                           {.name = "arguments",
+                            .help = "a JSON object [default: {}]",
+                            .is_required = false}},
+           .run = &call}};
+}
+
+}  // namespace mcpgate::cli

@@ -1,0 +1,124 @@
+#include "cli/up_command.h"
+
+#include <charconv>
+#include <ostream>
+#include <system_error>
+
+#include "cli/gateway_process.h"
+#include "cli/local_tool_sets.h"
+#include "cli/welcome.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the flags of `up` say.
+struct UpFlags {
+  std::optional<fs::path> config;
+  fs::path tools;
+  std::optional<std::uint16_t> port;
+  std::optional<std::uint16_t> admin_port;
+};
+
+Expected<std::optional<std::uint16_t>> port_at(const Arguments& arguments, std::string_view name) {
+  const auto text = arguments.find(name);
+  if (!text) {
+    return std::nullopt;
+  }
+  std::uint16_t port = 0;
+  const char* const end = text->data() + text->size();
+  const auto [stop, error] = std::from_chars(text->data(), end, port);
+  if (error != std::errc{} || stop != end) {
+    return fail(ErrorCode::kInvalidArgument, "--{}: expected a port, 0 to 65535", name);
+  }
+  return port;
+}
+
+Expected<UpFlags> read_flags(const Arguments& arguments, const World& world) {
+  UpFlags flags;
+  flags.config = arguments.find("config");
+  flags.port = TRY(port_at(arguments, "port"));
+  flags.admin_port = TRY(port_at(arguments, "admin-port"));
+  flags.tools = world.environment.working_directory / arguments.get("tools", "tools");
+  std::error_code ignored;
+  if (!fs::is_directory(flags.tools, ignored)) {
+    return fail(ErrorCode::kNotFound,
+                "{} is not a folder; name the folder of your tool sets by --tools",
+                flags.tools.string());
+  }
+  return flags;
+}
+
+/// The configuration of `up`: the file's, or without one the sets that lie in the tools' folder,
+/// open to the demo token on loopback.
+Expected<Config> load(const UpFlags& flags, const Environment& environment) {
+  Config config = TRY(load_config(flags.config, environment));
+  if (flags.port) {
+    config.set_port(*flags.port);
+  }
+  if (flags.admin_port) {
+    config.admin_listen = ListenAddress{.host = "127.0.0.1", .port = *flags.admin_port};
+  }
+  if (config.file.empty()) {
+    config.tool_sets = find_tool_sets(flags.tools, config.state);
+    config.demo_token_allowed = true;
+  }
+  // Before the gateway reads them, the signing keys must be there.
+  TRY_VOID(local_daemons(config, flags.tools));
+  return config;
+}
+
+fs::path sandbox_program() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path() / "mcpgate-sandbox";
+}
+
+int up(const Arguments& arguments, const World& world) {
+  const auto flags = read_flags(arguments, world);
+  if (!flags) {
+    world.err << flags.error().message << '\n';
+    return kWrongUsage;
+  }
+  const Environment environment = world.environment;
+  // Declared before the process, whose callbacks use it; started once there is a loop.
+  std::optional<Supervisor> supervisor;
+  const auto supervise = [&](const Config& config) {
+    if (const auto specs = local_daemons(config, flags->tools); specs && supervisor) {
+      supervisor->follow(*specs);
+    }
+  };
+  auto process =
+      GatewayProcess::create({.load = [&flags, environment] { return load(*flags, environment); },
+                              .applied = supervise,
+                              .also_watched = [&flags] { return tool_set_files(flags->tools); },
+                              .ready_means_all = true});
+  if (!process) {
+    world.err << process.error().message << '\n';
+    return kWrongUsage;
+  }
+  GatewayProcess& gateway = **process;
+  supervisor.emplace(gateway.loop(), sandbox_program());
+  supervise(gateway.config());
+  gateway.service().on_ready([&] { welcome(gateway, world.out); });
+  gateway.run();
+  supervisor->stop();
+  return kDone;
+}
+
+}  // namespace
+
+Command up_command() {
+  return {
+      .name = "up",
+      .help = "Run everything on this machine: the gateway and a sandbox for each tool set",
+      .flags = {{.name = "tools", .value = "DIR", .help = "folder of tool sets [default: ./tools]"},
+                {.name = "port", .value = "N", .help = "port on 127.0.0.1 [default: 8080]"},
+                {.name = "admin-port",
+                 .value = "N",
+                 .help = "port of /health, /ready, /status [default: 9090]"}},
+      .run = &up};
+}
+
+}  // namespace mcpgate::cli
