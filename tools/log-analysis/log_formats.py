@@ -65,6 +65,19 @@ class Clock:
         self.offset_minutes = offset_minutes
 
 
+class LazyPattern:
+    """A pattern that is compiled when it is first used: each call runs in a fresh process, and a
+    file's lines need two or three of the expressions here."""
+
+    def __init__(self, text: bytes, flags: int = 0):
+        self._arguments = (text, flags)
+
+    def __getattr__(self, name: str):
+        compiled = re.compile(*self._arguments)
+        self.match, self.search, self.finditer = compiled.match, compiled.search, compiled.finditer
+        return getattr(compiled, name)
+
+
 # --- where a record begins -------------------------------------------------------------------
 
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -173,7 +186,7 @@ def _epoch(value: float) -> float | None:
 
 # --- levels ----------------------------------------------------------------------------------
 
-_LEVEL = re.compile(
+_LEVEL = LazyPattern(
     rb"\b(TRACE|FINEST|FINER|DEBUG|FINE|CONFIG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL"
     rb"|PANIC|LOG(?=:)|STATEMENT(?=:)|DETAIL(?=:)|HINT(?=:))\b"
     rb"|\[(?:\w{1,20}:)?(trace\d?|debug|info|notice|warn|warning|error|crit|alert|emerg|fatal)\]"
@@ -181,7 +194,7 @@ _LEVEL = re.compile(
 )
 _LEVEL_PLACE_BYTES = 160
 # Where a line names no level (Debian's syslog files carry none), words tell.
-_WORDS = re.compile(
+_WORDS = LazyPattern(
     rb"(?<![\w-])(?:(panic|fatal|emergency|out of memory|oom-killer)"
     rb"|(errors?|exception|fail(?:ed|ure)|segfault|traceback)"
     rb"|(warn(?:ing)?|denied|refused|invalid|time(?:d out|out)))(?![\w-])",
@@ -278,14 +291,14 @@ def _parse_json(line: bytes, clock: Clock) -> Parsed | None:
     )
 
 
-_SYSLOG_5424 = re.compile(
+_SYSLOG_5424 = LazyPattern(
     rb"<(\d{1,3})>1 (?:-|" + _ISO_TEXT + rb") (\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) "
     rb"(?:-|(?:\[(?:[^\]\"]|\"(?:[^\"\\]|\\.)*+\")*+\])++)(?: |$)"
 )
 
 
 def _parse_syslog_5424(line: bytes, clock: Clock) -> Parsed | None:
-    match = _SYSLOG_5424.match(line)
+    match = _SYSLOG_5424.match(line) if line.startswith(b"<") else None
     if not match or int(match[1]) > 191:
         return None
     # The time is the last but four groups; _iso_instant reads groups 1 to 4 of its own pattern.
@@ -300,13 +313,15 @@ def _parse_syslog_5424(line: bytes, clock: Clock) -> Parsed | None:
 
 
 _TAG = rb"(\S{1,255}) ([^\s:\[\]]{1,128})(?:\[[^\]\n]{0,64}\])?:(?: |$)"
-_SYSLOG_3164 = re.compile(
+_SYSLOG_3164 = LazyPattern(
     rb"(?:<(\d{1,3})>)?(" + _MONTH + rb") ([ \d]\d) (\d\d:\d\d:\d\d) (?:" + _TAG + rb")?"
 )
-_SYSLOG_ISO = re.compile(_TAG)
+_SYSLOG_ISO = LazyPattern(_TAG)
 
 
 def _parse_syslog_3164(line: bytes, clock: Clock) -> Parsed | None:
+    if not line.startswith(b"<") and line[:3] not in MONTHS:
+        return None
     match = _SYSLOG_3164.match(line)
     if not match:
         return None
@@ -320,7 +335,7 @@ def _parse_syslog_3164(line: bytes, clock: Clock) -> Parsed | None:
     )
 
 
-_ACCESS = re.compile(
+_ACCESS = LazyPattern(
     rb"(?:[\w.:-]{1,255} )?\S{1,80} \S{1,80} [^\[\n]{1,200}"
     rb"\[(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d):(\d\d) ([+-]\d{4})\] "
     rb"\"((?:[^\"\\]|\\.)*?)(?: HTTP/[\d.]{1,4})?\" (\d{3}) (?:\d+|-)"
@@ -328,7 +343,7 @@ _ACCESS = re.compile(
 
 
 def _parse_access(line: bytes, clock: Clock) -> Parsed | None:
-    match = _ACCESS.match(line)
+    match = _ACCESS.match(line) if b'] "' in line else None
     if not match:
         return None
     day, month, year, minute, second, zone, request, status = match.groups()
@@ -339,13 +354,13 @@ def _parse_access(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(instant, level, None, _text(request), status.decode() + " ")
 
 
-_APACHE_ERROR = re.compile(
+_APACHE_ERROR = LazyPattern(
     rb"\[[A-Z][a-z]{2} (" + _MONTH + rb") (\d\d) (\d\d:\d\d):(\d\d)(?:\.(\d{1,6}))? (\d{4})\] "
 )
 
 
 def _parse_apache_error(line: bytes, clock: Clock) -> Parsed | None:
-    match = _APACHE_ERROR.match(line)
+    match = _APACHE_ERROR.match(line) if line.startswith(b"[") else None
     if not match:
         return None
     month, day, minute, second, fraction, year = match.groups()
@@ -357,7 +372,7 @@ def _parse_apache_error(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(instant, _level_in(rest), None, _text(rest))
 
 
-_CRI = re.compile(rb" (?:stdout|stderr) [FP] ")
+_CRI = LazyPattern(rb" (?:stdout|stderr) [FP] ")
 
 
 def _parse_iso(line: bytes, clock: Clock) -> Parsed | None:
@@ -378,12 +393,12 @@ def _parse_iso(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(instant, _level_in(rest), None, _text(rest.lstrip(b" -|:")))
 
 
-_KLOG = re.compile(rb"([IWEF])(\d\d)(\d\d) (\d\d:\d\d:\d\d)\.\d{1,6} +\d+ ")
+_KLOG = LazyPattern(rb"([IWEF])(\d\d)(\d\d) (\d\d:\d\d:\d\d)\.\d{1,6} +\d+ ")
 _MONTH_NAMES = {number: name for name, number in MONTHS.items()}
 
 
 def _parse_klog(line: bytes, clock: Clock) -> Parsed | None:
-    match = _KLOG.match(line)
+    match = _KLOG.match(line) if line[:1] in _KLOG_LEVELS and line[1:5].isdigit() else None
     month = _MONTH_NAMES.get(int(match[2])) if match else None
     if not match or not month:
         return None
@@ -391,7 +406,7 @@ def _parse_klog(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(instant, _KLOG_LEVELS[match[1]], None, _text(line[match.end() :]))
 
 
-_PAIR = re.compile(rb"([\w.@-]{1,40})=(?:\"((?:[^\"\\]|\\.)*+)\"|(\S*))")
+_PAIR = LazyPattern(rb"([\w.@-]{1,40})=(?:\"((?:[^\"\\]|\\.)*+)\"|(\S*))")
 
 
 def _parse_logfmt(line: bytes, clock: Clock) -> Parsed | None:
@@ -405,21 +420,21 @@ def _parse_logfmt(line: bytes, clock: Clock) -> Parsed | None:
     return Parsed(instant, level, service[:128] if service else None, message)
 
 
-_AUDITD = re.compile(rb"type=([A-Z_]+) msg=audit\((\d{1,11}\.\d{1,6}):\d+\): ?")
+_AUDITD = LazyPattern(rb"type=([A-Z_]+) msg=audit\((\d{1,11}\.\d{1,6}):\d+\): ?")
 
 
 def _parse_auditd(line: bytes, clock: Clock) -> Parsed | None:
-    match = _AUDITD.match(line)
+    match = _AUDITD.match(line) if line.startswith(b"type=") else None
     if not match:
         return None
     return Parsed(float(match[2]), 2, None, _text(line[match.end() :]), match[1].decode() + " ")
 
 
-_APT_HISTORY = re.compile(rb"Start-Date: (\d{4}-\d\d-\d\d)  (\d\d:\d\d):(\d\d)\n?")
+_APT_HISTORY = LazyPattern(rb"Start-Date: (\d{4}-\d\d-\d\d)  (\d\d:\d\d):(\d\d)\n?")
 
 
 def _parse_apt_history(line: bytes, clock: Clock) -> Parsed | None:
-    match = _APT_HISTORY.match(line)
+    match = _APT_HISTORY.match(line) if line.startswith(b"Start-Date: ") else None
     instant = _minute_start(match[1] + b" " + match[2]) if match else None
     if not match or instant is None:
         return None

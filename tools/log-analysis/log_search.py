@@ -23,6 +23,7 @@ from mcpgate import ToolError
 SCAN_SECONDS = 15.0
 # … or after this share of the time that the call has left.
 SCAN_SHARE = 0.6
+GUARD_SHARE = 0.8  # for a regular expression, see PATTERN_SECONDS
 # How long one regular expression may take over one record before it is called catastrophic.
 PATTERN_SECONDS = 5.0
 # Text of one page in all, and of one record on it.
@@ -151,24 +152,25 @@ class Budget:
         self._ctx = ctx
         self._ends = time.monotonic() + min(SCAN_SECONDS, ctx.time_left * SCAN_SHARE)
         self._told = time.monotonic()
+        self._told_bytes = 0
         self.total_bytes = total_bytes
         self.done_bytes = 0
 
     def spent(self) -> bool:
         now = time.monotonic()
-        if now - self._told >= PROGRESS_SECONDS:
-            self._told = now
-            self._ctx.progress(
-                min(self.done_bytes, self.total_bytes), self.total_bytes, "bytes of log files read"
-            )
+        done = min(self.done_bytes, self.total_bytes)
+        if now - self._told >= PROGRESS_SECONDS and done > self._told_bytes:  # it must rise
+            self._told, self._told_bytes = now, done
+            self._ctx.progress(done, self.total_bytes, "bytes of log files read")
         return now >= self._ends
 
 
 class PatternGuard:
     """Ends a regular expression that backtracks without end: Python's `re` polls for signals."""
 
-    def __init__(self, pattern: re.Pattern | None):
+    def __init__(self, pattern: re.Pattern | None, ctx):
         self._wanted = pattern is not None
+        self._seconds = min(SCAN_SECONDS + PATTERN_SECONDS, ctx.time_left * GUARD_SHARE)
 
     def __enter__(self):
         if self._wanted:
@@ -176,12 +178,12 @@ class PatternGuard:
 
             def give_up(number, frame):
                 raise QueryError(
-                    f"regex: takes over {PATTERN_SECONDS + SCAN_SECONDS:.0f} s; repeats within "
-                    "repeats such as (a+)+ take exponential time: write them flat, or use text"
+                    f"regex: takes over {self._seconds:.1f} s; repeats within repeats such as "
+                    "(a+)+ take exponential time: write them flat, or use text"
                 )
 
             self._previous = signal.signal(signal.SIGALRM, give_up)
-            signal.setitimer(signal.ITIMER_REAL, SCAN_SECONDS + PATTERN_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, max(self._seconds, 0.001))
         return self
 
     def __exit__(self, *exception):
@@ -315,7 +317,7 @@ def search(query: Query, sources: list, cursor: str | None, limit: int, ctx, not
     budget = Budget(ctx, sum(source.size for source in sources[index:]))
     rows: list[dict] = []
     size = 0
-    with PatternGuard(query.pattern):
+    with PatternGuard(query.pattern, ctx):
         for source in sources[index:]:
             if not query.may_hold(source):
                 budget.done_bytes += source.size
@@ -355,7 +357,7 @@ def tail(query: Query, sources: list, count: int, ctx, notes: list) -> list[dict
     budget = Budget(ctx, sum(source.size for source in sources))
     rows: list[tuple] = []
     full: set[tuple] = set()  # rotations that gave enough already: their older files need no look
-    with PatternGuard(query.pattern):
+    with PatternGuard(query.pattern, ctx):
         for source in reversed(sources):
             family = source.order[0]
             if not query.may_hold(source) or family in full:

@@ -143,7 +143,7 @@ def count(query: Query, sources: list, ctx, notes: list) -> Counts:
     wanted = [source for source in sources if query.may_hold(source)]
     wanted.sort(key=lambda source: -source.changed)
     budget = Budget(ctx, sum(source.size for source in wanted))
-    with PatternGuard(query.pattern):
+    with PatternGuard(query.pattern, ctx):
         for source in wanted:
             for _, _, record, parsed in _readable(query, source, 0, budget, notes):
                 if record is not None:

@@ -26,6 +26,7 @@ Span = tuple[int, int, str]  # begin, end, and the value in its normal form
 
 TEXT_CHARS_MAX = 1 << 20
 NAMES_MAX = 2000
+DIGITS_MIN = 7
 # A value next to another one may be recognised only once that is gone.
 PASSES_MAX = 8
 
@@ -277,7 +278,8 @@ def _digits(text: str) -> str:
 
 
 def _has_digits(text: str) -> bool:
-    return re.search(r"[0-9]", text) is not None
+    """Whether there are as many digits as the shortest number of any kind has."""
+    return len(re.findall(r"[0-9]", text[:4096])) >= DIGITS_MIN or len(text) > 4096
 
 
 # Most specific first: this is the order in which overlaps are decided.

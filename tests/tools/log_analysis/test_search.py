@@ -517,14 +517,14 @@ class Arguments(LogFolder):
             with self.subTest(arguments=arguments), self.assertRaisesRegex(QueryError, part):
                 self.call(**arguments)
 
-    def test_progress_is_told_and_never_runs_backwards(self):
+    def test_progress_is_told_and_rises_each_time(self):
         self.write("x.log", random_log(1, 60000))
         ctx = Context({"logs": self.root})
         with mock.patch.object(log_search, "PROGRESS_SECONDS", 0.0):
             log_store.log_store(ctx, action="summary")
         done = [report[0] for report in ctx.reports]
         self.assertGreater(len(done), 3)
-        self.assertEqual(done, sorted(done))
+        self.assertEqual(done, sorted(set(done)))
         self.assertTrue(all(report[0] <= report[1] for report in ctx.reports))
 
 
