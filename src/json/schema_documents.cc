@@ -5,9 +5,8 @@
 
 #include "json/metaschema.h"
 #include "json/pointer.h"
+#include "json/schema_message.h"
 #include "json/uri.h"
-#include "json/utf8.h"
-#include "json/write.h"
 
 namespace mcpgate::json {
 namespace {
@@ -52,14 +51,6 @@ Expected<std::optional<std::string_view>> core_string(const Location& at, Object
 }
 
 }  // namespace
-
-std::string quote(std::string_view text) {
-  constexpr std::size_t kShownMax = 128;
-  const std::string_view shown = cut_utf8(text, kShownMax);
-  std::string out;
-  append_string(out, shown);
-  return shown.size() < text.size() ? out + "…" : out;
-}
 
 Location child_of(const Location& parent, Element element, std::string_view token) {
   Location child{element, parent.document, parent.pointer, parent.resource};

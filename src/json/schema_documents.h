@@ -46,9 +46,6 @@ struct Resource {
   std::map<std::string, Location, std::less<>> dynamic_anchors;
 };
 
-/// `text` as a JSON string, cut where it is long: for messages.
-[[nodiscard]] std::string quote(std::string_view text);
-
 class SchemaDocuments {
  public:
   explicit SchemaDocuments(const CompileOptions& options) : options_(options) {}
