@@ -11,8 +11,9 @@ from log_search import Budget, PatternGuard, Query, _readable, text_of
 from log_time import iso
 
 TEMPLATE_CHARS_MAX = 240
-# Distinct templates and services that are told apart; what comes later counts as OTHER.
-TEMPLATES_MAX = 5000
+# Distinct templates and services that are told apart. When there are more templates, the rarest are
+# counted as OTHER, those of errors last; of services those that come later.
+TEMPLATES_MAX = 10_000
 SERVICES_MAX = 1000
 OTHER = "(other)"
 EXAMPLE_CHARS_MAX = 600
@@ -114,17 +115,27 @@ class Counts:
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= TEMPLATES_MAX:
-                key = (OTHER, OTHER)
-            group = self.groups.get(key)
-            if group is None:
-                example = text_of(record[: 4 * EXAMPLE_CHARS_MAX])[:EXAMPLE_CHARS_MAX]
-                group = self.groups[key] = Group(parsed, service, example, source.name)
+                self._make_room()
+            example = text_of(record[: 4 * EXAMPLE_CHARS_MAX])[:EXAMPLE_CHARS_MAX]
+            group = self.groups[key] = Group(parsed, service, example, source.name)
         group.add(parsed.time)
         if is_error:
             self.errors += 1
             name = error_type or key[1]
             if name in self.error_types or len(self.error_types) < TEMPLATES_MAX:
                 self.error_types[name] = self.error_types.get(name, 0) + 1
+
+    def _make_room(self) -> None:
+        """Folds the rarest half of the templates into one group."""
+        parsed = log_formats.Parsed(None, NO_LEVEL, None, OTHER)
+        other = self.groups.pop((OTHER, OTHER), None) or Group(parsed, OTHER, "", "")
+        rarest = sorted(
+            self.groups, key=lambda key: (self.groups[key].level >= ERROR, self.groups[key].count)
+        )
+        for key in rarest[: len(rarest) // 2]:
+            group = self.groups.pop(key)
+            other.count += group.count
+        self.groups[(OTHER, OTHER)] = other
 
     @staticmethod
     def _count(table: dict, key, is_error: bool, keys_max: int | None) -> None:

@@ -6,10 +6,14 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from log_fixtures import ROOT, Context, LogFolder  # first: it sets the path
 
+import log_files
+import log_search
 import log_store
+import log_summary
 import make_log_corpus
 from log_formats import Parsed
 from log_summary import over_time, template_of
@@ -155,6 +159,24 @@ class Earlier(LogFolder):
         self.assertIn(
             "'nope'", self.call(function="get_error_summary", service_name="nope")["message"]
         )
+
+
+class ManyTemplates(LogFolder):
+    def test_frequent_messages_and_errors_survive_a_flood_of_different_ones(self):
+        lines = [f"2026-11-20 10:00:00 INFO {chr(97 + n % 26)}x{'y' * (n // 26)}" for n in range(400)]
+        self.write("new.log", "\n".join(lines), changed=1795176000.0)
+        lines = [f"2026-11-20 10:00:00 {'ERROR broken' if n % 2 else 'INFO fine'} {n}" for n in range(60)]
+        self.write("old.log", "\n".join(lines), changed=1795170000.0)
+        with mock.patch.object(log_summary, "TEMPLATES_MAX", 50):
+            sources, _ = log_files.discover({"logs": self.root})
+            query = log_search.Query()
+            counts = log_summary.count(query, sources, Context({}), [])
+        summary = log_summary.report(counts)
+        self.assertEqual(summary["top_errors"][0]["count"], 30)
+        self.assertEqual(summary["top_errors"][0]["template"], "ERROR broken <n>")
+        self.assertIn(30, [row["count"] for row in summary["top_messages"]])
+        self.assertEqual(sum(group.count for group in counts.groups.values()), 460)
+        self.assertLessEqual(len(counts.groups), 51)
 
 
 class Templates(unittest.TestCase):
