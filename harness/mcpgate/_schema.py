@@ -30,7 +30,8 @@ class ArgumentError(Exception):
     """A value that does not fit its type: where, and what was expected."""
 
 
-_MISSING: Any = dataclasses.MISSING
+#: No default. (dataclasses.MISSING cannot be the default of a dataclass's field.)
+_MISSING: Any = object()
 
 #: Field's keywords → JSON Schema's, by what they are said of.
 _NUMBER = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum",
@@ -490,20 +491,20 @@ class ShapeBuilder:
             if field.init:
                 inner = self.build(hints[field.name], f"{where}: {kind.__name__}.{field.name}")
                 default = field.default
-                factory = field.default_factory
-                if factory is not _MISSING:
-                    default = factory()
+                if field.default_factory is not dataclasses.MISSING:
+                    default = field.default_factory()
+                elif default is dataclasses.MISSING:
+                    default = _MISSING
                 record.members[field.name] = _Member(inner, default is _MISSING, default)
         return record
 
-    def member(self, annotation: Any, default: Any, description: str | None,
-               where: str) -> _Member:  # fmt: skip
+    def member(self, annotation: Any, default: Any, where: str) -> _Member:
         """A parameter; its default may be a Field."""
         shape = self.build(annotation, where)
         if isinstance(default, _Field):
             shape = _Constrained(shape, default, where)
             default = default.default
-        return _Member(shape, default is _MISSING, default, description)
+        return _Member(shape, default is _MISSING, default)
 
 
 def resolve_hints(thing: Any, where: str) -> dict[str, Any]:

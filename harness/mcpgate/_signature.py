@@ -7,7 +7,7 @@ import os
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterator
 
 from . import _docstring
 from ._content import BLOCKS
@@ -46,6 +46,35 @@ def _is_content(annotation: Any) -> bool:
     return annotation in BLOCKS or any(_is_content(arg) for arg in args)
 
 
+_SIMPLE = frozenset((str, int, float, bool, Context, None))
+
+
+def _hints_of(function: Any, where: str) -> dict[str, Any]:
+    """Type hints; those that need no resolving are taken as they are, since resolving them is the
+    dearest step of a small call."""
+    hints = getattr(function, "__annotations__", {})
+    if not hasattr(function, "__wrapped__"):
+        if all(isinstance(hint, type) and hint in _SIMPLE for hint in hints.values()):
+            return dict(hints)
+    return resolve_hints(function, where)
+
+
+def _parameters_of(function: Any) -> Iterator[tuple[str, bool, Any]]:
+    """(name, positional only, default) of each parameter; *args and **kwargs as `*name`."""
+    if hasattr(function, "__wrapped__"):  # functools.wraps: the inner function's
+        function = inspect.unwrap(function)
+    code = function.__code__
+    count = code.co_argcount
+    defaults = function.__defaults__ or ()
+    named = code.co_varnames[: count + code.co_kwonlyargcount]
+    by_name = dict(zip(named[count - len(defaults) : count], defaults))
+    by_name.update(function.__kwdefaults__ or {})
+    for index, name in enumerate(named):
+        yield name, index < code.co_posonlyargcount, by_name.get(name, _MISSING)
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        yield "*" + code.co_varnames[len(named)], False, _MISSING
+
+
 class Signature:
     """Parameters and result of one tool. Making one fails with UnsupportedAnnotation, which names
     file, function and parameter."""
@@ -55,29 +84,25 @@ class Signature:
         function = tool.function
         file = os.path.basename(function.__code__.co_filename)
         self._where = f"{file}: {function.__name__}()"
-        self._hints = resolve_hints(function, self._where)
+        self._hints = _hints_of(function, self._where)
         self.context_parameter: str | None = None
         self.members: dict[str, _Member] = {}
         #: Positional-only parameters, in order.
         self._positional: list[str] = []
         self._builder = ShapeBuilder()
-        text, descriptions = _docstring.parse(function.__doc__)
-        self.description = tool.description if tool.description is not None else text
-        for name, parameter in inspect.signature(function).parameters.items():
-            self._add(name, parameter, descriptions.get(name))
+        for name, positional_only, default in _parameters_of(function):
+            self._add(name, positional_only, default)
 
-    def _add(self, name: str, parameter: inspect.Parameter, description: str | None) -> None:
+    def _add(self, name: str, positional_only: bool, default: Any) -> None:
         where = f"{self._where}: parameter '{name}'"
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if name[0] == "*":
             raise UnsupportedAnnotation(f"{where}: *args and **kwargs have no schema; name them")
         annotation = self._hints.get(name, Any)
         if _is_context(annotation):
             self.context_parameter = name
         else:
-            empty = parameter.default is parameter.empty
-            default = _MISSING if empty else parameter.default
-            self.members[name] = self._builder.member(annotation, default, description, where)
-        if parameter.kind is parameter.POSITIONAL_ONLY:
+            self.members[name] = self._builder.member(annotation, default, where)
+        if positional_only:
             self._positional.append(name)
 
     def bind(self, arguments: dict[str, Any], context: Context) -> tuple[list[Any], dict[str, Any]]:
@@ -99,6 +124,9 @@ class Signature:
         return Output(shape, wrapped=not isinstance(shape, (_Record, _Dict)))
 
     def input_schema(self) -> Schema:
+        _, descriptions = _docstring.parse(self._tool.function.__doc__)
+        for name, member in self.members.items():
+            member.description = descriptions.get(name)
         definitions: dict[str, Schema] = {}
         schema = object_schema(self.members, definitions, closed=True)
         return {**schema, "$defs": definitions} if definitions else schema
@@ -122,8 +150,11 @@ class Signature:
         definition: dict[str, Any] = {"name": tool.name}
         if tool.title:
             definition["title"] = tool.title
-        if self.description:
-            definition["description"] = self.description
+        description = tool.description
+        if description is None:
+            description, _ = _docstring.parse(tool.function.__doc__)
+        if description:
+            definition["description"] = description
         definition["inputSchema"] = self.input_schema()
         output_schema = self.output_schema()
         if output_schema is not None:
