@@ -2,11 +2,14 @@
 
 #include "cli/command.h"
 
+#include <algorithm>
 #include <list>
 #include <ostream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
+
+#include "base/yaml.h"
 
 namespace mcpgate::cli {
 namespace {
@@ -90,6 +93,33 @@ Arguments arguments_of(const Parsed& parsed) {
   return arguments;
 }
 
+/// What is wrong with the words that name a command; CLI11 would only miss one.
+std::optional<std::string> unknown_command(std::span<const Command> commands,
+                                           std::span<const std::string> arguments) {
+  std::string name;
+  for (const std::string& word : arguments) {
+    if (word.starts_with('-')) {
+      return std::nullopt;
+    }
+    const std::string longer = name.empty() ? word : fmt::format("{} {}", name, word);
+    const auto command = std::ranges::find(commands, longer, &Command::name);
+    if (command == commands.end()) {
+      std::vector<std::string> known;
+      for (const Command& other : commands) {
+        known.emplace_back(other.name);
+      }
+      const auto meant = nearest_word(longer, known);
+      return fmt::format("there is no command {}{}", longer,
+                         meant ? fmt::format("; did you mean {}?", *meant) : "");
+    }
+    if (command->run != nullptr) {
+      return std::nullopt;
+    }
+    name = longer;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> Arguments::find(std::string_view name) const {
@@ -118,6 +148,10 @@ void Arguments::set(std::string_view name, std::vector<std::string> values) {
 int run_command_line(std::string_view program, std::string_view about,
                      std::span<const Command> commands, std::span<const std::string> arguments,
                      const World& world) {
+  if (const auto problem = unknown_command(commands, arguments)) {
+    world.err << fmt::format("{0}: {1}\nRun {0} --help for all commands.\n", program, *problem);
+    return kWrongUsage;
+  }
   CLI::App root{std::string(about), std::string(program)};
   std::list<Parsed> all;
   try {
@@ -132,12 +166,7 @@ int run_command_line(std::string_view program, std::string_view about,
     root.exit(help, world.out, world.err);
     return kDone;
   } catch (const CLI::Error& error) {
-    world.err << program << ": " << error.what() << '\n';
-    const CLI::App* app = &root;
-    while (!app->get_subcommands().empty()) {
-      app = app->get_subcommands().front();
-    }
-    world.err << app->help();
+    world.err << program << ": " << error.what() << '\n' << root.help();
     return kWrongUsage;
   }
   for (const Parsed& parsed : all) {

@@ -249,6 +249,16 @@ TEST_F(KeysCommand, WrongUsageIsExplainedAndMakesNoKey) {
   EXPECT_FALSE(fs::exists(folder_ / "state"));
 }
 
+TEST_F(KeysCommand, AMistypedCommandGetsASuggestion) {
+  EXPECT_EQ(run({"keys", "crate"}), kWrongUsage);
+  EXPECT_EQ(err_,
+            "mcpgate: there is no command keys crate; did you mean keys create?\n"
+            "Run mcpgate --help for all commands.\n");
+  EXPECT_EQ(run({"keys", "create", "--user", "a"}), kWrongUsage);
+  EXPECT_TRUE(err_.starts_with("mcpgate: --roles is required\n")) << err_;
+  EXPECT_NE(err_.find("Usage: mcpgate keys create"), std::string::npos) << err_;
+}
+
 TEST_F(KeysCommand, WithoutApiKeysThereIsNothingToDo) {
   configure("auth: {demoToken: {insecureAllow: true}}\n");
   EXPECT_EQ(run({"keys", "list"}), kWrongUsage);
