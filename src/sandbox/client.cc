@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/random.h"
 #include "json/parse.h"
 
 namespace mcpgate::sandbox {
@@ -16,6 +17,8 @@ namespace {
 /// How often a call is signed anew for the instance that a 409 names: a daemon that restarted, or
 /// another replica behind one address.
 constexpr int kInstancesTriedMax = 3;
+/// What keeps the signatures of two equal requests of one millisecond apart.
+constexpr std::size_t kNonceBytes = 16;
 /// Longer than any instance, date or content type that a daemon of ours sends.
 constexpr std::size_t kHeaderBytesMax = 256;
 constexpr std::size_t kRefusalBytesMax = 4096;
@@ -83,6 +86,7 @@ struct ToolSetClient::State {
   http::Client pool;
   std::shared_ptr<const SigningKeys> keys;
   const Clock& clock;
+  SystemRandom random;
   ClientOptions options;
   json::Parser parser;
   /// Of the daemon that answered last; empty before the first answer.
@@ -284,11 +288,14 @@ Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
                                                              std::chrono::seconds wait) {
   const std::string target =
       wait.count() > 0 ? fmt::format("/tools?wait={}", wait.count()) : std::string("/tools");
-  const std::string signature = state_->sign_for({.method = "GET", .path = target});
+  const std::string nonce = state_->random.hex(kNonceBytes);
+  const std::string signature =
+      state_->sign_for({.method = "GET", .path = target, .call_id = nonce});
   // The instance is part of the tag, so that a daemon that restarted answers at once.
   const std::string tag = fmt::format("\"{}.{}\"", known, state_->instance);
-  std::array<http::Header, 2> headers = {{{kSignatureHeader, signature}, {"If-None-Match", tag}}};
-  const std::span<const http::Header> sent(headers.data(), known.empty() ? 1 : 2);
+  std::array<http::Header, 3> headers = {
+      {{kSignatureHeader, signature}, {kCallHeader, nonce}, {"If-None-Match", tag}}};
+  const std::span<const http::Header> sent(headers.data(), known.empty() ? 2 : 3);
   const http::ClientRequest request{
       .target = target,
       .headers = sent,
@@ -318,8 +325,10 @@ std::unique_ptr<Execution> ToolSetClient::execute(const ExecuteRequest& request,
 }
 
 Task<Expected<std::string>> ToolSetClient::get(std::string path) {
-  const std::string signature = state_->sign_for({.method = "GET", .path = path});
-  const std::array<http::Header, 1> headers = {{{kSignatureHeader, signature}}};
+  const std::string nonce = state_->random.hex(kNonceBytes);
+  const std::string signature = state_->sign_for({.method = "GET", .path = path, .call_id = nonce});
+  const std::array<http::Header, 2> headers = {
+      {{kSignatureHeader, signature}, {kCallHeader, nonce}}};
   const http::ClientRequest request{
       .target = path,
       .headers = headers,

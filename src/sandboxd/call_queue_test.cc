@@ -22,8 +22,8 @@ class CallQueueTest : public ::testing::Test {
 
   static Task<void> enter(CallQueue& queue, std::shared_ptr<Entry> entry, std::string id,
                           milliseconds patience) {
-    entry->answer =
-        co_await queue.enter(std::move(id), std::chrono::steady_clock::now() + patience);
+    entry->answer.emplace(
+        co_await queue.enter(std::move(id), std::chrono::steady_clock::now() + patience));
   }
 
   std::shared_ptr<Entry> start(std::string id, milliseconds patience = milliseconds{10'000}) {

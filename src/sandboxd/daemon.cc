@@ -64,10 +64,8 @@ ScratchRoot::~ScratchRoot() {
 }
 
 struct Daemon::State {
-  State(asio::io_context& loop, DaemonOptions daemon_options, ScratchRoot scratch_root,
-        sandbox::SigningKeys keys)
+  State(asio::io_context& loop, DaemonOptions daemon_options, sandbox::SigningKeys keys)
       : options(std::move(daemon_options)),
-        scratch(std::move(scratch_root)),
         verifier(std::move(keys), random.hex(kInstanceBytes), clock),
         catalogue(loop, catalogue_options()),
         queue(loop, 1, 0),  // The version's own bounds come with each call.
@@ -77,7 +75,6 @@ struct Daemon::State {
   [[nodiscard]] CatalogueOptions catalogue_options() const {
     CatalogueOptions result{
         .zygote = options.zygote, .tool_set = options.tool_set, .instance = verifier.instance()};
-    result.zygote.scratch = scratch.path();
     return result;
   }
 
@@ -116,7 +113,6 @@ struct Daemon::State {
   }
 
   DaemonOptions options;
-  ScratchRoot scratch;
   SystemClock clock;
   SystemRandom random;
   sandbox::Verifier verifier;
@@ -140,13 +136,7 @@ Task<Expected<std::unique_ptr<Daemon>>> Daemon::start(asio::io_context& loop,
   if (!keys) {
     co_return std::unexpected(std::move(keys.error()));
   }
-  SystemRandom random;
-  auto scratch = ScratchRoot::create(random);
-  if (!scratch) {
-    co_return std::unexpected(std::move(scratch.error()));
-  }
-  auto state =
-      std::make_unique<State>(loop, std::move(options), *std::move(scratch), *std::move(keys));
+  auto state = std::make_unique<State>(loop, std::move(options), *std::move(keys));
   if (auto listening = state->listen(loop); !listening) {
     co_return std::unexpected(std::move(listening.error()));
   }
@@ -188,12 +178,6 @@ const Catalogue& Daemon::catalogue() const {
 
 Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop, ZygoteOptions zygote,
                                                     std::filesystem::path tool_set) {
-  SystemRandom random;
-  const auto scratch = ScratchRoot::create(random);
-  if (!scratch) {
-    co_return std::unexpected(scratch.error());
-  }
-  zygote.scratch = scratch->path();
   auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
   if (!version) {
     co_return std::unexpected(std::move(version.error()));
@@ -209,12 +193,6 @@ Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zy
     co_return fail(ErrorCode::kInvalidArgument, "the arguments are not a JSON object: {}",
                    parsed ? "another kind of value" : parsed.error().message);
   }
-  SystemRandom random;
-  const auto scratch = ScratchRoot::create(random);
-  if (!scratch) {
-    co_return std::unexpected(scratch.error());
-  }
-  zygote.scratch = scratch->path();
   const auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
   if (!version) {
     co_return std::unexpected(version.error());

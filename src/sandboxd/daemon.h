@@ -32,12 +32,12 @@ struct DaemonOptions {
   /// `HOST:PORT` without signatures: /health /ready /metrics. Empty: none.
   std::string admin_listen;
   std::optional<http::TlsServerOptions> tls;
-  /// executable, harness, profile; scratch is the daemon's own. The rest comes from the folder.
+  /// executable, harness, profile, scratch; the rest comes from the folder.
   ZygoteOptions zygote;
 };
 
 /// A directory of random name in $TMPDIR for the calls' temporary directories, mode 0700, removed
-/// with the object.
+/// with the object. It outlives the loop, since what a zygote leaves is cleared with that.
 class ScratchRoot {
  public:
   [[nodiscard]] static Expected<ScratchRoot> create(Random& random);

@@ -1,0 +1,585 @@
+// The whole daemon: a real zygote, real Python tools, a temporary unix socket, and the gateway's
+// own client; beside it a client that attacks.
+
+#include "sandboxd/daemon.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <optional>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/file.h"
+#include "http/client.h"
+#include "sandbox/client.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr const char* kTools = R"(
+from mcpgate import tool, Context
+import os, time
+
+@tool(read_only=True)
+def echo(text: str) -> str:
+    """Gives it back."""
+    return text
+
+@tool()
+def nap(seconds: float) -> str:
+    time.sleep(seconds)
+    return "rested"
+
+@tool()
+def spin() -> str:
+    while True:
+        pass
+
+@tool()
+def report(ctx: Context) -> str:
+    for i in range(3):
+        ctx.progress(i, 3, "step")
+        ctx.log("info", "at " + str(i))
+    return "reported"
+
+@tool()
+def big(megabytes: int) -> str:
+    return "x" * (megabytes << 20)
+
+@tool()
+def fail() -> str:
+    raise ValueError("no such thing")
+
+@tool()
+def leave() -> str:
+    os._exit(3)
+)";
+
+class DaemonTest : public testing::Test {
+ protected:
+  DaemonTest() {
+    std::string name = (fs::path(testing::TempDir()) / "daemon-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    fs::create_directories(set());
+    fs::create_directories(root_ / "scratch");
+    SystemRandom random;
+    EXPECT_TRUE(write_file_atomically(key_file(), sandbox::SigningKeys::create_text(random), 0600));
+    write("t.py", kTools);
+    write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\n");
+  }
+  ~DaemonTest() override {
+    client_.reset();
+    if (daemon_) {
+      wait_for(drain(*daemon_));
+      daemon_.reset();
+    }
+    loop_.restart();
+    loop_.poll();
+    EXPECT_EQ(std::distance(fs::directory_iterator(root_ / "scratch"), fs::directory_iterator()),
+              0);
+    fs::remove_all(root_);
+  }
+
+  [[nodiscard]] fs::path set() const { return root_ / "demo"; }
+  [[nodiscard]] fs::path key_file() const { return root_ / "set.key"; }
+  void write(const std::string& path, std::string_view bytes) const {
+    EXPECT_TRUE(write_file_atomically(set() / path, bytes, 0644));
+  }
+
+  /// Runs the loop until the coroutine has ended; what it returned.
+  template <class T>
+  T wait_for(Task<T> task) {
+    std::optional<T> result;
+    asio::co_spawn(loop_, std::move(task), [&result](const std::exception_ptr& error, T value) {
+      EXPECT_FALSE(error);
+      result.emplace(std::move(value));
+    });
+    loop_.restart();
+    const auto give_up = std::chrono::steady_clock::now() + 60s;
+    while (!result && std::chrono::steady_clock::now() < give_up) {
+      loop_.run_one_for(1s);
+    }
+    EXPECT_TRUE(result) << "did not end";
+    return std::move(*result);
+  }
+  static Task<bool> drain(Daemon& daemon) {
+    co_await daemon.drain(std::chrono::steady_clock::now() + 10s);
+    co_return true;
+  }
+  static Task<bool> sleep(asio::io_context& loop, std::chrono::milliseconds time) {
+    asio::steady_timer timer(loop, time);
+    co_await timer.async_wait(kAwait);
+    co_return true;
+  }
+
+  [[nodiscard]] DaemonOptions options() const {
+    DaemonOptions options{.tool_set = set(),
+                          .listen = "unix:" + (root_ / "s.sock").string(),
+                          .key_files = {key_file()},
+                          .admin_listen = "127.0.0.1:0"};
+    EXPECT_TRUE(locate_installed(options.zygote));
+    options.zygote.scratch = root_ / "scratch";
+    return options;
+  }
+
+  void start() {
+    auto started = wait_for(Daemon::start(loop_, options()));
+    ASSERT_TRUE(started) << started.error().message;
+    daemon_ = *std::move(started);
+    const fs::path file = key_file();
+    keys_ = std::make_shared<const sandbox::SigningKeys>(
+        *sandbox::SigningKeys::load(std::span(&file, 1)));
+    client_ = make_client();
+    if (const auto manifest = fetch(); manifest && *manifest) {
+      manifest_ = **manifest;
+    }
+  }
+  std::unique_ptr<sandbox::ToolSetClient> make_client() {
+    return std::make_unique<sandbox::ToolSetClient>(
+        loop_, *http::Endpoint::parse(daemon_->address()), keys_, clock_);
+  }
+  Expected<std::optional<sandbox::Manifest>> fetch(std::string known = "",
+                                                   std::chrono::seconds wait = 0s) {
+    return wait_for(client_->fetch(std::move(known), wait));
+  }
+
+  [[nodiscard]] std::string digest_of(std::string_view tool) const {
+    for (const auto& each : manifest_.tools) {
+      if (each.name == tool) {
+        return each.digest;
+      }
+    }
+    return "sha256:" + std::string(64, '0');
+  }
+  std::unique_ptr<sandbox::Execution> begin(std::string_view tool, std::string_view arguments,
+                                            sandbox::Streaming streaming = sandbox::Streaming::kNo,
+                                            std::chrono::milliseconds deadline = 10s) {
+    const std::string id = "call-" + std::to_string(next_call_++);
+    const std::string digest = digest_of(tool);
+    return client_->execute({.tool = tool,
+                             .arguments = arguments,
+                             .call_id = id,
+                             .user = "ada",
+                             .deadline = deadline,
+                             .tool_sha256 = digest},
+                            streaming);
+  }
+  Expected<sandbox::Result> call(std::string_view tool, std::string_view arguments,
+                                 std::chrono::milliseconds deadline = 10s) {
+    const auto execution = begin(tool, arguments, sandbox::Streaming::kNo, deadline);
+    auto event = TRY(wait_for(execution->next()));
+    return std::get<sandbox::Result>(std::move(event));
+  }
+
+  /// A request of any shape, for attacks.
+  struct Raw {
+    std::string method = "POST";
+    std::string target = "/execute";
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers;
+  };
+  static Task<Expected<http::ClientResponse>> send_raw(asio::io_context& loop, std::string address,
+                                                       Raw raw) {
+    http::Client pool(loop, *http::Endpoint::parse(address), {});
+    std::vector<http::Header> headers;
+    for (const auto& [name, value] : raw.headers) {
+      headers.push_back({name, value});
+    }
+    const http::ClientRequest request{.method = raw.method,
+                                      .target = raw.target,
+                                      .headers = headers,
+                                      .body = raw.body,
+                                      .deadline = std::chrono::steady_clock::now() + 20s};
+    co_return co_await pool.fetch(request, 1 << 20);
+  }
+  int status_of(Raw raw) {
+    const auto response = wait_for(send_raw(loop_, daemon_->address(), std::move(raw)));
+    EXPECT_TRUE(response) << (response ? "" : response.error().message);
+    return response ? response->status : 0;
+  }
+  /// A rightly signed call of `tool`, to be spoiled.
+  Raw signed_call(std::string_view tool, std::string_view arguments = "{}",
+                  std::chrono::seconds skew = 0s, std::string instance = "") {
+    const std::string id = "raw-" + std::to_string(next_call_++);
+    const std::string digest = digest_of(tool);
+    Raw raw{.body = sandbox::write_execute_request({.tool = tool,
+                                                    .arguments = arguments,
+                                                    .call_id = id,
+                                                    .user = "ada",
+                                                    .deadline = 10s,
+                                                    .tool_sha256 = digest}),
+            .headers = {}};
+    sign(raw, id, skew, instance.empty() ? manifest_.instance : instance);
+    return raw;
+  }
+  void sign(Raw& raw, const std::string& id, std::chrono::seconds skew,
+            const std::string& instance) const {
+    raw.headers = {
+        {std::string(sandbox::kSignatureHeader), sandbox::sign(keys_->signing(),
+                                                               {.method = raw.method,
+                                                                .path = raw.target,
+                                                                .call_id = id,
+                                                                .instance = instance,
+                                                                .body = raw.body},
+                                                               clock_.wall_now() + skew)},
+        {std::string(sandbox::kInstanceHeader), instance},
+        {std::string(sandbox::kCallHeader), id}};
+  }
+
+  std::string metrics() {
+    const auto text = wait_for(client_->get("/metrics"));
+    EXPECT_TRUE(text) << (text ? "" : text.error().message);
+    return text.value_or("");
+  }
+  std::uint64_t metric(const std::string& name) {
+    const std::string text = metrics();
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? 999'999 : std::stoull(text.substr(at + 2 + name.size()));
+  }
+  /// Children of the zygote: how many calls really run.
+  [[nodiscard]] std::size_t children() const {
+    const int pid = daemon_->catalogue().current()->zygote->pid();
+    const auto text =
+        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+    return text ? static_cast<std::size_t>(std::ranges::count(*text, ' ')) : 0;
+  }
+
+  SystemClock clock_;
+  fs::path root_;
+  asio::io_context loop_{1};
+  std::unique_ptr<Daemon> daemon_;
+  std::shared_ptr<const sandbox::SigningKeys> keys_;
+  std::unique_ptr<sandbox::ToolSetClient> client_;
+  sandbox::Manifest manifest_;
+  int next_call_ = 0;
+};
+
+TEST_F(DaemonTest, ToolsAreLearntAndCalled) {
+  start();
+  EXPECT_EQ(manifest_.tool_set, "demo");
+  EXPECT_EQ(manifest_.profile, "pod");
+  ASSERT_EQ(manifest_.tools.size(), 7U);
+  EXPECT_EQ(manifest_.tools[0].name, "echo");
+  EXPECT_TRUE(manifest_.tools[0].read_only);
+  const auto result = call("echo", R"({"text":"\u00e9\n"})");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->is_error);
+  EXPECT_NE(result->call_tool_result().find("é"), std::string_view::npos)
+      << result->call_tool_result();
+  EXPECT_EQ(result->profile, "pod");
+  EXPECT_GT(result->usage.peak_rss_bytes, 0);
+  EXPECT_EQ(metric("mcpgate_sandbox_calls_total{outcome=\"success\"}"), 1U);
+}
+
+TEST_F(DaemonTest, ToolFailureAndSandboxFailureNeverLookAlike) {
+  start();
+  const auto failed = call("fail", "{}");
+  ASSERT_TRUE(failed) << failed.error().message;
+  EXPECT_TRUE(failed->is_error);
+  EXPECT_FALSE(failed->reason);
+  const auto left = call("leave", "{}");
+  ASSERT_TRUE(left) << left.error().message;
+  EXPECT_TRUE(left->is_error);
+  EXPECT_EQ(left->reason, sandbox::Reason::kCrashed);
+}
+
+TEST_F(DaemonTest, DeadlineEndsTheCallAndTheChild) {
+  start();
+  const auto started = std::chrono::steady_clock::now();
+  const auto result = call("spin", "{}", 300ms);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->reason, sandbox::Reason::kTimeout);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 3s);
+  EXPECT_EQ(children(), 0U);
+}
+
+TEST_F(DaemonTest, HundredMegabytesAreNamedAsTooMuchOutput) {
+  start();
+  const auto result = call("big", R"({"megabytes":100})");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(result->is_error);
+  EXPECT_TRUE(result->reason == sandbox::Reason::kOutput ||
+              result->reason == sandbox::Reason::kMemory);
+  EXPECT_TRUE(call("echo", R"({"text":"next"})"));
+}
+
+// Each of these is refused before anything starts: no child, no count of a call.
+TEST_F(DaemonTest, WhatIsNotRightlySignedStartsNothing) {
+  start();
+  Raw unsigned_call = signed_call("echo", R"({"text":"x"})");
+  unsigned_call.headers.clear();
+  EXPECT_EQ(status_of(unsigned_call), 401);
+
+  Raw changed = signed_call("echo", R"({"text":"x"})");
+  changed.body.replace(changed.body.find("\"x\""), 3, "\"y\"");
+  EXPECT_EQ(status_of(changed), 401);
+
+  EXPECT_EQ(status_of(signed_call("echo", R"({"text":"x"})", -31s)), 401);
+  EXPECT_EQ(status_of(signed_call("echo", R"({"text":"x"})", 31s)), 401);
+  EXPECT_EQ(status_of(signed_call("echo", R"({"text":"x"})", 0s, "another")), 409);
+
+  Raw twice = signed_call("echo", R"({"text":"x"})");
+  twice.headers.push_back(twice.headers[0]);
+  EXPECT_EQ(status_of(twice), 401);
+
+  Raw unsigned_get{.method = "GET", .target = "/tools", .headers = {}};
+  EXPECT_EQ(status_of(unsigned_get), 401);
+  unsigned_get.target = "/metrics";
+  EXPECT_EQ(status_of(unsigned_get), 401);
+
+  EXPECT_EQ(metric("mcpgate_sandbox_call_duration_seconds_count"), 0U);
+  EXPECT_EQ(metric("mcpgate_sandbox_refusals_total{reason=\"old\"}"), 2U);
+  EXPECT_EQ(metric("mcpgate_sandbox_refusals_total{reason=\"wrong_mac\"}"), 1U);
+  EXPECT_EQ(metric("mcpgate_sandbox_refusals_total{reason=\"other_instance\"}"), 1U);
+
+  const Raw replayed = signed_call("echo", R"({"text":"x"})");
+  EXPECT_EQ(status_of(replayed), 200);
+  EXPECT_EQ(status_of(replayed), 409);
+  EXPECT_EQ(metric("mcpgate_sandbox_call_duration_seconds_count"), 1U);
+}
+
+TEST_F(DaemonTest, MalformedAndMistakenCallsGetTheirStatus) {
+  start();
+  const auto spoilt = [&](std::string body, const std::string& id) {
+    Raw raw{.body = std::move(body), .headers = {}};
+    sign(raw, id, 0s, manifest_.instance);
+    return status_of(raw);
+  };
+  EXPECT_EQ(spoilt("", "a"), 400);
+  EXPECT_EQ(spoilt("{", "b"), 400);
+  EXPECT_EQ(spoilt("[]", "c"), 400);
+  EXPECT_EQ(spoilt(std::string(10'000, '['), "d"), 400);
+  // Signed for one call id, asking for another.
+  EXPECT_EQ(spoilt(signed_call("echo", R"({"text":"x"})").body, "e"), 400);
+  EXPECT_EQ(status_of(signed_call("unknown")), 404);
+  manifest_.tools[0].digest = "sha256:" + std::string(64, '1');
+  EXPECT_EQ(status_of(signed_call("echo", R"({"text":"x"})")), 409);
+  Raw other{.method = "PUT", .target = "/execute", .headers = {}};
+  sign(other, "", 0s, manifest_.instance);
+  EXPECT_EQ(status_of(other), 405);
+  other.target = "/other";
+  sign(other, "", 0s, manifest_.instance);
+  EXPECT_EQ(status_of(other), 404);
+  EXPECT_EQ(metric("mcpgate_sandbox_call_duration_seconds_count"), 0U);
+}
+
+TEST_F(DaemonTest, ProgressAndLogArriveBeforeTheResult) {
+  start();
+  const auto execution = begin("report", "{}", sandbox::Streaming::kYes);
+  std::size_t progress = 0;
+  std::size_t logs = 0;
+  for (;;) {
+    const auto event = wait_for(execution->next());
+    ASSERT_TRUE(event) << event.error().message;
+    if (const auto* const result = std::get_if<sandbox::Result>(&*event)) {
+      EXPECT_NE(result->call_tool_result().find("reported"), std::string_view::npos);
+      break;
+    }
+    if (const auto* const log = std::get_if<sandbox::Log>(&*event)) {
+      EXPECT_EQ(log->params, R"({"level":"info","data":"at )" + std::to_string(logs) + "\"}");
+      ++logs;
+    } else {
+      ++progress;
+    }
+  }
+  EXPECT_EQ(progress, 3U);
+  EXPECT_EQ(logs, 3U);
+}
+
+Task<void> run_into(sandbox::Execution& execution,
+                    std::optional<Expected<sandbox::Event>>& answer) {
+  answer = co_await execution.next();
+}
+
+TEST_F(DaemonTest, AFullQueueTurnsAwayAndSaysWhenToRetry) {
+  start();
+  const auto running = begin("nap", R"({"seconds":1})");
+  const auto waiting = begin("echo", R"({"text":"second"})");
+  const auto refused = begin("echo", R"({"text":"third"})");
+  std::optional<Expected<sandbox::Event>> first;
+  std::optional<Expected<sandbox::Event>> second;
+  asio::co_spawn(loop_, run_into(*running, first), asio::detached);
+  wait_for(sleep(loop_, 300ms));
+  asio::co_spawn(loop_, run_into(*waiting, second), asio::detached);
+  wait_for(sleep(loop_, 100ms));
+  const auto third = wait_for(refused->next());
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(refused->retry_after(), 1s);
+  while (!first || !second) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_TRUE(first->has_value());
+  EXPECT_TRUE(second->has_value());
+}
+
+TEST_F(DaemonTest, CancelAndDisconnectKillTheChild) {
+  start();
+  for (const auto streaming : {sandbox::Streaming::kNo, sandbox::Streaming::kYes}) {
+    const auto execution = begin("nap", R"({"seconds":9})", streaming);
+    std::optional<Expected<sandbox::Event>> answer;
+    asio::co_spawn(loop_, run_into(*execution, answer), asio::detached);
+    wait_for(sleep(loop_, 300ms));
+    EXPECT_EQ(children(), 1U);
+    execution->cancel();
+    wait_for(sleep(loop_, 300ms));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->error().code, ErrorCode::kCancelled);
+    EXPECT_EQ(children(), 0U);
+  }
+  EXPECT_EQ(metric("mcpgate_sandbox_calls_in_flight"), 0U);
+  EXPECT_EQ(metric("mcpgate_sandbox_calls_total{outcome=\"killed\"}"), 2U);
+}
+
+TEST_F(DaemonTest, DeleteCancelsACall) {
+  start();
+  const auto execution = begin("nap", R"({"seconds":9})");
+  std::optional<Expected<sandbox::Event>> answer;
+  asio::co_spawn(loop_, run_into(*execution, answer), asio::detached);
+  wait_for(sleep(loop_, 300ms));
+  Raw cancel{.method = "DELETE",
+             .target = "/execute/call-" + std::to_string(next_call_ - 1),
+             .headers = {}};
+  sign(cancel, "", 0s, manifest_.instance);
+  EXPECT_EQ(status_of(cancel), 204);
+  wait_for(sleep(loop_, 300ms));
+  ASSERT_TRUE(answer && answer->has_value());
+  EXPECT_EQ(std::get<sandbox::Result>(**answer).reason, sandbox::Reason::kKilled);
+  sign(cancel, "x", 0s, manifest_.instance);
+  EXPECT_EQ(status_of(cancel), 404);
+}
+
+TEST_F(DaemonTest, AKilledZygoteEndsItsCallsAndComesBack) {
+  start();
+  const auto execution = begin("nap", R"({"seconds":9})");
+  std::optional<Expected<sandbox::Event>> answer;
+  asio::co_spawn(loop_, run_into(*execution, answer), asio::detached);
+  wait_for(sleep(loop_, 300ms));
+  ASSERT_EQ(::kill(daemon_->catalogue().current()->zygote->pid(), SIGKILL), 0);
+  wait_for(sleep(loop_, 500ms));
+  ASSERT_TRUE(answer && answer->has_value());
+  EXPECT_EQ(std::get<sandbox::Result>(**answer).reason, sandbox::Reason::kKilled);
+  auto next = call("echo", R"({"text":"back"})");
+  for (int i = 0; !next && i < 20; ++i) {  // kUnavailable until the new zygote is warm.
+    wait_for(sleep(loop_, 100ms));
+    next = call("echo", R"({"text":"back"})");
+  }
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_NE(next->call_tool_result().find("back"), std::string_view::npos);
+}
+
+TEST_F(DaemonTest, AnEditComesIntoForceAndTheOldVersionDrains) {
+  start();
+  EXPECT_EQ(*fetch(manifest_.digest), std::nullopt);  // Not modified.
+  std::optional<Expected<sandbox::Event>> old_answer;
+  const auto old_call = begin("nap", R"({"seconds":1})");
+  asio::co_spawn(loop_, run_into(*old_call, old_answer), asio::detached);
+  wait_for(sleep(loop_, 200ms));
+
+  const std::string old_echo = digest_of("echo");
+  write("more.py", "from mcpgate import tool\n@tool()\ndef added() -> str:\n    return 'new'\n");
+  const auto started = std::chrono::steady_clock::now();
+  const auto changed = fetch(manifest_.digest, 20s);
+  ASSERT_TRUE(changed && *changed);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 10s);
+  EXPECT_EQ((*changed)->tools.size(), 8U);
+
+  // Decided on the version before: it runs, and runs those bytes.
+  EXPECT_TRUE(call("echo", R"({"text":"old"})"));
+  manifest_ = **changed;
+  EXPECT_NE(digest_of("echo"), old_echo);
+  EXPECT_TRUE(call("added", "{}"));
+  while (!old_answer) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_TRUE(old_answer->has_value());
+  EXPECT_EQ(std::get<sandbox::Result>(**old_answer).is_error, false);
+}
+
+TEST_F(DaemonTest, ABrokenEditKeepsTheVersionBeforeAndSaysWhy) {
+  start();
+  write("broken.py", "def x(:\n");
+  for (int i = 0; i < 100 && daemon_->catalogue().problem().empty(); ++i) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_NE(daemon_->catalogue().problem().find("broken.py"), std::string::npos)
+      << daemon_->catalogue().problem();
+  EXPECT_TRUE(call("echo", R"({"text":"still"})"));
+  EXPECT_EQ(metric("mcpgate_sandbox_reload_failures_total"), 1U);
+  fs::remove(set() / "broken.py");
+  for (int i = 0; i < 100 && !daemon_->catalogue().problem().empty(); ++i) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_EQ(daemon_->catalogue().problem(), "");
+}
+
+TEST_F(DaemonTest, ASetThatDoesNotLoadIsNotReadyUntilItDoes) {
+  write("t.py", "import nonexistent_module\n");
+  start();
+  EXPECT_EQ(fetch().error().code, ErrorCode::kUnavailable);
+  Raw ready{.method = "GET", .target = "/ready", .headers = {}};
+  EXPECT_EQ(status_of(ready), 503);
+  EXPECT_EQ(status_of(signed_call("echo", "{}", 0s, "another")), 409);
+  write("t.py", kTools);
+  for (int i = 0; i < 100 && !daemon_->catalogue().current(); ++i) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_EQ(status_of(ready), 200);
+  ready.target = "/health";
+  EXPECT_EQ(status_of(ready), 200);
+}
+
+TEST_F(DaemonTest, ARotatedKeyCountsAtOnceAndARestartIsNoticed) {
+  start();
+  const std::string old_text = *read_file(key_file());
+  SystemRandom random;
+  const std::string new_text = sandbox::SigningKeys::create_text(random);
+  ASSERT_TRUE(write_file_atomically(key_file(), new_text + old_text, 0600));
+  wait_for(sleep(loop_, 200ms));
+  EXPECT_TRUE(call("echo", R"({"text":"by the old key"})"));
+  client_->replace_keys(
+      std::make_shared<const sandbox::SigningKeys>(*sandbox::SigningKeys::parse(new_text, "new")));
+  EXPECT_TRUE(call("echo", R"({"text":"by the new key"})"));
+
+  wait_for(drain(*daemon_));
+  daemon_.reset();
+  auto again = wait_for(Daemon::start(loop_, options()));
+  ASSERT_TRUE(again) << again.error().message;
+  daemon_ = *std::move(again);
+  // The client signs for the instance that is gone, is told, and signs anew.
+  EXPECT_TRUE(call("echo", R"({"text":"after the restart"})"));
+}
+
+TEST_F(DaemonTest, TheAdminListenerAnswersMonitoringOnly) {
+  start();
+  const auto get = [&](std::string target, std::string method = "GET") {
+    const auto response = wait_for(
+        send_raw(loop_, "http://" + daemon_->admin_address(),
+                 {.method = std::move(method), .target = std::move(target), .headers = {}}));
+    return response ? response->status : 0;
+  };
+  EXPECT_EQ(get("/health"), 200);
+  EXPECT_EQ(get("/ready"), 200);
+  EXPECT_EQ(get("/metrics"), 200);
+  EXPECT_EQ(get("/tools"), 404);
+  EXPECT_EQ(get("/execute", "POST"), 405);
+}
+
+TEST_F(DaemonTest, CapabilitiesTellWhatWasProven) {
+  start();
+  const auto text = wait_for(client_->get("/capabilities"));
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_NE(text->find("\"seccomp\""), std::string::npos) << *text;
+  EXPECT_NE(text->find(manifest_.instance), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd
