@@ -113,6 +113,12 @@ std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text)
   return decode_base64(text, kBase64Url);
 }
 
+std::string base64_encode(std::span<const std::uint8_t> bytes) {
+  std::string out = encode_bits(bytes, kBase64, 6);
+  out.append((4 - out.size() % 4) % 4, '=');
+  return out;
+}
+
 std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) {
     return std::nullopt;

@@ -25,7 +25,9 @@ namespace mcpgate {
 /// Strict: no padding, no other alphabet, no left-over bits.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> base64url_decode(std::string_view text);
 
-/// Standard base64 with its padding (RFC 4648, section 4). Strict: both alphabet and padding exact.
+/// Standard base64 with its padding (RFC 4648, section 4).
+[[nodiscard]] std::string base64_encode(std::span<const std::uint8_t> bytes);
+/// Its reverse. Strict: both alphabet and padding exact.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> base64_decode(std::string_view text);
 
 /// Lower-case base32 without padding (RFC 4648, section 6, alphabet a-z2-7).

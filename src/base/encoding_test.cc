@@ -34,6 +34,7 @@ TEST(Encoding, Base64RefusesWhatIsNotCanonical) {
   EXPECT_FALSE(base64_decode("SGVsbG8=="));
   EXPECT_FALSE(base64_decode("SGVs!G8="));
   EXPECT_EQ(text_of(base64_decode("SGVsbG8=")), "Hello");
+  EXPECT_EQ(base64_encode(as_bytes("Hello")), "SGVsbG8=");
 }
 
 TEST(Encoding, Base32IsLowerCaseWithoutPadding) {

@@ -7,6 +7,7 @@
 #include "cli/client_config_command.h"
 #include "cli/keys_command.h"
 #include "cli/serve_command.h"
+#include "cli/stdio_command.h"
 #include "cli/tools_command.h"
 #include "cli/up_command.h"
 
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
     commands.push_back(std::move(command));
   }
   commands.push_back(cli::client_config_command());
+  commands.push_back(cli::stdio_command());
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   return cli::run_command_line("mcpgate", "The Secure MCP Code Gateway.", commands, arguments,
                                {.environment = environment,
