@@ -65,6 +65,8 @@ void arrange_descriptors(Launch& launch) {
       give_up(launch.error_pipe);
     }
   }
+  // A group of its own: Ctrl-C on the terminal is for the owner, which ends its children in order.
+  ::setpgid(0, 0);
   // Signals as a new program expects them; the parent's mask would be inherited.
   for (int number = 1; number < NSIG; ++number) {
     ::signal(number, SIG_DFL);

@@ -118,6 +118,18 @@ Flag output_flag() {
           .choices = {"text", "json"}};
 }
 
+/// JSON in a text block is for models; a person reads it with its structure shown.
+std::string readable_text(std::string_view text) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(text);
+  if (!element || !(element->is_object() || element->is_array())) {
+    return std::string(text);
+  }
+  std::string out;
+  json::append(out, *element, json::Layout::kPretty);
+  return out;
+}
+
 }  // namespace
 
 std::string readable_result(std::string_view result) {
@@ -134,7 +146,7 @@ std::string readable_result(std::string_view result) {
     const std::string_view type = json::string_at(fields, "type").value_or("");
     text += text.empty() ? "" : "\n";
     if (type == "text") {
-      text += json::string_at(fields, "text").value_or("");
+      text += readable_text(json::string_at(fields, "text").value_or(""));
     } else {
       text += fmt::format("[{} {}]", type,
                           json::string_at(fields, "mimeType")

@@ -70,6 +70,7 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
   auto set = std::make_shared<ToolSetTools>();
   set->tool_set = view.name;
   set->profile = manifest.profile;
+  set->instance = manifest.instance;
   for (const sandbox::ManifestTool& tool : manifest.tools) {
     if (view.only && std::ranges::find(*view.only, tool.name) == view.only->end()) {
       continue;
@@ -108,6 +109,15 @@ Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
 const Tool* Catalogue::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
+}
+
+std::string Catalogue::instance_of(std::string_view tool_set) const {
+  for (const auto& set : sets_) {
+    if (set && set->tool_set == tool_set) {
+      return set->instance;
+    }
+  }
+  return {};
 }
 
 }  // namespace mcpgate::gateway

@@ -52,6 +52,8 @@ struct ToolSetView {
 struct ToolSetTools {
   std::string tool_set;
   std::string profile;
+  /// Of the daemon that serves them.
+  std::string instance;
   std::vector<Tool> tools;
 };
 
@@ -71,6 +73,8 @@ class Catalogue {
   /// The tool of that name, or null. Lives as long as the catalogue.
   [[nodiscard]] const Tool* find(std::string_view name) const;
   [[nodiscard]] const std::vector<const Tool*>& tools() const { return tools_; }
+  /// The daemon that serves a set, as it named itself; empty while it has not answered.
+  [[nodiscard]] std::string instance_of(std::string_view tool_set) const;
 
  private:
   std::vector<std::shared_ptr<const ToolSetTools>> sets_;

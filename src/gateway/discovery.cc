@@ -83,6 +83,14 @@ void Discovery::take(const Follower& follower, State state, const sandbox::Manif
   on_change_();
 }
 
+void Discovery::give_up(const Follower& follower, const Error& error) {
+  const std::string& name = follower.route.view.name;
+  if (sets_.find(name)->second.state != State::kFailed) {
+    log_warn("tool set {}: its sandbox does not answer: {}", name, error.message);
+  }
+  take(follower, State::kFailed, nullptr);
+}
+
 Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
   std::string known;
   std::chrono::milliseconds retry = kRetryFirst;
@@ -101,12 +109,9 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
       follower->discovery->take(*follower, State::kReady, *manifest ? &**manifest : nullptr);
       continue;
     }
-    const bool give_up = follower->discovery->clock_.steady_now() - started >= kPatience;
-    if (retry == kRetryFirst) {
-      log_warn("tool set {}: {}", follower->route.view.name, manifest.error().message);
-    }
-    if (give_up || !known.empty()) {
-      follower->discovery->take(*follower, State::kFailed, nullptr);
+    const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
+    if (waited || !known.empty()) {
+      follower->discovery->give_up(*follower, manifest.error());
     }
     follower->timer.expires_after(retry);
     (void)co_await follower->timer.async_wait(kAwait);

@@ -47,6 +47,7 @@ class Discovery {
 
   static Task<void> poll(std::shared_ptr<Follower> follower);
   void take(const Follower& follower, State state, const sandbox::Manifest* manifest);
+  void give_up(const Follower& follower, const Error& error);
 
   asio::io_context& loop_;
   const Clock& clock_;

@@ -123,6 +123,11 @@ void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
     routes.emplace(set.view.name,
                    Route{.endpoint = set.endpoint, .keys = set.keys, .client = std::move(client)});
   }
+  for (const auto& [name, route] : routes) {
+    if (std::string instance = snapshot->catalogue->instance_of(name); !instance.empty()) {
+      route.client->expect_instance(std::move(instance));
+    }
+  }
   routes_ = std::move(routes);
   snapshot_ = std::move(snapshot);
 }

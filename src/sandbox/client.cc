@@ -344,6 +344,10 @@ Task<Expected<std::string>> ToolSetClient::get(std::string path) {
   co_return std::move(response->body);
 }
 
+void ToolSetClient::expect_instance(std::string instance) {
+  state_->instance = std::move(instance);
+}
+
 void ToolSetClient::replace_keys(std::shared_ptr<const SigningKeys> keys) {
   state_->keys = std::move(keys);
 }

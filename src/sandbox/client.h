@@ -82,6 +82,9 @@ class ToolSetClient {
   /// Bytes of GET `path`, signed: `/metrics`, `/capabilities`.
   Task<Expected<std::string>> get(std::string path);
 
+  /// The daemon that calls are signed for from now on, as its manifest named it. Without this the
+  /// first call learns it by being refused.
+  void expect_instance(std::string instance);
   /// The keys from now on.
   void replace_keys(std::shared_ptr<const SigningKeys> keys);
 
