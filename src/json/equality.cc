@@ -13,8 +13,10 @@ namespace {
 using simdjson::dom::element_type;
 using simdjson::dom::key_value_pair;
 
+// 2^64 divided by the golden ratio: spreads any bits over all.
+constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15;
+
 constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15;
   hash = (hash ^ value) * kMultiplier;
   return hash ^ (hash >> 32);
 }
@@ -63,8 +65,9 @@ bool equal(Element a, Element b, Budget& budget) {
   if (a.type() == element_type::STRING && b.type() == element_type::STRING) {
     return a.get_string().value_unsafe() == b.get_string().value_unsafe();
   }
-  if (a.is_number()) {
-    return b.is_number() && compare(*to_decimal(a), *to_decimal(b)) == std::strong_ordering::equal;
+  if (const auto number = to_decimal(a)) {
+    const auto other = to_decimal(b);
+    return other && compare(*number, *other) == std::strong_ordering::equal;
   }
   if (a.type() != b.type()) {
     return false;

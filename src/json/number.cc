@@ -11,6 +11,9 @@ namespace {
 __extension__ using Wide = unsigned __int128;
 constexpr int kAlignMax = 19;
 
+// 2^53: up to here doubles hold every integer.
+constexpr double kExactMax = 9007199254740992.0;
+
 Wide power_of_ten(int exponent) {
   Wide power = 1;
   while (exponent-- > 0) {
@@ -49,7 +52,6 @@ std::strong_ordering compare_magnitudes(const Decimal& a, const Decimal& b) {
 
 Decimal to_decimal(double number) {
   // What loops, sizes and ports are; the rest takes the long way.
-  constexpr double kExactMax = 9007199254740992.0;
   if (std::fabs(number) <= kExactMax && std::trunc(number) == number) {
     return normalized({std::signbit(number), static_cast<std::uint64_t>(std::fabs(number)), 0});
   }

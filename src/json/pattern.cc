@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 
@@ -226,12 +225,16 @@ class Translator {
     }
   }
 
+  // A number of up to six hexadecimal digits.
   std::uint32_t take_hex(std::size_t size) {
+    ok_ = ok_ && size > 0 && size <= 6 && rest_.size() >= size;
     std::uint32_t number = 0;
-    const char* end = rest_.data() + std::min(size, rest_.size());
-    const auto [stop, error] = std::from_chars(rest_.data(), end, number, 16);
-    ok_ = ok_ && size > 0 && rest_.size() >= size && error == std::errc() && stop == end;
-    rest_.remove_prefix(std::min(size, rest_.size()));
+    for (std::size_t i = 0; ok_ && i < size; ++i) {
+      const char digit = take();
+      ok_ = std::isxdigit(static_cast<unsigned char>(digit)) != 0;
+      number = number * 16 +
+               static_cast<std::uint32_t>(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+    }
     return number;
   }
 

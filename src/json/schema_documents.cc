@@ -28,6 +28,12 @@ constexpr std::array<std::string_view, 4> kSubschemaArray = {"allOf", "anyOf", "
 constexpr std::array<std::string_view, 5> kSubschemaObject = {
     "$defs", "definitions", "dependentSchemas", "patternProperties", "properties"};
 
+constexpr std::string_view kVocabularies = "https://json-schema.org/draft/2020-12/vocab/";
+
+// Vocabularies that check nothing.
+constexpr std::array<std::string_view, 4> kAnnotating = {"core", "meta-data", "content",
+                                                         "format-annotation"};
+
 bool contains(const auto& words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -188,9 +194,6 @@ Expected<Dialect> SchemaDocuments::find_dialect(std::string_view uri) {
   if (!vocabularies) {
     return Dialect{};
   }
-  constexpr std::string_view kVocabularies = "https://json-schema.org/draft/2020-12/vocab/";
-  constexpr std::array<std::string_view, 4> kAnnotating = {"core", "meta-data", "content",
-                                                           "format-annotation"};
   Dialect dialect{false, false, false};
   for (const auto field : *vocabularies) {
     std::string_view name = field.key;

@@ -20,6 +20,13 @@ namespace mcpgate::json {
 
 using simdjson::dom::element_type;
 
+namespace {
+
+// How many of the values of an enum a message names.
+constexpr std::size_t kListedMax = 20;
+
+}  // namespace
+
 std::string Path::pointer() const {
   std::string pointer;
   append_to(pointer);
@@ -118,7 +125,6 @@ Verdict Evaluator::check_values(const ValueChecks& checks, Element instance, con
   }
   if (checks.enumeration && std::ranges::none_of(*checks.enumeration, same)) {
     return violated(path, "enum", [&] {
-      constexpr std::size_t kListedMax = 20;
       std::string message = "expected one of ";
       for (std::size_t i = 0; i < checks.enumeration->size(); ++i) {
         message += i == 0 ? "" : ", ";
@@ -134,7 +140,7 @@ Verdict Evaluator::check_values(const ValueChecks& checks, Element instance, con
 }
 
 Verdict Evaluator::check_number(const NumberChecks& checks, Element instance, const Path& path) {
-  const Decimal number = *to_decimal(instance);
+  const Decimal number = to_decimal(instance).value_or(Decimal{});
   All all(*this);
   const auto require = [&](const std::optional<Decimal>& limit, auto&& holds,
                            std::string_view keyword, std::string_view words) {

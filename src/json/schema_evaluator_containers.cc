@@ -10,6 +10,13 @@
 
 namespace mcpgate::json {
 
+namespace {
+
+// Arrays up to this size are searched for equal items pair by pair.
+constexpr std::size_t kPairwiseMax = 8;
+
+}  // namespace
+
 Verdict Evaluator::check_object(const ObjectChecks& checks, Element instance, const Path& path,
                                 Evaluated* evaluated) {
   All all(*this);
@@ -217,7 +224,6 @@ Verdict Evaluator::check_contains(const ArrayChecks& checks, Array array, const 
 }
 
 Verdict Evaluator::check_unique(Array array, const Path& path) {
-  constexpr std::size_t kPairwiseMax = 8;
   if (array.size() <= kPairwiseMax) {
     return check_unique_pairwise(array, path);
   }

@@ -9,6 +9,9 @@
 namespace mcpgate::json {
 namespace {
 
+// How many alternatives a message explains.
+constexpr std::size_t kExplainedMax = 4;
+
 Verdict inverse(Verdict verdict) {
   return verdict == Verdict::kValid     ? Verdict::kInvalid
          : verdict == Verdict::kInvalid ? Verdict::kValid
@@ -151,7 +154,6 @@ Verdict Evaluator::no_alternative(const std::vector<NodeId>& branches, std::stri
   if (!wants_more()) {
     return Verdict::kInvalid;
   }
-  constexpr std::size_t kExplainedMax = 4;
   TypeSet wanted = 0;
   std::vector<std::vector<Violation>> candidates;
   for (const NodeId id : branches) {

@@ -13,6 +13,10 @@ namespace {
 
 using simdjson::dom::element_type;
 
+// How many bytes a message shows of names and patterns, and of values.
+constexpr std::size_t kQuotedMax = 128;
+constexpr std::size_t kShownMax = 64;
+
 std::string_view name_of(TypeSet type) {
   switch (type) {
     case kNullType:
@@ -52,8 +56,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string quote(std::string_view text) {
-  constexpr std::size_t kShownMax = 128;
-  const std::string_view shown = cut_utf8(text, kShownMax);
+  const std::string_view shown = cut_utf8(text, kQuotedMax);
   std::string out;
   append_string(out, shown);
   return shown.size() < text.size() ? out + "…" : out;
@@ -85,7 +88,8 @@ TypeSet types_of(Element instance) {
     case element_type::UINT64:
       return kIntegerType | kNumberType;
     case element_type::DOUBLE:
-      return is_integer(*to_decimal(instance)) ? kIntegerType | kNumberType : kNumberType;
+      return is_integer(to_decimal(instance).value_or(Decimal{})) ? kIntegerType | kNumberType
+                                                                  : kNumberType;
     case element_type::BOOL:
       return kBooleanType;
     default:
@@ -101,7 +105,6 @@ std::string_view type_name(Element instance) {
 std::string shown(Element value) {
   std::string text;
   append(text, value);
-  constexpr std::size_t kShownMax = 64;
   const std::string_view start = cut_utf8(text, kShownMax);
   return start.size() < text.size() ? std::string(start) + "…" : text;
 }

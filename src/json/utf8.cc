@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace mcpgate::json {
+namespace {
+
+// In blocks first, since character by character is some 50 times slower.
+constexpr std::size_t kBlock = 4096;
+
+}  // namespace
 
 std::size_t utf8_character_size(std::string_view text) {
   if (text.empty()) {
@@ -16,8 +22,6 @@ std::size_t utf8_character_size(std::string_view text) {
 }
 
 std::size_t valid_utf8_size(std::string_view text) {
-  // In blocks first, since character by character is some 50 times slower.
-  constexpr std::size_t kBlock = 4096;
   std::size_t valid = 0;
   while (text.size() - valid > kBlock) {
     std::size_t size = kBlock;

@@ -11,8 +11,9 @@
 namespace mcpgate::json {
 namespace {
 
+constexpr std::string_view kHex = "0123456789abcdef";
+
 void append_escape(std::string& out, char byte) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   switch (byte) {
     case '"':
       out += "\\\"";
