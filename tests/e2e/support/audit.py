@@ -33,14 +33,13 @@ def files(directory: Path) -> dict[str, list[Path]]:
     return writers
 
 
-def read_records(directory: Path) -> list[dict]:
-    """All whole records, each writer's in order. A line that is being written is left out."""
-    records = []
-    for paths in files(directory).values():
-        for path in paths:
-            whole = path.read_bytes().rpartition(b"\n")[0]
-            records += [json.loads(line) for line in whole.split(b"\n") if line]
-    return records
+def read_chains(directory: Path) -> dict[str, list[dict]]:
+    """Each writer's whole records, in order. A line that is being written is left out."""
+    chains: dict[str, list[dict]] = {}
+    for writer, paths in files(directory).items():
+        whole = b"".join(path.read_bytes().rpartition(b"\n")[0] + b"\n" for path in paths)
+        chains[writer] = [json.loads(line) for line in whole.split(b"\n") if line]
+    return chains
 
 
 def verify(directory: Path) -> int:
@@ -65,10 +64,12 @@ def _verify_line(line: bytes, previous: bytes | None, place: str):
     assert "timestamp" in record, f"{place}: no timestamp"
     if record["type"] == "mcp_request":
         assert record["status"] in STATUSES, f"{place}: status {record['status']}"
-    if record["type"] == "chain_start":
+    if previous is None:
+        assert record["type"] == "chain_start", f"{place}: a chain begins with chain_start"
+        assert (record["seq"], record["prev"]) == (0, "0" * 64), f"{place}: not the first record"
         return
-    assert previous is not None, f"{place}: a chain that does not begin with chain_start"
     before = json.loads(previous)
+    assert before["type"] != "chain_end", f"{place}: a record after chain_end"
     assert record["seq"] == before["seq"] + 1, f"{place}: seq {record['seq']} after {before['seq']}"
     expected = hashlib.sha256(previous).hexdigest()
     assert record["prev"] == expected, f"{place}: prev is not the hash of the line before"

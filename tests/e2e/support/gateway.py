@@ -58,6 +58,8 @@ class Gateway:
         self.secrets: list[str] = []
         self.config_path: Path | None = None
         self._stopped = False
+        self._records: list[dict] = []
+        self._taken: dict[str, int] = {}
         command = [BIN / "mcpgate", "serve" if serve else "up"]
         if not serve:
             command += ["--tools", tools, "--port", self.port, "--admin-port", self.admin_port]
@@ -161,7 +163,17 @@ class Gateway:
         return SandboxSocket(run / f"{tool_set}.sock", run / f"{tool_set}.key")
 
     def records(self) -> list[dict]:
-        return audit.read_records(self.state / "audit")
+        """All records so far. The list only grows, whichever chain a record is in, so that a test
+        may look at what came after a length that it has noted."""
+        new = []
+        for writer, records in self.chains().items():
+            new += records[self._taken.get(writer, 0) :]
+            self._taken[writer] = len(records)
+        self._records += sorted(new, key=lambda record: record["timestamp"])
+        return list(self._records)
+
+    def chains(self) -> dict[str, list[dict]]:
+        return audit.read_chains(self.state / "audit")
 
     def stop(self) -> int:
         self._stopped = True
