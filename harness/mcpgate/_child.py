@@ -174,7 +174,8 @@ def _describe() -> dict[str, Any]:
         try:
             for tool in _tools_of(file):
                 if tool.name in names:
-                    raise ValueError(f"tool '{tool.name}' is declared in {names[tool.name]} already")
+                    first = names[tool.name]
+                    raise ValueError(f"tool '{tool.name}' is declared in {first} already")
                 entry = {"file": file, "definition": Signature(tool).definition()}
                 if tool.timeout is not None:
                     entry["timeoutMs"] = int(tool.timeout * 1000)

@@ -69,7 +69,10 @@ class SourceImporter:
         if name.partition(".")[0] in sys.stdlib_module_names:
             return None  # theirs; describing the set says so
         spec = importlib.machinery.ModuleSpec(
-            name, self, origin=self.get_filename(name), is_package=name in self._packages  # type: ignore[arg-type]
+            name,
+            self,  # type: ignore[arg-type]
+            origin=self.get_filename(name),
+            is_package=name in self._packages,
         )
         spec.has_location = name in self._modules
         return spec

@@ -1,5 +1,5 @@
-"""`@tool`: remembers a function and what its author says of it. Nothing is computed here: the schema
-is made when the set is described, the conversion of arguments when the tool is called."""
+"""`@tool`: remembers a function and what its author says of it. Nothing is computed here: the
+schema is made when the set is described, the conversion of arguments when the tool is called."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ def load(tool_set: str, sources: dict[str, bytes]) -> None:
     warnings.resetwarnings()
     _child.importer = importer
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(  # type: ignore[union-attr]
+            line_buffering=True, errors="backslashreplace"
+        )
     _warm_up()
     gc.collect()
     gc.freeze()

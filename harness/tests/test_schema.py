@@ -11,7 +11,8 @@ import unittest
 import uuid
 from typing import Annotated, Any, Literal, Optional, TypedDict, Union
 
-from mcpgate import Audio, Context, EmbeddedResource, Field, Image, ResourceLink, Text, ToolError, tool
+from mcpgate import Audio, Context, EmbeddedResource, Field, Image, ResourceLink, Text
+from mcpgate import ToolError, tool
 from mcpgate import _docstring, _tool
 from mcpgate._result import TooMuchOutput, UnfitResult, to_result
 from mcpgate._schema import ArgumentError, UnsupportedAnnotation
@@ -345,7 +346,9 @@ class Docstrings(unittest.TestCase):
         text, names = _docstring.parse(google)
         self.assertEqual(text, "Does it.\n\nMore.\n\nReturns:\n    Something.")
         self.assertEqual(names, {"a": "First continued: here.", "b": "Second."})
-        text, names = _docstring.parse(":param a: First\n    more.\n:type a: int\n:param int b: Second")
+        text, names = _docstring.parse(
+            ":param a: First\n    more.\n:type a: int\n:param int b: Second"
+        )
         self.assertEqual((text, names), ("", {"a": "First more.", "b": "Second"}))
         self.assertEqual(_docstring.parse(None), ("", {}))
 
