@@ -22,6 +22,10 @@ bool is_base64url(char c) {
          c == '_';
 }
 
+/// Parameters of a query that are credentials.
+constexpr std::array<std::string_view, 7> kCredentialNames{
+    "access_token", "api_key", "api-key", "apikey", "key", "token", "authorization"};
+
 /// `%41` → `A`; what is no escape stays.
 std::string percent_decode(std::string_view text) {
   std::string decoded;
@@ -93,13 +97,11 @@ bool has_credential_in_query(std::string_view request_target) {
   if (lower.contains(kApiKeyPrefix)) {
     return true;
   }
-  constexpr std::array<std::string_view, 7> kNames{
-      "access_token", "api_key", "api-key", "apikey", "key", "token", "authorization"};
   std::string_view rest = lower;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find_first_of("&;"), rest.size());
     const std::string_view name = rest.substr(0, std::min(rest.substr(0, end).find('='), end));
-    if (std::ranges::find(kNames, name) != kNames.end()) {
+    if (std::ranges::find(kCredentialNames, name) != kCredentialNames.end()) {
       return true;
     }
     rest.remove_prefix(std::min(end + 1, rest.size()));

@@ -16,9 +16,10 @@ Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
   return std::unexpected(AuthFailure{reason, std::string(key_id)});
 }
 
+constexpr std::string_view kScheme = "bearer ";
+
 /// What follows `Bearer ` (any case, RFC 9110, 11.1); nothing for another scheme or no token.
 std::optional<std::string_view> bearer_token(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   if (authorization.size() <= kScheme.size() ||
       !std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, same)) {

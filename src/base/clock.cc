@@ -3,7 +3,6 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <ctime>
 
 namespace mcpgate {
@@ -25,12 +24,14 @@ namespace {
 /// Takes `digits` digits from the front of `text`, or nothing.
 std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
   int number = 0;
-  if (text.size() < digits || text[0] < '0' || text[0] > '9') {
+  if (text.size() < digits) {
     return std::nullopt;
   }
-  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
-  if (error != std::errc() || end != text.data() + digits) {
-    return std::nullopt;
+  for (const char c : text.substr(0, digits)) {
+    if (c < '0' || c > '9') {
+      return std::nullopt;
+    }
+    number = number * 10 + (c - '0');
   }
   text.remove_prefix(digits);
   return number;

@@ -52,7 +52,7 @@ struct FileWatch::State : std::enable_shared_from_this<FileWatch::State> {
   std::map<int, Interest> watched;
   std::set<std::string> failed;
   bool pending = false;
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer{};
+  alignas(inotify_event) std::array<char, std::size_t{16} * 1024> buffer{};
 
   void read();
   void look_at(std::size_t bytes);

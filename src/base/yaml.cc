@@ -303,10 +303,14 @@ void parse_events(YamlState& state, std::string_view bytes) {
   }
 }
 
+constexpr std::array<std::string_view, 4> kNames{"nothing", "a single value", "a list", "a map"};
+
 std::string_view name_of(Kind kind) {
-  constexpr std::array<std::string_view, 4> kNames{"nothing", "a single value", "a list", "a map"};
   return kNames[static_cast<std::size_t>(kind)];
 }
+
+/// Bounds the quadratic comparison.
+constexpr std::size_t kWordLengthMax = 64;
 
 /// Optimal string alignment distance, case ignored: Damerau's without overlapping edits.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -338,7 +342,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> known) {
-  constexpr std::size_t kWordLengthMax = 64;  // bounds the quadratic comparison
   if (word.size() > kWordLengthMax) {
     return std::nullopt;
   }
@@ -617,8 +620,8 @@ YamlDocument YamlDocument::load(const std::filesystem::path& path) {
 }
 
 YamlMap YamlDocument::root() {
-  const bool is_empty = !state_->root || state_->root->kind == Kind::kNull;
-  const YamlValue* value = is_empty ? nullptr : &*state_->root;
+  const std::optional<YamlValue>& root = state_->root;
+  const YamlValue* value = root && root->kind != Kind::kNull ? &*root : nullptr;
   return YamlNode(state_.get(), value, "").map();
 }
 

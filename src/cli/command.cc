@@ -14,6 +14,9 @@
 namespace mcpgate::cli {
 namespace {
 
+constexpr std::string_view kConfigHelp =
+    "default: $MCPGATE_CONFIG, ./mcpgate.yaml, or the built-in local default";
+
 /// Where CLI11 puts what it parsed for one command.
 struct Parsed {
   const Command* command = nullptr;
@@ -72,9 +75,7 @@ void add_command(CLI::App& root, const Command& command, std::list<Parsed>& all)
     add_flag(*app, flag, parsed);
   }
   if (command.takes_config) {
-    static constexpr std::string_view kHelp =
-        "default: $MCPGATE_CONFIG, ./mcpgate.yaml, or the built-in local default";
-    add_flag(*app, {.name = "config", .value = "FILE", .help = kHelp}, parsed);
+    add_flag(*app, {.name = "config", .value = "FILE", .help = kConfigHelp}, parsed);
   }
 }
 
