@@ -29,6 +29,8 @@ class TestClient {
     loop.call([this] { client.reset(); });
     loop.stop();
   }
+  TestClient(const TestClient&) = delete;
+  TestClient& operator=(const TestClient&) = delete;
   Expected<ClientResponse> fetch(ClientRequest request, std::size_t body_max = kBodyMax) {
     return loop.run(client->fetch(request, body_max));
   }
@@ -68,6 +70,8 @@ class Scripted {
     }
     thread_.join();
   }
+  Scripted(const Scripted&) = delete;
+  Scripted& operator=(const Scripted&) = delete;
   [[nodiscard]] std::string url() const { return "http://" + listener_.address(); }
   std::atomic<int> accepted = 0;
 

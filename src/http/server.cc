@@ -53,6 +53,7 @@ class Server::Place {
   Place(Place&& other) noexcept = default;
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
+  Place& operator=(Place&&) = delete;
   ~Place();
 
   std::shared_ptr<Core> core;

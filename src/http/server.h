@@ -63,6 +63,7 @@ class Responder {
   explicit Responder(Connection& connection) : connection_(connection) {}
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
+  ~Responder() = default;
 
   /// The whole answer; it leaves when the handler returns. Call it once, and not after begin().
   void send(Response response);
@@ -70,7 +71,8 @@ class Responder {
   /// Starts a streamed answer and sends its head. Errors, here and below: kUnavailable (peer gone),
   /// kDeadlineExceeded (peer too slow). After an error the connection is lost; just return.
   Task<Expected<void>> begin(int status, Headers headers);
-  /// Sends a piece at once and waits until the kernel took it. While another coroutine's write() is
+  /// Sends a piece at once and waits until the kernel took it. No write() may be pending when the
+  /// handler returns. While another coroutine's write() is
   /// under way the piece is queued behind it instead: kResourceExhausted, and the reader is
   /// dropped, when more than stream_buffer_bytes_max wait.
   Task<Expected<void>> write(std::string_view bytes);

@@ -27,6 +27,8 @@ namespace mcpgate::http {
 /// A loop on its own thread until destroyed. Declare it before what lives on it.
 class LoopThread {
  public:
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
   LoopThread() : thread_([this] { context_.run(); }) {}
   ~LoopThread() { stop(); }
 
@@ -100,6 +102,8 @@ class TestServer {
     loop.call([this] { server.reset(); });
     loop.stop();
   }
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
   TestServer& start() {
     loop.call([this] { server->start(); });
     return *this;
