@@ -35,7 +35,7 @@ struct KeyRecord {
 };
 
 /// The largest stored record.
-inline constexpr std::size_t kKeyRecordBytesMax = 16 * 1024;
+inline constexpr std::size_t kKeyRecordBytesMax = std::size_t{16} * 1024;
 inline constexpr std::size_t kKeyUserLengthMax = 256;
 inline constexpr std::size_t kKeyNoteLengthMax = 1024;
 inline constexpr std::size_t kKeyRolesMax = 64;
