@@ -34,6 +34,7 @@ enum class AuthFailureReason {
 /// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
 [[nodiscard]] std::string_view to_string(AuthFailureReason reason);
 
+/// Why a credential was refused, and whose it seemed to be.
 struct AuthFailure {
   AuthFailureReason reason = AuthFailureReason::kMissing;
   /// The public id of the key that was tried, where it is one of ours: for the audit. Else empty.

@@ -24,6 +24,7 @@ class Clock {
   [[nodiscard]] virtual SteadyTime steady_now() const = 0;
 };
 
+/// The machine's own clocks.
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override { return std::chrono::system_clock::now(); }

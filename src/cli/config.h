@@ -45,6 +45,7 @@ struct ListenAddress {
 /// Nothing unless it is an IP address (or `localhost`) with a port.
 [[nodiscard]] std::optional<ListenAddress> parse_listen_address(std::string_view text);
 
+/// One entry of `toolSets:`.
 struct ToolSetConfig {
   std::string name;
   std::string required_role;  ///< empty: only `roles:` entries open the set
@@ -77,18 +78,21 @@ struct LimitInfo {
   std::string reason;
 };
 
+/// What `audit:` says.
 struct AuditConfig {
   std::filesystem::path directory;
   /// Each record also to standard output. The built-in default leaves that to people.
   bool to_stdout = true;
 };
 
+/// What `auth.apiKeys:` says.
 struct ApiKeysConfig {
   std::filesystem::path directory;
   /// No key may live longer from its creation on; kNever: no bound.
   std::chrono::milliseconds max_ttl = kNever;
 };
 
+/// A whole configuration, checked and resolved.
 struct Config {
   /// Empty for the built-in local default.
   std::filesystem::path file;

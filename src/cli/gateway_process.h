@@ -21,6 +21,7 @@
 
 namespace mcpgate::cli {
 
+/// How `serve` and `up` differ.
 struct GatewayProcessOptions {
   /// Reads the configuration, at start and whenever a file changed. An error keeps the old one.
   std::function<Expected<Config>()> load;

@@ -41,6 +41,7 @@ struct Settings {
   std::size_t result_bytes_max = std::size_t{16} << 20;
 };
 
+/// All that deciding needs, at one moment: immutable, swapped whole.
 struct Snapshot {
   std::shared_ptr<const Settings> settings;
   std::shared_ptr<const auth::Authenticator> authenticator;

@@ -23,6 +23,7 @@ namespace mcpgate::http {
 
 class TlsClient;
 
+/// Every bound of a client.
 struct ClientOptions {
   /// Connections in use and kept, together. At the limit an exchange fails: kResourceExhausted.
   std::size_t connections_max = 1024;

@@ -51,6 +51,7 @@ struct ServerLimits {
   std::chrono::milliseconds write_timeout{30'000};
 };
 
+/// How a Server serves.
 struct ServerOptions {
   ServerLimits limits;
   /// TLS where set; shared by the servers of all loops, reloaded while they run.

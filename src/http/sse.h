@@ -12,6 +12,7 @@
 
 namespace mcpgate::http {
 
+/// One event of a stream (HTML, 9.2).
 struct SseEvent {
   /// Absent: no `id` field. Present and empty resets the client's last event id.
   std::optional<std::string> id;

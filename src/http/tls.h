@@ -16,6 +16,7 @@ struct ssl_st;
 
 namespace mcpgate::http {
 
+/// The files of a TLS server, read again when they change.
 struct TlsServerOptions {
   /// PEM: the certificate, then its intermediates.
   std::filesystem::path certificate;
@@ -44,6 +45,7 @@ class TlsServer {
   std::atomic<std::shared_ptr<ssl_ctx_st>> context_;
 };
 
+/// What a TLS client trusts and shows.
 struct TlsClientOptions {
   /// PEM, trusted instead of the system's store.
   std::optional<std::filesystem::path> ca;
@@ -65,6 +67,7 @@ class TlsClient {
   std::shared_ptr<ssl_ctx_st> context_;
 };
 
+/// Frees a connection's OpenSSL object.
 struct SslDeleter {
   void operator()(ssl_st* ssl) const;
 };

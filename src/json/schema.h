@@ -34,6 +34,7 @@ struct Violation {
 /// `arguments.limit: expected integer, got string`, where `root` is `arguments`.
 [[nodiscard]] std::string to_string(const Violation& violation, std::string_view root);
 
+/// What compile() may look up beyond the schema itself.
 struct CompileOptions {
   /// Gives the text of a document that the schema refers to by absolute URI, or nothing. Absent:
   /// only the schema itself and the 2020-12 metaschemas are known. The result is only read during

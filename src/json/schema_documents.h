@@ -46,6 +46,7 @@ struct Resource {
   std::map<std::string, Location, std::less<>> dynamic_anchors;
 };
 
+/// All documents that one schema consists of, with what they register.
 class SchemaDocuments {
  public:
   explicit SchemaDocuments(const CompileOptions& options) : options_(options) {}

@@ -38,11 +38,13 @@ inline constexpr TypeSet kNumberType = 32;
 inline constexpr TypeSet kIntegerType = 64;
 inline constexpr TypeSet kEveryType = 127;
 
+/// `enum` and `const`.
 struct ValueChecks {
   std::optional<std::vector<Element>> enumeration;
   std::optional<Element> constant;
 };
 
+/// The keywords for numbers.
 struct NumberChecks {
   std::optional<Decimal> minimum;
   std::optional<Decimal> maximum;
@@ -58,6 +60,7 @@ struct SchemaPattern {
   std::optional<Pattern> program;
 };
 
+/// The keywords for strings; lengths in code points.
 struct StringChecks {
   std::uint64_t length_min = 0;
   std::uint64_t length_max = kNoLimit;
@@ -71,17 +74,20 @@ struct Property {
   bool required = false;
 };
 
+/// One member of `patternProperties`.
 struct PatternProperty {
   SchemaPattern pattern;
   NodeId node;
 };
 
+/// One member of `dependentRequired` or `dependentSchemas`.
 struct Dependency {
   std::string_view name;
   std::vector<std::string_view> required;
   NodeId node = kNoNode;
 };
 
+/// The keywords for objects.
 struct ObjectChecks {
   std::vector<Property> properties;  ///< sorted by property_less
   std::size_t required_count = 0;
@@ -98,6 +104,7 @@ struct ObjectChecks {
   return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
+/// The keywords for arrays.
 struct ArrayChecks {
   std::vector<NodeId> prefix;
   NodeId items = kNoNode;
@@ -123,6 +130,7 @@ struct InPlace {
   NodeId else_branch = kNoNode;
 };
 
+/// `unevaluatedProperties` and `unevaluatedItems`.
 struct Unevaluated {
   NodeId properties = kNoNode;
   NodeId items = kNoNode;
@@ -145,6 +153,7 @@ struct Node {
 /// Dynamic anchors of one schema resource, by name.
 using DynamicAnchors = std::map<std::string, NodeId, std::less<>>;
 
+/// A compiled schema: nodes that refer to each other by index.
 struct Schema::Program {
   /// The documents that names, patterns and enumerated values of the nodes are views into.
   std::vector<std::unique_ptr<simdjson::dom::document>> documents;

@@ -22,6 +22,7 @@ void append_string(std::string& out, std::string_view text);
 void append_number(std::string& out, double number);
 void append_number(std::string& out, const Decimal& number);
 
+/// How a document is laid out.
 enum class Layout {
   kCompact,
   kPretty,  ///< two spaces a level, one member a line

@@ -30,12 +30,14 @@ enum class LogLevel { kDebug, kInfo, kNotice, kWarning, kError, kCritical, kAler
 
 // What can be asked for. Views are into the body or the parser's document.
 
+/// The requests and notifications that are served, one type each.
 struct Initialize {
   std::string_view requested_version;
 };
 struct Ping {};
 struct Discover {};
 struct ListTools {};
+/// `tools/call`, as the client sent it.
 struct CallTool {
   std::string_view name;
   /// An object; absent arguments are `{}`.
@@ -72,6 +74,8 @@ struct Incoming {
   std::string_view id = kNullId;
   /// As far as it could be read, for the record.
   std::string_view method;
+  /// Known also of what cannot be served.
+  Era era = Era::kLegacy;
   RpcExpected<Message> message = rpc_fail(RpcCode::kInvalidRequest, "");
 
   [[nodiscard]] bool is_notification() const { return id.empty(); }

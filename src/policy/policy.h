@@ -20,6 +20,7 @@ struct Grant {
   bool read_only = false;
 };
 
+/// What opens one tool set.
 struct ToolSetRule {
   std::string name;
   /// The role that opens the whole set; empty: only entries of `roles:` do.

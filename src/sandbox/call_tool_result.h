@@ -20,6 +20,7 @@ inline constexpr std::string_view kReservedMetaPrefix = "io.mcpgate/";
 /// Who made a result: a child must not speak for the sandbox.
 enum class ResultOrigin { kChild, kDaemon };
 
+/// What the gateway needs to know of a result that it passes on.
 struct ResultFacts {
   bool is_error = false;
   std::optional<Reason> reason;

@@ -47,6 +47,7 @@ struct OutputRules {
   std::uint64_t bytes_max = 0;  ///< maxBytes; 0 = only limits.output
 };
 
+/// A whole toolset.yaml, checked; paths resolved.
 struct ToolSetFile {
   /// The folder's name.
   std::string name;

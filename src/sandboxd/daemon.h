@@ -22,6 +22,7 @@
 
 namespace mcpgate::sandboxd {
 
+/// How a daemon is started.
 struct DaemonOptions {
   /// The tool set's folder.
   std::filesystem::path tool_set;

@@ -35,6 +35,7 @@ inline constexpr std::size_t kFrameHeaderBytes = 5;
 /// A request (arguments, mostly) is bounded by the gateway's `limits.body`; this is the outer wall.
 inline constexpr std::size_t kRequestBytesMax = std::size_t{16} << 20;
 
+/// One frame, its header taken off.
 struct Frame {
   FrameType type;
   std::string payload;

@@ -8,6 +8,7 @@
 
 namespace mcpgate::sandboxd {
 
+/// One attempt of the self-test at what a layer forbids.
 struct Probe {
   /// As layer_name() spells it.
   const char* layer;

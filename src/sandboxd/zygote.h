@@ -36,6 +36,7 @@ struct LayerReport {
   bool holds = false;
 };
 
+/// What a zygote is started with.
 struct ZygoteOptions {
   /// `mcpgate-zygote`, and the folder that holds the Python package `mcpgate`.
   std::filesystem::path executable = {};
