@@ -23,18 +23,11 @@ struct Envelope {
   bool is_response = false;
 };
 
-/// A key that stands twice anywhere but inside `arguments`, where the tool's schema check finds it.
-bool has_duplicate_key(json::Object message) {
-  if (json::duplicate_key(message)) {
-    return true;
-  }
-  const auto params = json::object_at(message, "params");
-  if (!params) {
-    return false;
-  }
-  return json::duplicate_key(*params) ||
-         std::ranges::any_of(*params, [](const simdjson::dom::key_value_pair& member) {
-           return member.key != "arguments" && json::find_duplicate_key(member.value).has_value();
+/// A key that stands twice in `object`, at any depth but inside its member `except`.
+bool has_duplicate_key(json::Object object, std::string_view except) {
+  return json::duplicate_key(object) ||
+         std::ranges::any_of(object, [except](const simdjson::dom::key_value_pair& member) {
+           return member.key != except && json::find_duplicate_key(member.value).has_value();
          });
 }
 
@@ -47,7 +40,9 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
   const auto invalid = [](std::string message) {
     return rpc_fail(RpcCode::kInvalidRequest, std::move(message), 400);
   };
-  if (has_duplicate_key(object)) {
+  // Not inside `arguments`: there the tool's schema check finds it.
+  const auto fields = json::object_at(object, "params");
+  if (has_duplicate_key(object, "params") || (fields && has_duplicate_key(*fields, "arguments"))) {
     return invalid("a key stands twice");
   }
   if (json::string_at(object, "jsonrpc") != "2.0") {
@@ -80,6 +75,7 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
 
 Incoming read_one(json::Element element, std::string_view text, const Headers& headers) {
   Incoming incoming;
+  incoming.era = modern::claimed_by(headers) ? Era::kModern : Era::kLegacy;
   const auto object = json::as_object(element);
   if (!object) {
     incoming.message =
@@ -96,8 +92,10 @@ Incoming read_one(json::Element element, std::string_view text, const Headers& h
   incoming.method = *envelope->method;
   const auto params = envelope->params ? json::as_object(envelope->params->value) : std::nullopt;
   const std::string_view params_json = envelope->params ? envelope->params->raw : "";
-  const bool is_modern = modern::has_envelope(params) || modern::claimed_by(headers);
-  const auto read = is_modern ? &modern::read : &legacy::read;
+  if (modern::has_envelope(params)) {
+    incoming.era = Era::kModern;
+  }
+  const auto read = incoming.era == Era::kModern ? &modern::read : &legacy::read;
   incoming.message =
       read(incoming.method, incoming.is_notification(), params, params_json, headers);
   return incoming;
@@ -116,7 +114,7 @@ RpcExpected<Body> read_batch(json::Array array, std::string_view text, const Hea
   Body body{.batch = true, .incoming = {}};
   for (const json::Item& item : json::Items(array, text)) {
     Incoming incoming = read_one(item.value, item.raw, headers);
-    if (incoming.message && incoming.message->era() == Era::kModern) {
+    if (incoming.era == Era::kModern) {
       return invalid("batches exist in revision 2025-03-26 only");
     }
     if (incoming.method == "initialize") {

@@ -233,7 +233,9 @@ std::string call_tool_result(json::Object result, std::string_view text) {
   writer.key("_meta").begin_object();
   if (const auto given = meta ? json::as_object(meta->value) : std::nullopt) {
     for (const json::Member& member : json::Members(*given, meta->raw)) {
-      writer.raw_field(member.key, member.raw);
+      if (member.key != kServerInfoKey) {  // A tool does not speak for this server.
+        writer.raw_field(member.key, member.raw);
+      }
     }
   }
   writer.raw_field(kServerInfoKey, kServerInfo).end_object().end_object();
