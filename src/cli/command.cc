@@ -49,7 +49,7 @@ void add_positional(CLI::App& app, const Positional& positional, Parsed& parsed)
       app.add_option(std::string(positional.name), values, std::string(positional.help));
   option->type_name("")->required(positional.is_required);
   if (!positional.is_many) {
-    option->expected(1);
+    option->expected(1)->allow_extra_args(false);
   }
 }
 
