@@ -344,7 +344,8 @@ PAGE = """# Benchmarks
 
 What `make bench` measures, and how: tests/bench/bench.py says it above its first line of code.
 Ratios are taken within one interleaved run, since the numbers of a shared machine move by
-themselves; above 1 means that we are cheaper. Floors fail `make bench`; targets are where we want to be.
+themselves; above 1 means that we are cheaper. Floors fail `make bench`; targets are where we want
+to be.
 
 {begin}
 {end}

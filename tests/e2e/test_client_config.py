@@ -105,7 +105,7 @@ def test_claude_code(project_gateway, key):
     assert words[words.index("--transport") + 1] == "http"
     header = words[words.index("--header") + 1]
     name, _, value = header.partition(":")
-    url = next(word for word in words if word.startswith("http"))
+    url = next(word for word in words if word.startswith(("http://", "https://")))
     check({"url": url, "headers": {name: value.strip()}}, key)
 
 

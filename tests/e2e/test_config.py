@@ -74,8 +74,8 @@ def test_values_of_a_wrong_file_are_not_repeated(tmp_path):
 def test_serve_and_up_refuse_a_wrong_file(tmp_path):
     path = tmp_path / "mcpgate.yaml"
     path.write_text("listn: 127.0.0.1:8080\n")
-    for verb in ("serve", "up"):
-        done = run([BIN / "mcpgate", verb, "--config", path], tmp_path)
+    for verb in (["serve"], ["up", "--tools", tmp_path]):
+        done = run([BIN / "mcpgate", *verb, "--config", path], tmp_path)
         assert done.returncode == 2, verb
         assert "did you mean listen?" in done.stderr
 

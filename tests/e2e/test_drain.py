@@ -51,10 +51,21 @@ def refuses(gateway) -> bool:
 def test_idle_connections_do_not_delay_the_end(start_gateway):
     gateway = start_gateway()
     idle = [raw.open_connection(gateway.port) for _ in range(20)]
-    half = raw.open_connection(gateway.port)
-    half.sendall(b"POST /mcp HTTP/1.1\r\nHos")
+    for connection in idle[:10]:
+        connection.sendall(raw.request(gateway.port, None, raw.ping()))
+        assert raw.read_reply(connection).status == 401
     gateway.process.signal(signal.SIGTERM)
-    wait_until(lambda: gateway.process.exit_code() is not None, "the end", 14)
+    wait_until(lambda: gateway.process.exit_code() is not None, "the end", 3)
     assert gateway.stop() == 0
-    for connection in [*idle, half]:
+    for connection in idle:
         connection.close()
+
+
+def test_half_a_request_delays_the_end_no_longer_than_a_slow_one_may_take(start_gateway):
+    gateway = start_gateway()
+    with raw.open_connection(gateway.port) as half:
+        half.sendall(b"POST /mcp HTTP/1.1\r\nHos")
+        gateway.process.signal(signal.SIGTERM)
+        assert [reply.status for reply in raw.read_replies(half)] == [408]
+    wait_until(lambda: gateway.process.exit_code() is not None, "the end", 3)
+    assert gateway.stop() == 0

@@ -40,7 +40,7 @@ def python_program(order: dict) -> dict:
 
 
 def inspector(url: str, key: str, era: str, *words: str) -> dict:
-    """One request by the Inspector's command line; the result that it prints."""
+    """One request by the Inspector's command line; its result."""
     argv = [NODE, INSPECTOR, "--cli", "--server-url", url, "--transport", "http"]
     argv += ["--header", f"Authorization: Bearer {key}", "--protocol-era", era]
-    return json.loads(_run([*argv, "--format", "json", "-q", *words], None))
+    return json.loads(_run([*argv, "--format", "json", "-q", *words], None))["result"]
