@@ -24,7 +24,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed:
-        gateways = [v for v in item.funcargs.values() if isinstance(v, (Gateway, SandboxDaemon))]
+        shown = [*item.funcargs.values(), *getattr(item, "started_gateways", [])]
+        gateways = [value for value in shown if isinstance(value, (Gateway, SandboxDaemon))]
         for gateway in gateways:
             report.sections.append(
                 (f"log of {gateway.process.argv}", gateway.log[-LOG_BYTES_SHOWN:])
@@ -46,9 +47,9 @@ def certificates(tmp_path_factory):
 
 
 @pytest.fixture
-def start_gateway():
+def start_gateway(request):
     """Starts gateways of a test's own: start_gateway(tools=…, config=…); closed at its end."""
-    started = []
+    started = request.node.started_gateways = []
 
     def start(tools=None, **options):
         gateway = Gateway(tools or fixture_tools(), **options)

@@ -15,10 +15,10 @@ from support.rpc import text_of
 CALL = {"name": "echo", "arguments": {"text": "over TLS"}}
 
 
-def order(gateway, key, certificates, **more) -> dict:
+def order(gateway, api_key, certificates, **more) -> dict:
     return {
         "url": gateway.url,
-        "headers": {"Authorization": f"Bearer {key}"},
+        "headers": {"Authorization": f"Bearer {api_key}"},
         "ca": str(certificates.ca),
         "calls": [CALL],
     } | more
@@ -82,6 +82,7 @@ def test_tls_versions_that_are_served(tls_gateways, certificates, version):
     wait_until(lambda: client.request("ping").status == 200, "the new key is known", 5)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
 def test_tls_1_1_is_refused(tls_gateways, certificates):
     context = ssl.create_default_context(cafile=certificates.ca)
     context.set_ciphers("ALL:@SECLEVEL=0")
