@@ -180,8 +180,8 @@ Expected<std::shared_ptr<const KeyTable>> DirectoryKeyStore::read_all() {
                   name, Cached{.stamp = stamp, .record = key ? std::optional(*key) : std::nullopt})
               .first;
     }
-    if (cached->second.record) {
-      keys.push_back(*cached->second.record);
+    if (const std::optional<KeyRecord>& record = cached->second.record) {
+      keys.push_back(*record);
     } else {
       ++unreadable;
     }

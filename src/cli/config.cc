@@ -448,7 +448,7 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
     return std::nullopt;
   }
   std::string host(text.substr(0, colon));
-  const std::string_view port_text = text.substr(colon + 1);
+  const std::string port_text(text.substr(colon + 1));
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (has_brackets) {
     host = host.substr(1, host.size() - 2);
@@ -460,9 +460,9 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
     return std::nullopt;
   }
   std::uint16_t port = 0;
-  const char* end = port_text.data() + port_text.size();
-  const auto [stop, error] = std::from_chars(port_text.data(), end, port);
-  if (error != std::errc() || stop != end) {
+  const auto [stop, error] =
+      std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (error != std::errc() || stop != port_text.data() + port_text.size()) {
     return std::nullopt;
   }
   return ListenAddress{.host = std::move(host), .port = port};

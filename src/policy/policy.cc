@@ -20,12 +20,13 @@ Policy::Policy(const Options& options) {
   }
   for (const auto& [name, grant] : options.roles) {
     roles.insert(name);
-    RoleRule rule{.access = std::vector<Access>(tool_sets_.size(), Access::kNone),
-                  .reason = fmt::format("role {}", name)};
+    RoleRule rule;
+    rule.access.resize(tool_sets_.size(), Access::kNone);
+    rule.reason = "role " + name;
     for (const auto& [set_name, set] : tool_sets_) {
-      const bool covers = std::ranges::any_of(grant.tool_sets, [&set_name](const std::string& of) {
-        return of == "*" || of == set_name;
-      });
+      const auto& names = grant.tool_sets;
+      const bool covers = std::ranges::find(names, "*") != names.end() ||
+                          std::ranges::find(names, set_name) != names.end();
       if (covers) {
         rule.access[set.index] = grant.read_only ? Access::kReadOnly : Access::kAll;
       }
