@@ -303,10 +303,14 @@ int rotate(const Arguments& arguments, const World& world) {
     return {};
   });
   if (!ended) {
-    (void)store.update(key.id, [now](KeyRecord& record) -> Expected<void> {
+    const auto undone = store.update(key.id, [now](KeyRecord& record) -> Expected<void> {
       record.revoked = now;
       return {};
     });
+    if (!undone) {  // Nobody has seen its secret; the operator should know of the record.
+      world.err << fmt::format("note: the unused key {} is left: {}\n", key.id,
+                               undone.error().message);
+    }
     return refuse(world, ended.error().message);
   }
   world.err << fmt::format("Key {} ends {}.\n", ended->id, time_or_never(ended->expires));
