@@ -72,7 +72,9 @@ def measure(corpus: Path, rounds: int) -> float:
     ctx = Context(corpus)
     subprocess.run(["grep", "-rc", "\x01", corpus], stdout=subprocess.DEVNULL)  # page cache
     ratios = []
-    print(f"{'literal':40} {'lines':>6} {'grep':>7} {'page':>7} {'ratio':>6} {'all':>7} {'ratio':>6}")
+    print(
+        f"{'literal':40} {'lines':>6} {'grep':>7} {'page':>7} {'ratio':>6} {'all':>7} {'ratio':>6}"
+    )
     for literal in LITERALS:
         grep_times, page_times, all_times = [], [], []
         for _ in range(rounds):

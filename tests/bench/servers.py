@@ -218,7 +218,7 @@ def ready(port: int) -> bool:
 
 
 def start_gateway(
-    folder: Path, sandbox: str, *, wrap: list | None = None, core=SERVER_CORE
+    folder: Path, sandbox: str, *, command: list | None = None, core=SERVER_CORE
 ) -> Gateway:
     """`mcpgate serve` in front of the canned sandbox, with everything on that is on by default:
     key, decision, argument check, audit (written), signature, metrics."""
@@ -246,7 +246,7 @@ def start_gateway(
     }
     config.write_text(json.dumps(document))
     key = create_key(folder, "mcp-bench", config)
-    started = Started([*(wrap or []), MCPGATE, "serve", "--config", config], folder, core=core)
+    started = Started([*(command or [MCPGATE]), "serve", "--config", config], folder, core=core)
     started.wait_for(lambda: ready(port), "the gateway is not ready", 60)
     return Gateway(started, port, key)
 
