@@ -59,8 +59,8 @@ class SandboxSocket:
             connection.close()
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """A signed GET. The call's id makes each signature another one: two of one millisecond would
-        otherwise be a replay."""
+        """A signed GET. The call's id makes each signature another one: two of one millisecond
+        would otherwise be a replay."""
         return self.send("GET", path, self.sign("GET", path, b"", call_id=secrets.token_hex(8)))
 
     def serves(self) -> bool:
