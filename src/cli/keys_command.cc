@@ -28,15 +28,25 @@ int refuse(const World& world, std::string_view message, ExitCode code = kAnswer
   return code;
 }
 
-/// The configuration where keys are on; else nothing, and it has been said.
-std::optional<Config> keys_config(const Arguments& arguments, const World& world) {
+/// A configuration in which keys are on.
+struct KeysConfig {
+  Config all;
+  ApiKeysConfig api_keys;
+};
+
+/// Nothing where there is none, and it has been said.
+std::optional<KeysConfig> keys_config(const Arguments& arguments, const World& world) {
   auto config = config_for(arguments, world);
-  if (config && !config->api_keys) {
+  if (!config) {
+    return std::nullopt;
+  }
+  const std::optional<ApiKeysConfig> api_keys = config->api_keys;
+  if (!api_keys) {
     (void)refuse(world, fmt::format("{}: auth.apiKeys is not set, so there are no API keys",
                                     config->file.string()));
     return std::nullopt;
   }
-  return config;
+  return KeysConfig{.all = *std::move(config), .api_keys = *api_keys};
 }
 
 std::string time_or_never(const std::optional<WallTime>& time) {
@@ -88,8 +98,8 @@ void warn_of_unknown_roles(const KeyRecord& key, const Config& config, const Wor
 }
 
 /// Cuts a key's end to what maxTtl allows, and says so.
-void cut_to_max_ttl(KeyRecord& key, const Config& config, const World& world) {
-  const milliseconds max_ttl = config.api_keys->max_ttl;
+void cut_to_max_ttl(KeyRecord& key, const ApiKeysConfig& api_keys, const World& world) {
+  const milliseconds max_ttl = api_keys.max_ttl;
   if (max_ttl == kNever) {
     return;
   }
@@ -155,12 +165,12 @@ int create(const Arguments& arguments, const World& world) {
   if (const auto checked = auth::check_key_record(key); !checked) {
     return refuse(world, checked.error().message, kWrongUsage);
   }
-  cut_to_max_ttl(key, *config, world);
+  cut_to_max_ttl(key, config->api_keys, world);
   if (key.not_before && key.expires && *key.not_before >= *key.expires) {
     return refuse(world, "--not-before is later than auth.apiKeys.maxTtl allows", kWrongUsage);
   }
-  warn_of_unknown_roles(key, *config, world);
-  auth::DirectoryKeyStore store(config->api_keys->directory);
+  warn_of_unknown_roles(key, config->all, world);
+  auth::DirectoryKeyStore store(config->api_keys.directory);
   if (const auto stored = store.create(key); !stored) {
     return refuse(world, stored.error().message);
   }
@@ -218,7 +228,7 @@ int list(const Arguments& arguments, const World& world) {
   if (!config) {
     return kWrongUsage;
   }
-  const auto table = auth::DirectoryKeyStore(config->api_keys->directory).read_all();
+  const auto table = auth::DirectoryKeyStore(config->api_keys.directory).read_all();
   if (!table) {
     return refuse(world, table.error().message);
   }
@@ -233,7 +243,7 @@ int revoke(const Arguments& arguments, const World& world) {
   if (!config) {
     return kWrongUsage;
   }
-  auth::DirectoryKeyStore store(config->api_keys->directory);
+  auth::DirectoryKeyStore store(config->api_keys.directory);
   bool was_revoked = false;
   const auto key = store.update(arguments.get("ID"), [&](KeyRecord& record) -> Expected<void> {
     was_revoked = record.revoked.has_value();
@@ -282,7 +292,7 @@ int rotate(const Arguments& arguments, const World& world) {
     return refuse(world, "--overlap: expected a duration such as 24h, or 0s", kWrongUsage);
   }
   const WallTime now = world.clock.wall_now();
-  auth::DirectoryKeyStore store(config->api_keys->directory);
+  auth::DirectoryKeyStore store(config->api_keys.directory);
   const auto old = store.find(arguments.get("ID"));
   if (!old) {
     return refuse(world, old.error().message);
@@ -292,7 +302,7 @@ int rotate(const Arguments& arguments, const World& world) {
   }
   const auth::NewApiKey secret = auth::generate_api_key(world.random);
   KeyRecord key = successor(*old, secret, now);
-  cut_to_max_ttl(key, *config, world);
+  cut_to_max_ttl(key, config->api_keys, world);
   if (const auto stored = store.create(key); !stored) {
     return refuse(world, stored.error().message);
   }
