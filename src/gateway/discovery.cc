@@ -19,6 +19,8 @@ constexpr std::chrono::seconds kPollWait{30};
 /// once, seldom enough to cost nothing.
 constexpr std::chrono::milliseconds kRetryFirst{50};
 constexpr std::chrono::milliseconds kRetryLast{1000};
+/// After an answer: one that comes at once, again and again, must not keep the loop busy.
+constexpr std::chrono::milliseconds kPollPause{50};
 /// A set has failed, rather than not answered yet, after this.
 constexpr std::chrono::seconds kPatience{10};
 
@@ -101,21 +103,22 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
     if (follower->discovery == nullptr) {
       co_return;
     }
+    std::chrono::milliseconds pause = kPollPause;
     if (manifest) {
       retry = kRetryFirst;
       if (*manifest) {
         known = (*manifest)->digest;
       }
       follower->discovery->take(*follower, State::kReady, *manifest ? &**manifest : nullptr);
-      continue;
+    } else {
+      const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
+      if (waited || !known.empty()) {
+        follower->discovery->give_up(*follower, manifest.error());
+      }
+      pause = std::exchange(retry, std::min(retry * 2, kRetryLast));
     }
-    const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
-    if (waited || !known.empty()) {
-      follower->discovery->give_up(*follower, manifest.error());
-    }
-    follower->timer.expires_after(retry);
+    follower->timer.expires_after(pause);
     (void)co_await follower->timer.async_wait(kAwait);
-    retry = std::min(retry * 2, kRetryLast);
   }
 }
 

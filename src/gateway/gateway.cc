@@ -53,6 +53,8 @@ bool is_json(const http::Request& request) {
 /// How an HTTP status that refuses a request is called in the record.
 audit::Status status_of_refusal(int status) {
   switch (status) {
+    case 204:
+      return audit::Status::kSuccess;  // The answer to a preflight.
     case 401:
       return audit::Status::kUnauthenticated;
     case 403:
@@ -62,6 +64,18 @@ audit::Status status_of_refusal(int status) {
     default:
       return audit::Status::kInvalid;
   }
+}
+
+/// The trace that a call belongs to: that of its message, else of its HTTP request, else none.
+/// The record learns its id.
+std::string use_traceparent(const http::Request& request, const mcp::Message& message,
+                            audit::Record& record) {
+  std::string_view traceparent = message.traceparent;
+  if (trace_id_of(traceparent).empty()) {
+    traceparent = request.header("traceparent").value_or("");
+  }
+  record.trace_id = trace_id_of(traceparent);
+  return std::string(record.trace_id.empty() ? "" : traceparent);
 }
 
 /// Counts a call as in flight while it lives.
@@ -278,8 +292,7 @@ Task<void> Gateway::serve(Visit& visit) {
 /// has none and ignores one (2026-07-28, basic/transports).
 bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
   const auto session = visit.request.header(kSessionHeader);
-  const auto& first = body.incoming.front().message;
-  if (!session || (first && first->era() == mcp::Era::kModern)) {
+  if (!session || body.incoming.front().era == mcp::Era::kModern) {
     return true;
   }
   return is_session_of(parts_.sealer, *session, *visit.principal, parts_.clock.wall_now());
@@ -309,7 +322,11 @@ Task<void> Gateway::serve_batch(Visit& visit) {
   const auto body = mcp::read_body(parser, visit.request.body, mcp_headers(visit.request));
   MCPGATE_ASSERT(body);  // serve() has read it once.
   std::string answers;
+  const std::string request_id = visit.request_id;
   for (const mcp::Incoming& incoming : body->incoming) {
+    // Each message is a request of its own: with an id of its own, in the world as it is now.
+    visit.request_id = fmt::format("{}-{}", request_id, &incoming - body->incoming.data());
+    visit.snapshot = snapshot_;
     audit::Record record = begin_record(visit);
     Answer answer = co_await this->answer(visit, incoming, record, nullptr);
     answer = recorded(visit, record, incoming.id, std::move(answer));
@@ -382,7 +399,7 @@ Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, aud
   const mcp::Message& message = *incoming.message;
   const auto& call = std::get<mcp::CallTool>(message.operation);
   const Settings& settings = *visit.snapshot->settings;
-  record.trace_id = trace_id_of(message.traceparent);
+  const std::string traceparent = use_traceparent(visit.request, message, record);
   const auto decided = decide(visit, call, record);
   if (!decided) {
     co_return error_answer(incoming.id, decided.error());
@@ -402,10 +419,11 @@ Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, aud
     co_return answer;
   }
   if (calls_in_flight_ >= settings.calls_in_flight_max) {
-    record.reason = "calls in flight";
-    co_return call_answer(
+    Answer answer = call_answer(
         asked, unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, tool.tool_set), parser_,
         record);
+    record.reason = "calls in flight";
+    co_return answer;
   }
   const InFlight in_flight(calls_in_flight_);
   // Kept by the call, since a change of the configuration may drop the route.
@@ -414,15 +432,14 @@ Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, aud
     record.status = audit::Status::kError;
     co_return unrecorded_answer(incoming.id);
   }
-  auto execution =
-      client->execute({.tool = tool.own_name,
-                       .arguments = call.arguments_json,
-                       .call_id = visit.request_id,
-                       .user = visit.principal->user,
-                       .deadline = settings.call_timeout,
-                       .tool_sha256 = tool.digest,
-                       .traceparent = record.trace_id.empty() ? "" : message.traceparent},
-                      reports ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
+  auto execution = client->execute({.tool = tool.own_name,
+                                    .arguments = call.arguments_json,
+                                    .call_id = visit.request_id,
+                                    .user = visit.principal->user,
+                                    .deadline = settings.call_timeout,
+                                    .tool_sha256 = tool.digest,
+                                    .traceparent = traceparent},
+                                   reports ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
   co_return co_await run(visit, asked, std::move(execution), record);
 }
 
