@@ -28,7 +28,7 @@ SCREEN = (24 * 2, 100)  # Lines and columns of what still counts as one screen.
 
 @pytest.fixture(scope="module")
 def flags(gateway):
-    key = gateway.create_key("cli@example.com", "mcp-tester")
+    key = gateway.known_key("cli@example.com", "mcp-tester")
     return ["--url", gateway.url, "--token-file", str(gateway.key_file(key))]
 
 
@@ -94,7 +94,7 @@ def test_token_file_that_others_may_read_is_refused(gateway, flags, tmp_path):
 
 def test_summary_of_real_files(project_gateway):
     """The issue's own line: `mcpgate tools call log_store '{"action":"summary"}'`."""
-    key = project_gateway.create_key("cli@example.com", "mcp-log-analyst")
+    key = project_gateway.known_key("cli@example.com", "mcp-log-analyst")
     done = project_gateway.mcpgate(
         "tools",
         "call",

@@ -68,7 +68,7 @@ def check(server: dict, key: str):
 
 @pytest.fixture(scope="module")
 def key(project_gateway):
-    return project_gateway.create_key("editor@example.com", "mcp-log-analyst")
+    return project_gateway.known_key("editor@example.com", "mcp-log-analyst")
 
 
 def test_cursor(project_gateway, key):

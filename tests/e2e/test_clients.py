@@ -12,9 +12,7 @@ MODERN = "2026-07-28"
 
 @pytest.fixture(scope="module")
 def key(project_gateway):
-    key = project_gateway.create_key("analyst@example.com", "mcp-log-analyst")
-    project_gateway.client(key).request("ping")
-    return key
+    return project_gateway.known_key("analyst@example.com", "mcp-log-analyst")
 
 
 def order(gateway, key: str, **more) -> dict:
@@ -66,7 +64,7 @@ def test_inspector_finds_no_fault_in_the_schemas(project_gateway, key):
 
 
 def test_progress_reaches_both_eras(gateway):
-    key = gateway.create_key("progress@example.com", "mcp-tester")
+    key = gateway.known_key("progress@example.com", "mcp-tester")
     call = {"name": "count", "arguments": {"steps": 3, "pause": 0.05}}
     for program, era in (("sdk_v1", "legacy"), ("sdk_v2", MODERN)):
         report = node_program(program, order(gateway, key, era=era, calls=[call]))

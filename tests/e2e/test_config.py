@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support import BIN
 from support.gateway import copied_tools, fixture_config, run, tool_set
-from support.processes import wait_until
+from support.processes import on_all_loops, wait_until
 
 RELOAD_SECONDS = 3
 
@@ -87,9 +87,17 @@ def test_changed_file_counts_without_a_restart(start_gateway):
     changed = fixture_config()
     changed["toolSets"]["trial"]["requiredRole"] = "mcp-other"
     gateway.write_config(changed)
-    wait_until(lambda: tester.tool_names() == [], "the role lost its tool set", RELOAD_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: tester.tool_names() == []),
+        "the role lost its tool set",
+        RELOAD_SECONDS,
+    )
     gateway.write_config(fixture_config())
-    wait_until(lambda: "echo" in tester.tool_names(), "and has it back", RELOAD_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: "echo" in tester.tool_names()),
+        "and has it back",
+        RELOAD_SECONDS,
+    )
 
 
 def test_bad_file_keeps_the_old_one_in_force(start_gateway):
@@ -108,7 +116,11 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     changed = fixture_config()
     changed["toolSets"]["trial"]["tools"] = ["echo"]
     gateway.write_config(changed)
-    wait_until(lambda: tester.tool_names() == ["echo"], "a good file counts again", RELOAD_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: tester.tool_names() == ["echo"]),
+        "a good file counts again",
+        RELOAD_SECONDS,
+    )
 
 
 def test_call_in_flight_survives_a_reload(start_gateway):
@@ -119,7 +131,11 @@ def test_call_in_flight_survives_a_reload(start_gateway):
         changed = fixture_config()
         changed["toolSets"]["trial"]["tools"] = ["wait"]
         gateway.write_config(changed)
-        wait_until(lambda: tester.tool_names() == ["wait"], "the change counts", RELOAD_SECONDS)
+        wait_until(
+            lambda: on_all_loops(lambda: tester.tool_names() == ["wait"]),
+            "the change counts",
+            RELOAD_SECONDS,
+        )
         assert not waiting.result().get("isError")
 
 

@@ -20,7 +20,7 @@ def status(gateway, key) -> int:
 
 
 def becomes(gateway, key, expected: int, seconds: float = LIVE_SECONDS):
-    wait_until(lambda: status(gateway, key) == expected, f"the key answers {expected}", seconds)
+    wait_until(lambda: gateway.answers(key, expected), f"the key answers {expected}", seconds)
 
 
 def row(gateway, identity: str) -> dict:

@@ -14,7 +14,7 @@ from support.rpc import text_of
 
 @pytest.fixture(scope="module")
 def token_file(gateway):
-    key = gateway.create_key("stdio@example.com", "mcp-tester")
+    key = gateway.known_key("stdio@example.com", "mcp-tester")
     return gateway.key_file(key)
 
 

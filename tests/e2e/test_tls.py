@@ -28,6 +28,12 @@ def with_client_certificate(certificates) -> dict:
     return {"cert": str(certificates.client), "key": str(certificates.client_key)}
 
 
+def known_key(gateway, certificates) -> str:
+    context = ssl.create_default_context(cafile=certificates.ca)
+    context.load_cert_chain(certificates.client, certificates.client_key)
+    return gateway.known_key("tls@example.com", "mcp-tester", tls=context)
+
+
 @pytest.fixture(scope="module")
 def tls_gateways(certificates):
     """One gateway that asks for no client certificate, and one that does."""
@@ -52,7 +58,7 @@ PROGRAMS = [pytest.param(run, id=name) for name, run in programs()]
 @pytest.mark.parametrize("run", PROGRAMS)
 def test_real_client_over_tls(tls_gateways, certificates, run):
     gateway = tls_gateways[0]
-    key = gateway.create_key("tls@example.com", "mcp-tester")
+    key = known_key(gateway, certificates)
     report = run(order(gateway, key, certificates))
     assert text_of(report["calls"][0]["result"]) == "over TLS"
 
@@ -60,7 +66,7 @@ def test_real_client_over_tls(tls_gateways, certificates, run):
 @pytest.mark.parametrize("run", PROGRAMS)
 def test_real_client_with_its_certificate(tls_gateways, certificates, run):
     gateway = tls_gateways[1]
-    key = gateway.create_key("mtls@example.com", "mcp-tester")
+    key = known_key(gateway, certificates)
     report = run(order(gateway, key, certificates, **with_client_certificate(certificates)))
     assert text_of(report["calls"][0]["result"]) == "over TLS"
 
@@ -78,8 +84,8 @@ def test_tls_versions_that_are_served(tls_gateways, certificates, version):
     gateway = tls_gateways[0]
     context = ssl.create_default_context(cafile=certificates.ca)
     context.minimum_version = context.maximum_version = version
-    client = gateway.client(gateway.create_key("v@example.com", "mcp-tester"), tls=context)
-    wait_until(lambda: client.request("ping").status == 200, "the new key is known", 5)
+    key = known_key(gateway, certificates)
+    assert gateway.client(key, tls=context).request("ping").status == 200
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")

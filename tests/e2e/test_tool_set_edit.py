@@ -2,7 +2,7 @@
 edit changes nothing."""
 
 import pytest
-from support.processes import wait_until
+from support.processes import on_all_loops, wait_until
 from support.rpc import RpcError, text_of
 
 FOLLOW_SECONDS = 5
@@ -34,7 +34,11 @@ def test_new_file_is_a_new_tool(edited):
     gateway, tester, folder = edited
     daemon = gateway.daemon("trial")
     write_tool(folder, "greet", GREET.replace("GREETING", "hello"))
-    wait_until(lambda: "greet" in tester.tool_names(), "the new tool is listed", FOLLOW_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: "greet" in tester.tool_names()),
+        "the new tool is listed",
+        FOLLOW_SECONDS,
+    )
     assert text_of(tester.call("greet", {"name": "Ada"})) == "hello, Ada"
     assert gateway.daemon("trial") == daemon, "the daemon was restarted"
 
@@ -42,7 +46,11 @@ def test_new_file_is_a_new_tool(edited):
 def test_changed_file_is_what_runs_next(edited):
     gateway, tester, folder = edited
     write_tool(folder, "greet", GREET.replace("GREETING", "hello"))
-    wait_until(lambda: "greet" in tester.tool_names(), "the new tool is listed", FOLLOW_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: "greet" in tester.tool_names()),
+        "the new tool is listed",
+        FOLLOW_SECONDS,
+    )
     write_tool(folder, "greet", GREET.replace("GREETING", "good day"))
 
     def changed():
@@ -50,13 +58,17 @@ def test_changed_file_is_what_runs_next(edited):
         assert not result.get("isError"), "a call fails while a tool is exchanged"
         return text_of(result) == "good day, Ada"
 
-    wait_until(changed, "the new text is what runs", FOLLOW_SECONDS)
+    wait_until(lambda: on_all_loops(changed), "the new text is what runs", FOLLOW_SECONDS)
 
 
 def test_removed_file_is_a_removed_tool(edited):
     gateway, tester, folder = edited
     (folder / "misbehaving.py").unlink()
-    wait_until(lambda: "raises" not in tester.tool_names(), "the tool is gone", FOLLOW_SECONDS)
+    wait_until(
+        lambda: on_all_loops(lambda: "raises" not in tester.tool_names()),
+        "the tool is gone",
+        FOLLOW_SECONDS,
+    )
     with pytest.raises(RpcError) as refused:
         tester.call("raises")
     assert refused.value.code == -32602

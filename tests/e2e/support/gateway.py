@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from support import BIN, ROOT, audit
-from support.processes import Running, descendants, free_port, wait_until
+from support.processes import Running, descendants, free_port, on_all_loops, wait_until
 from support.rpc import McpClient
 from support.signing import SandboxSocket
 
@@ -134,11 +134,19 @@ class Gateway:
     def client(self, key: str | None, **options) -> McpClient:
         return McpClient(self.url, key, **options)
 
-    def user(self, name: str, roles: str, **options) -> McpClient:
-        """A client with a fresh key, once the running gateway knows it."""
-        client = self.client(self.create_key(name, roles), **options)
-        wait_until(lambda: client.request("ping").status == 200, "the new key is known", 5)
-        return client
+    def answers(self, key: str, status: int, **options) -> bool:
+        """Whether the whole gateway answers this key so."""
+        client = self.client(key, **options)
+        return on_all_loops(lambda: client.request("ping").status == status)
+
+    def known_key(self, user: str, roles: str, **options) -> str:
+        """A fresh key, once the running gateway knows it; `options` are those of its client."""
+        key = self.create_key(user, roles)
+        wait_until(lambda: self.answers(key, 200, **options), "the new key is known", 5)
+        return key
+
+    def user(self, name: str, roles: str) -> McpClient:
+        return self.client(self.known_key(name, roles))
 
     def key_file(self, key: str) -> Path:
         """A file of mode 0600 that holds the key, for `--token-file`."""
