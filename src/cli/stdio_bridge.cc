@@ -184,7 +184,7 @@ Task<void> StdioBridge::post(const std::shared_ptr<Outgoing>& message) {
     if (!message->name.empty()) {
       headers.push_back({"Mcp-Name", name});
     }
-  } else if (!session_.empty()) {
+  } else if (!session_.empty() && message->method != "initialize") {
     headers.push_back({"Mcp-Session-Id", session_});
   }
   message->exchange.emplace(client_);
@@ -208,6 +208,9 @@ Task<void> StdioBridge::take_answer(Outgoing& message, const http::ResponseHead&
     co_return;
   }
   learn(message, head);
+  if (head.status == 404 && message.modern_revision.empty()) {
+    session_.clear();  // It has ended; the client cannot know, so what follows goes without one.
+  }
   if (is_events(head)) {
     if (const auto read = co_await take_events(message); !read) {
       fail_request(message, read.error().message);

@@ -28,6 +28,12 @@ void print_json(std::ostream& out, std::string_view json) {
   out << text << '\n';
 }
 
+/// A string of an object that a server sent; empty where either is something else.
+std::string_view text_at(json::Element element, std::string_view key) {
+  const auto object = json::as_object(element);
+  return object ? json::string_at(*object, key).value_or("") : "";
+}
+
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
@@ -44,12 +50,11 @@ void print_table(std::ostream& out, std::string_view list) {
   }
   std::size_t width = 0;
   for (const json::Element tool : *tools) {
-    width = std::max(width, json::string_at(*json::as_object(tool), "name").value_or("").size());
+    width = std::max(width, text_at(tool, "name").size());
   }
   for (const json::Element tool : *tools) {
-    const json::Object fields = *json::as_object(tool);
-    out << fmt::format("{:<{}}  {}\n", json::string_at(fields, "name").value_or(""), width,
-                       first_line(json::string_at(fields, "description").value_or("")));
+    out << fmt::format("{:<{}}  {}\n", text_at(tool, "name"), width,
+                       first_line(text_at(tool, "description")));
   }
 }
 
@@ -142,15 +147,13 @@ std::string readable_result(std::string_view result) {
     return text;
   }
   for (const json::Element block : *content) {
-    const json::Object fields = *json::as_object(block);
-    const std::string_view type = json::string_at(fields, "type").value_or("");
+    const std::string_view type = text_at(block, "type");
     text += text.empty() ? "" : "\n";
     if (type == "text") {
-      text += readable_text(json::string_at(fields, "text").value_or(""));
+      text += readable_text(text_at(block, "text"));
     } else {
-      text += fmt::format("[{} {}]", type,
-                          json::string_at(fields, "mimeType")
-                              .value_or(json::string_at(fields, "uri").value_or("")));
+      const std::string_view kind = text_at(block, "mimeType");
+      text += fmt::format("[{} {}]", type, kind.empty() ? text_at(block, "uri") : kind);
     }
   }
   return text;
