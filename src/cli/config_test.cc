@@ -196,8 +196,8 @@ TEST(Config, SomeWayToAuthenticateIsNeeded) {
 }
 
 TEST(Config, TheDemoTokenIsForLoopbackOnly) {
-  constexpr std::string_view demo = "auth: {demoToken: {insecureAllow: true}}\n";
-  const auto local = parse(demo);
+  constexpr std::string_view kDemo = "auth: {demoToken: {insecureAllow: true}}\n";
+  const auto local = parse(kDemo);
   ASSERT_TRUE(local) << local.error().message;
   EXPECT_EQ(local->warnings,
             std::vector<std::string>{"conf/f.yaml:1:19: auth.demoToken: the demo token is accepted "
@@ -206,7 +206,7 @@ TEST(Config, TheDemoTokenIsForLoopbackOnly) {
        {"listen: 0.0.0.0:80\nallowedHosts: [h]\n", "listen: '[::]:80'\nallowedHosts: [h]\n",
         "publicUrl: https://mcp.example.com/\n",
         "publicUrl: http://127.0.0.1.example.com.:80/\n"}) {
-    const Problems found = problems(std::string(open) + std::string(demo));
+    const Problems found = problems(std::string(open) + std::string(kDemo));
     ASSERT_EQ(found.size(), 1U) << open;
     EXPECT_TRUE(found[0].ends_with(
         "auth.demoToken: the demo token works only where listen and publicUrl are loopback"))

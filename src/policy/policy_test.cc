@@ -32,30 +32,30 @@ struct Case {
 
 TEST(Policy, DecidesAsTheGuideSays) {
   const Policy policy(guide());
-  constexpr Action log_read{"log-analysis", "log_store", true};
-  constexpr Action log_write{"log-analysis", "purge", false};
-  constexpr Action dba{"database", "postgres_query", true};
-  constexpr Action admin_only{"admin-only", "x", true};
+  constexpr Action kLogRead{"log-analysis", "log_store", true};
+  constexpr Action kLogWrite{"log-analysis", "purge", false};
+  constexpr Action kDba{"database", "postgres_query", true};
+  constexpr Action kAdminOnly{"admin-only", "x", true};
   const Case cases[] = {
-      {{"mcp-log-analyst"}, log_read, true, "requiredRole mcp-log-analyst"},
-      {{"mcp-log-analyst"}, log_write, true, "requiredRole mcp-log-analyst"},
-      {{"mcp-log-analyst"}, dba, false, "no grant"},
-      {{"mcp-log-analyst"}, admin_only, false, "no grant"},
-      {{"mcp-viewer"}, log_read, true, "role mcp-viewer"},
-      {{"mcp-viewer"}, log_write, false, "no grant"},
-      {{"mcp-viewer"}, dba, false, "no grant"},
-      {{"mcp-viewer"}, admin_only, false, "no grant"},
-      {{"mcp-dba"}, dba, true, "requiredRole mcp-dba"},
-      {{"mcp-dba"}, log_read, false, "no grant"},
-      {{"mcp-admin"}, dba, true, "role mcp-admin"},
-      {{"mcp-admin"}, admin_only, true, "role mcp-admin"},
+      {{"mcp-log-analyst"}, kLogRead, true, "requiredRole mcp-log-analyst"},
+      {{"mcp-log-analyst"}, kLogWrite, true, "requiredRole mcp-log-analyst"},
+      {{"mcp-log-analyst"}, kDba, false, "no grant"},
+      {{"mcp-log-analyst"}, kAdminOnly, false, "no grant"},
+      {{"mcp-viewer"}, kLogRead, true, "role mcp-viewer"},
+      {{"mcp-viewer"}, kLogWrite, false, "no grant"},
+      {{"mcp-viewer"}, kDba, false, "no grant"},
+      {{"mcp-viewer"}, kAdminOnly, false, "no grant"},
+      {{"mcp-dba"}, kDba, true, "requiredRole mcp-dba"},
+      {{"mcp-dba"}, kLogRead, false, "no grant"},
+      {{"mcp-admin"}, kDba, true, "role mcp-admin"},
+      {{"mcp-admin"}, kAdminOnly, true, "role mcp-admin"},
       // Grants add up, each with its own limits.
-      {{"mcp-viewer", "mcp-dba"}, dba, true, "requiredRole mcp-dba"},
-      {{"mcp-viewer", "mcp-dba"}, log_write, false, "no grant"},
-      {{"mcp-viewer", "mcp-log-analyst"}, log_write, true, "requiredRole mcp-log-analyst"},
+      {{"mcp-viewer", "mcp-dba"}, kDba, true, "requiredRole mcp-dba"},
+      {{"mcp-viewer", "mcp-dba"}, kLogWrite, false, "no grant"},
+      {{"mcp-viewer", "mcp-log-analyst"}, kLogWrite, true, "requiredRole mcp-log-analyst"},
       // Nothing else opens anything.
-      {{}, log_read, false, "no grant"},
-      {{"", "*", "root", "MCP-ADMIN", "mcp-admin "}, log_read, false, "no grant"},
+      {{}, kLogRead, false, "no grant"},
+      {{"", "*", "root", "MCP-ADMIN", "mcp-admin "}, kLogRead, false, "no grant"},
       {{"mcp-admin"}, {"unknown", "x", true}, false, "no such tool set"},
       {{"mcp-admin"}, {"", "", true}, false, "no such tool set"},
       {{"mcp-admin"}, {"*", "x", true}, false, "no such tool set"},
