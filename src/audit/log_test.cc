@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <csignal>
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <vector>
 
@@ -101,6 +101,13 @@ TEST_F(AuditLog, ARecordHasTheKeysOfTheFormat) {
       R"("status":"success","duration_ms":1.234,"request_id":"r1","iss":"mcpgate:keys",)"
       R"("sub":"alice","auth_type":"api_key","key_id":"k1","decision":"allow"})"))
       << lines().back();
+}
+
+// Otherwise a whole chain could pass for another replica's by renaming its files.
+TEST_F(AuditLog, AChainNamesItsWriter) {
+  const auto log = open();
+  EXPECT_TRUE(lines().front().contains(R"("type":"chain_start")")) << lines().front();
+  EXPECT_TRUE(lines().front().contains(R"("writer":"w")")) << lines().front();
 }
 
 // What a client sends must neither split a line nor grow it without bound.

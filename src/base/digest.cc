@@ -1,5 +1,5 @@
-// OpenSSL's one-shot calls fetch the algorithm each time, which takes shared locks and four times as
-// long as hashing 40 bytes; so one fetched EVP_MD and one context per thread.
+// OpenSSL's one-shot calls fetch the algorithm each time, which takes shared locks and four times
+// as long as hashing 40 bytes; so one fetched EVP_MD and one context per thread.
 
 #include "base/digest.h"
 
@@ -52,7 +52,9 @@ Sha256Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
-std::string sha256_hex(std::string_view bytes) { return hex_encode(sha256(bytes)); }
+std::string sha256_hex(std::string_view bytes) {
+  return hex_encode(sha256(bytes));
+}
 
 Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
   // RFC 2104 over the fetched SHA-256: EVP_MAC re-keyed costs more than these two passes.

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cstdint>
-
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

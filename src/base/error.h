@@ -6,13 +6,12 @@
 // MCPGATE_ASSERT and ends the process; out of memory dies. Libraries that throw are called in one
 // .cc each, which catches at its boundary.
 
-#include <cstring>
+#include <fmt/format.h>
 
+#include <cstring>
 #include <expected>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace mcpgate {
 
@@ -61,27 +60,27 @@ template <class... Args>
 
 /// Evaluates to the value of an Expected, or returns its error from the calling function. Not for
 /// coroutines: there write `if (!x) co_return std::unexpected(std::move(x.error()));`.
-#define TRY(...)                                           \
-  __extension__({                                          \
-    auto mcpgate_result = (__VA_ARGS__);                   \
-    if (!mcpgate_result) [[unlikely]] {                    \
+#define TRY(...)                                                 \
+  __extension__({                                                \
+    auto mcpgate_result = (__VA_ARGS__);                         \
+    if (!mcpgate_result) [[unlikely]] {                          \
       return std::unexpected(std::move(mcpgate_result).error()); \
-    }                                                      \
-    std::move(*mcpgate_result);                            \
+    }                                                            \
+    std::move(*mcpgate_result);                                  \
   })
 
 /// TRY for an Expected<void>.
-#define TRY_VOID(...)                                      \
-  do {                                                     \
+#define TRY_VOID(...)                                                        \
+  do {                                                                       \
     if (auto mcpgate_result = (__VA_ARGS__); !mcpgate_result) [[unlikely]] { \
-      return std::unexpected(std::move(mcpgate_result).error()); \
-    }                                                      \
+      return std::unexpected(std::move(mcpgate_result).error());             \
+    }                                                                        \
   } while (false)
 
 /// A broken invariant ends the process, in release builds too.
-#define MCPGATE_ASSERT(condition)                                  \
-  do {                                                             \
-    if (!(condition)) [[unlikely]] {                               \
-      ::mcpgate::assert_failed(#condition, __FILE__, __LINE__);    \
-    }                                                              \
+#define MCPGATE_ASSERT(condition)                               \
+  do {                                                          \
+    if (!(condition)) [[unlikely]] {                            \
+      ::mcpgate::assert_failed(#condition, __FILE__, __LINE__); \
+    }                                                           \
   } while (false)

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cstdio>
-
 #include <system_error>
 
 #include "base/random.h"

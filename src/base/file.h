@@ -3,7 +3,6 @@
 #include <sys/types.h>
 
 #include <cstddef>
-
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -20,8 +19,8 @@ inline constexpr std::size_t kSmallFileBytesMax = std::size_t{1} << 20;
 [[nodiscard]] Expected<std::string> read_file(const std::filesystem::path& path,
                                               std::size_t bytes_max = kSmallFileBytesMax);
 
-/// Replaces a file whole: readers see the old bytes or the new ones, never a part, and after a crash
-/// one of the two. The directory must exist.
+/// Replaces a file whole: readers see the old bytes or the new ones, never a part, and after a
+/// crash one of the two. The directory must exist.
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,
                                                    std::string_view bytes, mode_t mode);
 

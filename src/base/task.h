@@ -13,7 +13,8 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<T>;
 
-/// `auto [error, bytes] = co_await socket.async_read_some(buffer, kAwait);`: an I/O error is a value.
+/// `auto [error, bytes] = co_await socket.async_read_some(buffer, kAwait);`: an I/O error is
+/// a value.
 inline constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace mcpgate

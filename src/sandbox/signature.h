@@ -4,8 +4,8 @@
 //
 //   Mcpgate-Signature: v1;key=ID;t=UNIX_MS;mac=HEX
 //   Mcpgate-Instance: the daemon's random start id for which the request was signed
-//   Mcpgate-Call: the id of the call on /execute, elsewhere a random one, so that two equal requests
-//     of one millisecond are not taken for a replay
+//   Mcpgate-Call: the id of the call on /execute, elsewhere a random one, so that two equal
+//     requests of one millisecond are not taken for a replay
 //
 // mac = HMAC-SHA256 over `v1\nMETHOD\nPATH\nt\ncallId\ninstance\nSHA256(body) in hex`. PATH is the
 // request target as sent, query included. A reading request (GET) may be signed for the empty
