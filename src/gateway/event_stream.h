@@ -17,6 +17,7 @@ class EventStream {
       : responder_(responder), headers_(headers) {}
   EventStream(const EventStream&) = delete;
   EventStream& operator=(const EventStream&) = delete;
+  ~EventStream() = default;
 
   [[nodiscard]] bool begun() const { return begun_; }
 
