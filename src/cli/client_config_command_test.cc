@@ -10,11 +10,11 @@ namespace {
 const ClientConfig kWithKey{.url = "https://mcp.example.com/mcp",
                             .token = "",
                             .program = "/usr/bin/mcpgate",
-                            .token_file = "/home/a/mcpgate.token"};
+                            .token_file = "/etc/mcpgate/token"};
 const ClientConfig kDemo{.url = "http://127.0.0.1:8080/mcp",
                          .token = "demo-token-12345",
                          .program = "/usr/bin/mcpgate",
-                         .token_file = "/home/a/mcpgate.token"};
+                         .token_file = "/etc/mcpgate/token"};
 
 TEST(ClientConfigText, Cursor) {
   EXPECT_EQ(client_config_text("cursor", kWithKey), R"({
@@ -48,7 +48,7 @@ TEST(ClientConfigText, ClaudeDesktopStartsTheBridgeByAbsolutePaths) {
         "--url",
         "https://mcp.example.com/mcp",
         "--token-file",
-        "/home/a/mcpgate.token"
+        "/etc/mcpgate/token"
       ]
     }
   }
