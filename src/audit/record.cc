@@ -125,6 +125,7 @@ void append_json(std::string& out, const Record& record, std::uint64_t seq, std:
     }
     append_call(out, record);
   } else {
+    append_if_any(out, "writer", record.writer);
     append_if_any(out, "reason", record.reason);
   }
   out += '}';

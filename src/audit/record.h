@@ -42,6 +42,8 @@ inline constexpr std::size_t kNameBytesMax = 256;
 struct Record {
   RecordType type = RecordType::kMcpRequest;
   WallTime timestamp;
+  /// Of `chain_start` alone: whose chain it is, so that it counts in no other writer's files.
+  std::string writer;
   /// Ties `mcp_call_start` to its `mcp_request`, and both to the answer's `X-Request-Id`.
   std::string request_id;
   /// Null until someone is authenticated.

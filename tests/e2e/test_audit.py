@@ -168,6 +168,17 @@ def test_verifier_finds_what_was_done_to_a_log(gateway, tester, tmp_path):
             audit.verify(copied)
 
 
+def test_chain_is_bound_to_its_files(gateway, tester, tmp_path):
+    """A whole chain does not pass for another writer's."""
+    tester.call("echo", {"text": f"{CANARY}-4"})
+    copied = tmp_path / "audit"
+    shutil.copytree(gateway.state / "audit", copied)
+    path = max(copied.glob("*.jsonl"), key=lambda p: p.stat().st_size)
+    path.rename(copied / "another-000001.jsonl")
+    with pytest.raises(AssertionError, match="of the chain of"):
+        audit.verify(copied)
+
+
 def edit(data: bytes) -> bytes:
     return data.replace(b'"status":"success"', b'"status":"denied"', 1)
 

@@ -45,13 +45,16 @@ def read_chains(directory: Path) -> dict[str, list[dict]]:
 def verify(directory: Path) -> int:
     """Checks every chain from its first record to its last; the number of records."""
     count = 0
-    for paths in files(directory).values():
+    for writer, paths in files(directory).items():
         previous = None
         for path in paths:
             data = path.read_bytes()
             assert data.endswith(b"\n") or not data, f"{path.name}: the last line is cut"
             for number, line in enumerate(data.split(b"\n")[:-1], 1):
-                _verify_line(line, previous, f"{path.name}:{number}")
+                place = f"{path.name}:{number}"
+                _verify_line(line, previous, place)
+                written_by = json.loads(line).get("writer", writer)
+                assert written_by == writer, f"{place}: of the chain of {written_by}"
                 previous = line
                 count += 1
     assert count > 0, f"no audit record in {directory}"
