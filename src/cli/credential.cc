@@ -12,7 +12,7 @@ namespace mcpgate::cli {
 namespace {
 
 /// An API key has 73 characters, an access token of Keycloak some 1,500.
-constexpr std::size_t kTokenBytesMax = 16 * 1024;
+constexpr std::size_t kTokenBytesMax = std::size_t{16} << 10;
 constexpr mode_t kOthers = 077;
 
 Expected<std::string> read_token(const std::filesystem::path& file) {
