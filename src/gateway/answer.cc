@@ -9,6 +9,8 @@ namespace {
 /// How long a client waits before it asks whether records can be written again.
 constexpr std::string_view kAuditRetryAfterSeconds = "5";
 
+constexpr int kUnrecordedStatus = 503;
+
 }  // namespace
 
 Answer result_answer(std::string_view id, std::string_view result) {
@@ -29,9 +31,13 @@ Answer unrecorded_answer(std::string_view id) {
   Answer answer =
       error_answer(id, {.code = mcp::RpcCode::kInternalError,
                         .message = "The audit record cannot be written, so the request is refused.",
-                        .http_status = 503});
+                        .http_status = kUnrecordedStatus});
   answer.headers.emplace_back("Retry-After", kAuditRetryAfterSeconds);
   return answer;
+}
+
+bool is_unrecorded(const Answer& answer) {
+  return answer.status == kUnrecordedStatus;
 }
 
 mcp::RpcError unknown_tool(std::string_view name) {

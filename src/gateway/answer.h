@@ -26,6 +26,8 @@ struct Answer {
 
 /// No proof, no answer: what replaces an answer whose record could not be written.
 [[nodiscard]] Answer unrecorded_answer(std::string_view id);
+/// Whether it is that one; no other answer to a message has its status.
+[[nodiscard]] bool is_unrecorded(const Answer& answer);
 
 /// The one answer to a tool that does not exist and to one that is hidden from the caller.
 [[nodiscard]] mcp::RpcError unknown_tool(std::string_view name);

@@ -330,6 +330,12 @@ Task<void> Gateway::serve_batch(Visit& visit) {
     audit::Record record = begin_record(visit);
     Answer answer = co_await this->answer(visit, incoming, record, nullptr);
     answer = recorded(visit, record, incoming.id, std::move(answer));
+    if (is_unrecorded(answer)) {
+      // One answer has one status: what the batch gave so far stays here, its rest does not run.
+      answer.body = unrecorded_answer(mcp::kNullId).body;
+      visit.responder.send(to_response(std::move(answer)));
+      co_return;
+    }
     if (!answer.body.empty() && !incoming.is_notification()) {
       answers.append(answers.empty() ? "[" : ",").append(answer.body);
     }

@@ -645,6 +645,22 @@ TEST_F(TestGateway, ABatchOfNotificationsHasNoAnswer) {
   EXPECT_EQ(response.body, "");
 }
 
+TEST_F(TestGateway, ABatchWhoseRecordIsLostStaysHereWhole) {
+  sandbox_.result = R"({"content":[{"type":"text","text":"precious"}]})";
+  std::optional<FullDisk> full;
+  sandbox_.on_call = [&] { full.emplace(audit_file()); };
+  const auto response = send({.body = "[" + legacy("ping", "", "1").body + "," +
+                                      legacy("tools/call", kWrite, "2").body + "," +
+                                      legacy("tools/call", kWrite, "3").body + "]"});
+  full.reset();
+  EXPECT_EQ(sandbox_.calls.size(), 1U);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(header(response, "Retry-After"), "5");
+  EXPECT_EQ(member(response.body, "error.code"), "-32603");
+  EXPECT_EQ(member(response.body, "id"), "null");
+  EXPECT_FALSE(response.body.contains("precious"));
+}
+
 TEST_F(TestGateway, ABatchMeetsAChangeOfTheConfiguration) {
   sandbox_.behaviour = &FakeSandbox::wait;
   const auto batch = send_later({.body = "[" + legacy("tools/call", kWrite, "1").body + "," +
