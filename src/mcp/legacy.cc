@@ -42,9 +42,9 @@ std::string link_as_text(json::Object link) {
   return block;
 }
 
-bool is_link(json::Element block) {
+std::optional<json::Object> as_link(json::Element block) {
   const auto object = json::as_object(block);
-  return object && json::string_at(*object, "type") == "resource_link";
+  return object && json::string_at(*object, "type") == "resource_link" ? object : std::nullopt;
 }
 
 std::string content_without_links(json::Array content, std::string_view text) {
@@ -52,8 +52,8 @@ std::string content_without_links(json::Array content, std::string_view text) {
   json::Writer writer(out);
   writer.begin_array();
   for (const json::Item& block : json::Items(content, text)) {
-    if (is_link(block.value)) {
-      writer.raw(link_as_text(*json::as_object(block.value)));
+    if (const auto link = as_link(block.value)) {
+      writer.raw(link_as_text(*link));
     } else {
       writer.raw(block.raw);
     }
@@ -158,6 +158,7 @@ std::string call_tool_result(json::Object result, std::string_view text, Revisio
   const auto structured = json::find(result, "structuredContent");
   const bool drop_structured = structured && !structured->is_object();
   const auto content = json::array_at(result, "content");
+  const auto is_link = [](json::Element block) { return as_link(block).has_value(); };
   const bool has_links =
       revision == Revision::k20250326 && content && std::ranges::any_of(*content, is_link);
   if (!drop_structured && !has_links) {

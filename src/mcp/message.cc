@@ -18,8 +18,9 @@ constexpr std::size_t kIdBytesMax = 256;
 /// The members of a JSON-RPC message, as they were found.
 struct Envelope {
   std::string_view id_json;  // Empty: a notification.
-  std::optional<std::string_view> method;
-  std::optional<json::Member> params;
+  std::string_view method;
+  std::optional<json::Object> params;
+  std::string_view params_json;
   bool is_response = false;
 };
 
@@ -49,6 +50,8 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
     return invalid(R"(jsonrpc: must be "2.0")");
   }
   Envelope envelope;
+  std::optional<std::string_view> method;
+  std::optional<json::Member> params;
   for (const json::Member& member : json::Members(object, text)) {
     if (member.key == "id") {
       if (!is_id(member.value) || member.raw.size() > kIdBytesMax) {
@@ -56,19 +59,24 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
       }
       envelope.id_json = member.raw;
     } else if (member.key == "method") {
-      envelope.method = json::as_string(member.value);
+      method = json::as_string(member.value);
     } else if (member.key == "params") {
-      envelope.params = member;
+      params = member;
     } else if (member.key == "result" || member.key == "error") {
       envelope.is_response = true;
     }
   }
-  if (!envelope.method) {
+  if (!method) {
     return invalid(envelope.is_response ? "a response to no request of this server"
                                         : "method: must be a string");
   }
-  if (envelope.params && !envelope.params->value.is_object()) {
-    return invalid("params: must be an object");
+  envelope.method = *method;
+  if (params) {
+    envelope.params = json::as_object(params->value);
+    envelope.params_json = params->raw;
+    if (!envelope.params) {
+      return invalid("params: must be an object");
+    }
   }
   return envelope;
 }
@@ -89,15 +97,13 @@ Incoming read_one(json::Element element, std::string_view text, const Headers& h
     return incoming;
   }
   incoming.id = envelope->id_json;
-  incoming.method = *envelope->method;
-  const auto params = envelope->params ? json::as_object(envelope->params->value) : std::nullopt;
-  const std::string_view params_json = envelope->params ? envelope->params->raw : "";
-  if (modern::has_envelope(params)) {
+  incoming.method = envelope->method;
+  if (modern::has_envelope(envelope->params)) {
     incoming.era = Era::kModern;
   }
   const auto read = incoming.era == Era::kModern ? &modern::read : &legacy::read;
-  incoming.message =
-      read(incoming.method, incoming.is_notification(), params, params_json, headers);
+  incoming.message = read(incoming.method, incoming.is_notification(), envelope->params,
+                          envelope->params_json, headers);
   return incoming;
 }
 

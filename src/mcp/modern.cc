@@ -123,8 +123,8 @@ RpcExpected<Operation> read_operation(std::string_view method, std::optional<jso
   return rpc_fail(RpcCode::kMethodNotFound, "Method not found", 404);
 }
 
-RpcExpected<void> read_log_level(json::Object meta, Message& message) {
-  const auto level = json::find(meta, kLogLevelKey);
+RpcExpected<void> read_log_level(std::optional<json::Object> meta, Message& message) {
+  const auto level = meta ? json::find(*meta, kLogLevelKey) : std::nullopt;
   if (!level) {
     return {};
   }
@@ -184,7 +184,7 @@ RpcExpected<Message> read(std::string_view method, bool is_notification,
   if (auto read = read_meta(params, params_json, message); !read) {
     return std::unexpected(std::move(read.error()));
   }
-  if (auto read = read_log_level(*meta, message); !read) {
+  if (auto read = read_log_level(meta, message); !read) {
     return std::unexpected(std::move(read.error()));
   }
   return message;
