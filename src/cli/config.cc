@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/address.h"
 #include "base/encoding.h"
 #include "base/file.h"
 
@@ -18,13 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kUnixPathLengthMax = 107;  // sockaddr_un
 constexpr std::size_t kNameLengthMax = 63;       // a DNS label, since sets become names of Services
-
-/// Whole addresses only: `127.0.0.1.example.com` is somebody else's name.
-bool is_loopback_host(std::string_view host) {
-  std::array<std::uint8_t, 4> v4{};
-  const bool is_v4 = ::inet_pton(AF_INET, std::string(host).c_str(), v4.data()) == 1;
-  return host == "localhost" || host == "::1" || (is_v4 && v4[0] == 127);
-}
 
 /// A lower-case DNS label.
 bool is_tool_set_name(std::string_view name) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "auth/authenticator.h"
+#include "base/address.h"
 #include "base/file.h"
 
 namespace mcpgate::cli {
@@ -34,11 +35,6 @@ Expected<std::string> read_token(const std::filesystem::path& file) {
   return token;
 }
 
-bool is_loopback(const http::Endpoint& endpoint) {
-  return endpoint.host == "localhost" || endpoint.host.starts_with("127.") ||
-         endpoint.host == "::1";
-}
-
 Expected<std::string> token_of(const Arguments& arguments, const http::Endpoint& endpoint) {
   if (const auto file = arguments.find("token-file")) {
     return read_token(*file);
@@ -46,7 +42,7 @@ Expected<std::string> token_of(const Arguments& arguments, const http::Endpoint&
   if (const char* file = std::getenv("MCPGATE_TOKEN_FILE"); file != nullptr && *file != '\0') {
     return read_token(file);
   }
-  if (is_loopback(endpoint)) {
+  if (is_loopback_host(endpoint.host)) {
     return std::string(auth::kDemoToken);
   }
   return fail(ErrorCode::kInvalidArgument,

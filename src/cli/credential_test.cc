@@ -86,7 +86,8 @@ TEST_F(CredentialTest, TheDemoTokenGoesToThisMachineOnly) {
   for (const char* url : {"http://127.0.0.1:1/mcp", "http://localhost/mcp", "http://[::1]:1/mcp"}) {
     EXPECT_EQ(target(url)->token, "demo-token-12345") << url;
   }
-  for (const char* url : {"http://mcp.example.com/mcp", "http://10.0.0.1/"}) {
+  for (const char* url : {"http://mcp.example.com/mcp", "http://10.0.0.1/", "http://127.evil.com/",
+                          "http://127.0.0.1.evil.com/"}) {
     EXPECT_FALSE(target(url)) << url;
   }
   EXPECT_EQ(target("")->url, "http://127.0.0.1:8080/mcp");  // The configuration's.

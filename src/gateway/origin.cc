@@ -1,30 +1,38 @@
 #include "gateway/origin.h"
 
 #include <algorithm>
-#include <array>
+
+#include "base/address.h"
 
 namespace mcpgate::gateway {
 
 namespace {
 
-/// `host`, `host:port`, `[v6]` or `[v6]:port` without the port and the brackets.
+/// `host`, `host:port`, `[v6]` or `[v6]:port` without the port and the brackets; empty for anything
+/// else. `localhost:x@evil.com` is none of them: its host is what stands behind the `@`.
 std::string_view host_without_port(std::string_view authority) {
-  if (authority.starts_with('[')) {
-    return authority.substr(1, authority.find(']') - 1);
+  const bool has_brackets = authority.starts_with('[');
+  const std::size_t end = std::min(authority.find(has_brackets ? "]" : ":"), authority.size());
+  const std::string_view host =
+      authority.substr(has_brackets ? 1 : 0, end - (has_brackets ? 1 : 0));
+  std::string_view port = authority.substr(end);
+  if (has_brackets) {
+    if (port.empty()) {
+      return {};
+    }
+    port.remove_prefix(1);
   }
-  return authority.substr(0, authority.find(':'));
+  const bool is_port =
+      port.empty() || (port.front() == ':' && port.find_first_not_of("0123456789", 1) == port.npos);
+  return is_port ? host : std::string_view{};
 }
 
 bool is_host_listed(const Settings& settings, std::string_view authority) {
   const std::string_view host = host_without_port(authority);
-  return std::ranges::any_of(settings.allowed_hosts, [host](std::string_view allowed) {
-    return http::iequals(allowed, host);
-  });
-}
-
-bool is_loopback_name(std::string_view host) {
-  static constexpr std::array<std::string_view, 3> kNames{"localhost", "127.0.0.1", "::1"};
-  return std::ranges::find(kNames, host) != kNames.end();
+  return !host.empty() &&
+         std::ranges::any_of(settings.allowed_hosts, [host](std::string_view allowed) {
+           return http::iequals(allowed, host);
+         });
 }
 
 }  // namespace
@@ -48,7 +56,7 @@ bool is_origin_allowed(const Settings& settings, const http::Request& request) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (origin->starts_with(scheme)) {
       const std::string_view authority = origin->substr(scheme.size());
-      return is_loopback_name(host_without_port(authority)) && is_host_listed(settings, authority);
+      return is_loopback_host(host_without_port(authority)) && is_host_listed(settings, authority);
     }
   }
   return false;
@@ -75,10 +83,8 @@ http::Response preflight_answer(const http::Request& request) {
 }
 
 bool is_from_loopback(const http::Request& request) {
-  const bool peer = request.peer.starts_with("127.") || request.peer == "::1" ||
-                    request.peer.starts_with("::ffff:127.");
-  return peer && !request.header("forwarded") && !request.header("x-forwarded-for") &&
-         !request.header("x-real-ip");
+  return is_loopback_address(request.peer) && !request.header("forwarded") &&
+         !request.header("x-forwarded-for") && !request.header("x-real-ip");
 }
 
 }  // namespace mcpgate::gateway

@@ -26,8 +26,9 @@ TEST(Origin, HostsAreComparedWithoutPortAndCase) {
   for (const char* host : {"127.0.0.1", "127.0.0.1:8080", "LOCALHOST:1", "[::1]", "[::1]:8080"}) {
     EXPECT_TRUE(takes_host(local(), host)) << host;
   }
-  for (const char* host : {"", "evil.example.com", "127.0.0.1.evil.com", "localhost.", "[::2]:80",
-                           "[", "[]", ":", "127.0.0.11"}) {
+  for (const char* host :
+       {"", "evil.example.com", "127.0.0.1.evil.com", "localhost.", "[::2]:80", "[", "[]", ":",
+        "127.0.0.11", "[::1", "localhost:x", "localhost:1@evil.com"}) {
     EXPECT_FALSE(takes_host(local(), host)) << host;
   }
   EXPECT_TRUE(takes_host(exposed(), "mcp.example.com:443"));
@@ -47,7 +48,9 @@ TEST(Origin, AnythingElseMustBeListedAsItIs) {
   for (const char* origin :
        {"null", "", "http://app.example.com", "https://app.example.com:8443",
         "https://app.example.com.evil.com", "https://mcp.example.com", "file://localhost",
-        "localhost", "http://", "http://[", "http://localhost.evil.com"}) {
+        "localhost", "http://", "http://[", "http://localhost.evil.com",
+        "http://localhost:x@evil.com", "http://localhost:1@evil.com", "http://localhost/",
+        "http://[::1]@evil.com", "http://[::1", "http://[::1]x:1", "http://127.evil.com"}) {
     EXPECT_FALSE(takes_origin(exposed(), origin)) << origin;
     EXPECT_FALSE(takes_origin(local(), origin)) << origin;
   }
@@ -64,7 +67,8 @@ TEST(Origin, LoopbackIsThePeerAndNobodyInBetween) {
   for (const char* peer : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
     EXPECT_TRUE(is_from_loopback({.peer = peer})) << peer;
   }
-  for (const char* peer : {"", "unix", "10.0.0.1", "128.127.0.1", "::ffff:10.0.0.1", "::11"}) {
+  for (const char* peer :
+       {"", "unix", "10.0.0.1", "128.127.0.1", "127.evil.com", "::ffff:10.0.0.1", "::11"}) {
     EXPECT_FALSE(is_from_loopback({.peer = peer})) << peer;
   }
   for (const char* name : {"Forwarded", "X-Forwarded-For", "X-Real-IP"}) {
