@@ -14,7 +14,9 @@ target_compile_definitions(
             MCPGATE_VERSION="${PROJECT_VERSION}"
             # Asio is compiled once, in src/base/asio.cc.
             BOOST_ASIO_SEPARATE_COMPILATION
-            BOOST_ASIO_NO_DEPRECATED)
+            BOOST_ASIO_NO_DEPRECATED
+            # Coroutine frames are recycled within a thread: a call has about this many alive.
+            BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
 target_link_options(mcpgate_flags INTERFACE -fuse-ld=lld -Wl,--as-needed -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
   target_compile_options(mcpgate_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -28,13 +30,15 @@ if(MCPGATE_FUZZ)
   target_compile_options(mcpgate_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# mcpgate_library(NAME DEPS other folders and imported targets...)
-# One library of all x.cc of this folder, and one test executable NAME_test of all its x_test.cc.
+# mcpgate_library(NAME [EXCLUDE x.cc...] DEPS other folders and imported targets...)
+# One library of all x.cc of this folder but those named, and one test executable NAME_test of all its x_test.cc.
 function(mcpgate_library name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "EXCLUDE;DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
+  list(TRANSFORM ARG_EXCLUDE PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM sources ${ARG_EXCLUDE})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   if(NOT sources)
     return()

@@ -11,12 +11,19 @@ std::string format_rfc3339(WallTime time) {
   using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
   const auto since = time.time_since_epoch();
   const auto whole = std::chrono::floor<seconds>(since);
-  const std::time_t unix_seconds = whole.count();
+  // Records come by the thousand in one second: its calendar is worked out once a thread.
+  thread_local std::time_t known_second = -1;
+  thread_local std::string known_text;
+  if (const std::time_t second = whole.count(); second != known_second || known_text.empty()) {
+    std::tm utc{};
+    gmtime_r(&second, &utc);
+    known_text =
+        fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}."), utc.tm_year + 1900,
+                    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    known_second = second;
+  }
   const auto ms = duration_cast<milliseconds>(since - whole).count();
-  std::tm utc{};
-  gmtime_r(&unix_seconds, &utc);
-  return fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z"), utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms);
+  return fmt::format(FMT_COMPILE("{}{:03}Z"), known_text, ms);
 }
 
 namespace {

@@ -80,11 +80,11 @@ int hex_value(char c) {
 }  // namespace
 
 std::string hex_encode(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  char* digit = out.data();
   for (const std::uint8_t byte : bytes) {
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 15]);
+    *digit++ = kHexDigits.data()[byte >> 4];
+    *digit++ = kHexDigits.data()[byte & 15];
   }
   return out;
 }

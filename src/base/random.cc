@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/encoding.h"
@@ -24,6 +25,21 @@ void SystemRandom::fill(std::span<std::uint8_t> out) {
     MCPGATE_ASSERT(got > 0);
     out = out.subspan(static_cast<std::size_t>(got));
   }
+}
+
+void PooledRandom::fill(std::span<std::uint8_t> out) {
+  if (out.size() > kPoolBytes) {
+    source_.fill(out);
+    return;
+  }
+  if (out.size() > left_) {
+    source_.fill(pool_);
+    left_ = kPoolBytes;
+  }
+  const auto taken = std::span(pool_).subspan(kPoolBytes - left_, out.size());
+  std::ranges::copy(taken, out.begin());
+  std::ranges::fill(taken, std::uint8_t{0});
+  left_ -= out.size();
 }
 
 }  // namespace mcpgate

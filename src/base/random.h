@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,6 +26,20 @@ class Random {
 class SystemRandom final : public Random {
  public:
   void fill(std::span<std::uint8_t> out) override;
+};
+
+/// getrandom(2) by the page, for ids that are made by the thousand: unguessable, but each is in
+/// memory before it is given out, so keys are made by SystemRandom. For one thread.
+class PooledRandom final : public Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override;
+
+ private:
+  static constexpr std::size_t kPoolBytes = 4096;
+
+  SystemRandom source_;
+  std::array<std::uint8_t, kPoolBytes> pool_{};
+  std::size_t left_ = 0;
 };
 
 /// The same bytes at every run: 0, 1, 2, … For tests only.

@@ -34,7 +34,7 @@ std::string replica_name(Random& random) {
 /// What belongs to one loop.
 struct Service::Worker {
   asio::io_context& loop;
-  SystemRandom random;
+  PooledRandom random;
   std::unique_ptr<audit::Log> audit;
   std::unique_ptr<Gateway> gateway;
   std::unique_ptr<http::Server> server;

@@ -55,6 +55,18 @@ sandbox::Result result_of(std::string body, std::optional<sandbox::Reason> reaso
   return result;
 }
 
+/// What the record says of how a call ended.
+void note(const sandbox::Result& result, audit::Record& record) {
+  record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
+  record.result_bytes = result.call_tool_result().size();
+  if (!result.profile.empty()) {
+    record.profile = result.profile;
+  }
+  if (result.reason) {
+    record.reason = sandbox::to_string(*result.reason);
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> check_arguments(const Tool& tool, const mcp::CallTool& call,
@@ -110,29 +122,26 @@ sandbox::Result unavailable_result(const Error& error,
 Answer call_answer(const AskedCall& asked, const sandbox::Result& result, json::Parser& parser,
                    audit::Record& record) {
   const std::string_view text = result.call_tool_result();
+  const bool modern = era_of(asked.revision) == mcp::Era::kModern;
+  const bool checks_output = asked.tool.output && !result.is_error;
+  if (result.is_plain && !modern && !checks_output) {
+    note(result, record);
+    return result_answer(asked.id, text);  // As it came: most calls of most clients.
+  }
   const auto element = parser.parse(text);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
-  if (!result.is_error) {
-    if (const auto problem = check_output(asked.tool, *object)) {
-      log_error("tool {}: its result breaks its own output schema: {}", asked.tool.name, *problem);
-      return call_answer(
-          asked, error_result("The tool's result breaks its own output schema: " + *problem),
-          parser, record);
-    }
+  if (const auto problem = checks_output ? check_output(asked.tool, *object) : std::nullopt) {
+    // How it breaks it may quote the result, and so the arguments: that is for the caller alone.
+    log_error("tool {}: a result of it breaks its own output schema", asked.tool.name);
+    return call_answer(asked,
+                       error_result("The tool's result breaks its own output schema: " + *problem),
+                       parser, record);
   }
-  record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
-  record.result_bytes = text.size();
-  if (!result.profile.empty()) {
-    record.profile = result.profile;
-  }
-  if (result.reason) {
-    record.reason = sandbox::to_string(*result.reason);
-  }
+  note(result, record);
   return result_answer(asked.id,
-                       era_of(asked.revision) == mcp::Era::kModern
-                           ? mcp::modern::call_tool_result(*object, text)
-                           : mcp::legacy::call_tool_result(*object, text, asked.revision));
+                       modern ? mcp::modern::call_tool_result(*object, text)
+                              : mcp::legacy::call_tool_result(*object, text, asked.revision));
 }
 
 Task<void> EventForwarder::forward(const sandbox::Event& event) {

@@ -12,9 +12,17 @@ char lower(char c) {
 }
 
 // RFC 9110, 5.6.2.
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> chars{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    chars[static_cast<unsigned char>(c)] = true;
+  }
+  return chars;
+}();
+
 bool is_token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").contains(c));
+  return kTokenChars[static_cast<unsigned char>(c)];
 }
 
 bool is_value_char(char c) {

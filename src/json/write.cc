@@ -1,8 +1,11 @@
 #include "json/write.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "json/number.h"
 #include "json/scan.h"
@@ -57,6 +60,26 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+/// Whether all of it is ASCII that JSON takes as it is, which is most of what we write. Eight bytes
+/// at a time: a byte below 0x20, a quote, a backslash or a high bit makes some high bit of `bad`.
+bool is_plain(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighs = 0x8080808080808080U;
+  const auto zero_bytes = [](std::uint64_t word) { return (word - kOnes) & ~word & kHighs; };
+  while (!text.empty()) {
+    std::uint64_t word = kOnes * ' ';
+    const std::size_t bytes = std::min(text.size(), sizeof word);
+    std::memcpy(&word, text.data(), bytes);
+    const std::uint64_t bad = word | (word - kOnes * ' ') | zero_bytes(word ^ (kOnes * '"')) |
+                              zero_bytes(word ^ (kOnes * '\\'));
+    if ((bad & kHighs) != 0) {
+      return false;
+    }
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
 std::string replace_invalid_utf8(std::string_view text) {
   std::string valid;
   valid.reserve(text.size());
@@ -76,7 +99,9 @@ std::string replace_invalid_utf8(std::string_view text) {
 
 void append_string(std::string& out, std::string_view text) {
   out += '"';
-  if (simdjson::validate_utf8(text.data(), text.size())) {
+  if (is_plain(text)) {
+    out += text;
+  } else if (simdjson::validate_utf8(text.data(), text.size())) {
     append_escaped(out, text);
   } else {
     append_escaped(out, replace_invalid_utf8(text));

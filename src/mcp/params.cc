@@ -35,10 +35,10 @@ RpcExpected<ListTools> read_list_tools(std::optional<json::Object> params) {
 
 RpcExpected<void> read_meta(std::optional<json::Object> params, std::string_view params_json,
                             Message& message) {
-  const auto meta = params ? json::find_member(*params, params_json, "_meta") : std::nullopt;
-  if (!meta) {
-    return {};
+  if (!params || !json::find(*params, "_meta")) {
+    return {};  // Known without another pass over the bytes.
   }
+  const auto meta = json::find_member(*params, params_json, "_meta");
   const auto object = json::as_object(meta->value);
   if (!object) {
     return rpc_fail(RpcCode::kInvalidParams, "params._meta: must be an object");

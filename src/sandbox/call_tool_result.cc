@@ -43,7 +43,7 @@ bool is_content_block(json::Element element) {
   return *type == "resource" && is_resource_contents(*block);
 }
 
-Expected<void> check_content(json::Element element) {
+Expected<void> check_content(json::Element element, ResultFacts& facts) {
   const auto content = json::as_array(element);
   if (!content) {
     return invalid("content must be an array");
@@ -55,6 +55,9 @@ Expected<void> check_content(json::Element element) {
           fmt::format("content[{}] must be a text, image, audio, resource_link or "
                       "resource block with its members",
                       index));
+    }
+    if (json::string_at(*json::as_object(block), "type") == "resource_link") {
+      facts.is_plain = false;
     }
     ++index;
   }
@@ -96,14 +99,16 @@ Expected<ResultFacts> check_call_tool_result(json::Element result, ResultOrigin 
   for (const auto& [key, value] : *object) {
     if (key == "content") {
       has_content = true;
-      TRY_VOID(check_content(value));
+      TRY_VOID(check_content(value, facts));
     } else if (key == "isError") {
       if (value.get(facts.is_error) != simdjson::SUCCESS) {
         return invalid("isError must be a boolean");
       }
     } else if (key == "_meta") {
       TRY_VOID(check_meta(value, origin, facts));
-    } else if (key != "structuredContent") {
+    } else if (key == "structuredContent") {
+      facts.is_plain = false;
+    } else {
       return invalid("it has a member that is none of content, structuredContent, isError, _meta");
     }
   }

@@ -24,6 +24,9 @@ enum class ResultOrigin { kChild, kDaemon };
 struct ResultFacts {
   bool is_error = false;
   std::optional<Reason> reason;
+  /// Nothing is in it that some revision of MCP takes in another form: no structuredContent, no
+  /// resource_link.
+  bool is_plain = true;
 };
 
 /// Checks that `result` is one CallToolResult: `content` an array of the known blocks (text, image,

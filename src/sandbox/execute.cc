@@ -177,6 +177,7 @@ Expected<Result> result_from(const AnswerParts& parts, std::string&& body) {
   result.result_offset = static_cast<std::size_t>(parts.result->raw.data() - body.data());
   result.result_bytes = parts.result->raw.size();
   result.is_error = facts.is_error;
+  result.is_plain = facts.is_plain;
   result.reason = facts.reason;
   result.usage = parts.usage;
   result.profile = parts.profile;
@@ -384,11 +385,12 @@ Expected<void> check_log_params(json::Element params) {
 
 void join_lines(char* json, std::size_t bytes) {
   char* const end = json + bytes;
-  for (char* c = json; (c = std::find(c, end, '\n')) != end; ++c) {
-    *c = ' ';
-  }
-  for (char* c = json; (c = std::find(c, end, '\r')) != end; ++c) {
-    *c = ' ';
+  for (const char line_end : {'\n', '\r'}) {
+    char* c = json;
+    while ((c = static_cast<char*>(std::memchr(c, line_end, static_cast<std::size_t>(end - c)))) !=
+           nullptr) {
+      *c++ = ' ';
+    }
   }
 }
 

@@ -86,6 +86,8 @@ class Result {
   std::size_t result_offset = 0;
   std::size_t result_bytes = 0;
   bool is_error = false;
+  /// ResultFacts::is_plain.
+  bool is_plain = false;
   Usage usage;
   std::string profile;
   /// Set where the sandbox, not the tool, ended the call.
