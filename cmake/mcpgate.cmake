@@ -31,7 +31,8 @@ if(MCPGATE_FUZZ)
 endif()
 
 # mcpgate_library(NAME [EXCLUDE x.cc...] DEPS other folders and imported targets...)
-# One library of all x.cc of this folder but those named, and one test executable NAME_test of all its x_test.cc.
+# One library of all x.cc of this folder but those named, and one test executable NAME_test of all
+# its x_test.cc.
 function(mcpgate_library name)
   cmake_parse_arguments(ARG "" "" "EXCLUDE;DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
