@@ -153,8 +153,8 @@ TEST(Config, AllProblemsAreNamedAtOnce) {
       "roles: {r: {}}\n"
       "colour: red\n");
   EXPECT_EQ(all,
-            (Problems{"1:9: listen: expected an IP address and a port, such as 127.0.0.1:8080 or "
-                      "[::1]:8080",
+            (Problems{("1:9: listen: expected an IP address and a port, such as 127.0.0.1:8080 or "
+                       "[::1]:8080"),
                       "2:29: auth.apiKeys.directory: an empty path",
                       "4:6: toolSets.a: sandbox is missing: unix:PATH or https://HOST:PORT",
                       "4:6: toolSets.a: signingKey is missing: {file: PATH}",

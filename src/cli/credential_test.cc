@@ -60,7 +60,7 @@ TEST_F(CredentialTest, TheFileHoldsOneTokenAlone) {
     EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
     EXPECT_FALSE(none.error().message.contains("abc")) << none.error().message;
   }
-  EXPECT_FALSE(target("http://h/mcp", write(std::string(17 * 1024, 'x'))));
+  EXPECT_FALSE(target("http://h/mcp", write(std::string(17 << 10, 'x'))));
   EXPECT_EQ(target("http://h/mcp", (folder_ / "absent").string()).error().code,
             ErrorCode::kNotFound);
 }

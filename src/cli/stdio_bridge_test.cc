@@ -115,7 +115,7 @@ class StdioBridgeTest : public testing::Test {
     }
     return condition();
   }
-  void say(std::string line) { ASSERT_TRUE(write_all(client_end_.get(), line + "\n")); }
+  void say(const std::string& line) { ASSERT_TRUE(write_all(client_end_.get(), line + "\n")); }
   /// The next line for the client.
   std::string hear() {
     run_until([this] {
