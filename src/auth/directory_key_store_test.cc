@@ -130,7 +130,7 @@ TEST_F(DirectoryKeyStoreTest, TheWatchHandsOnEachChangeWithinASecond) {
   std::shared_ptr<const KeyTable> table;
   const auto watch =
       KeyDirectoryWatch::start(loop.get_executor(), folder_,
-                               [&table](std::shared_ptr<const KeyTable> next) { table = next; });
+                               [&table](auto next) { table = std::move(next); });
   ASSERT_TRUE(watch) << watch.error().message;
   ASSERT_NE(table, nullptr) << "read at once";
   const auto within_a_second = [&loop](const auto& condition) {
