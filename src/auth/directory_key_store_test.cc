@@ -128,9 +128,8 @@ TEST_F(DirectoryKeyStoreTest, WritersAtTheSameTimeLoseNothing) {
 TEST_F(DirectoryKeyStoreTest, TheWatchHandsOnEachChangeWithinASecond) {
   asio::io_context loop;
   std::shared_ptr<const KeyTable> table;
-  const auto watch =
-      KeyDirectoryWatch::start(loop.get_executor(), folder_,
-                               [&table](auto next) { table = std::move(next); });
+  const auto watch = KeyDirectoryWatch::start(loop.get_executor(), folder_,
+                                              [&table](auto next) { table = std::move(next); });
   ASSERT_TRUE(watch) << watch.error().message;
   ASSERT_NE(table, nullptr) << "read at once";
   const auto within_a_second = [&loop](const auto& condition) {
