@@ -1,6 +1,6 @@
 #include "cli/stdio_bridge.h"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <optional>
@@ -58,14 +58,15 @@ struct StdioBridge::Outgoing {
   /// Of the request that `notifications/cancelled` names, JSON bytes.
   std::string cancelled_id;
   bool answered = false;
-  std::optional<http::Exchange> exchange = std::nullopt;
+  /// What carries it, while it is under way; else null.
+  http::Exchange* exchange = nullptr;
 };
 
 StdioBridge::StdioBridge(asio::io_context& loop, Target target, int input, int output)
     : loop_(loop),
       target_(std::move(target)),
       client_(loop, target_.endpoint, options_of(target_)),
-      input_(loop, ::dup(input)),
+      input_(loop, ::fcntl(input, F_DUPFD_CLOEXEC, 0)),
       output_(output),
       parser_(kAnswerBytesMax),
       done_(loop) {}
@@ -150,7 +151,7 @@ bool StdioBridge::abort_modern(const Outgoing& message) {
     return false;
   }
   request->answered = true;
-  if (request->exchange) {
+  if (request->exchange != nullptr) {
     request->exchange->abort();
   }
   return true;
@@ -187,22 +188,24 @@ Task<void> StdioBridge::post(const std::shared_ptr<Outgoing>& message) {
   } else if (!session_.empty() && message->method != "initialize") {
     headers.push_back({"Mcp-Session-Id", session_});
   }
-  message->exchange.emplace(client_);
+  http::Exchange exchange(client_);
+  message->exchange = &exchange;
   const auto head =
-      co_await message->exchange->send({.method = "POST",
-                                        .target = target_.endpoint.path,
-                                        .headers = headers,
-                                        .body = message->line,
-                                        .deadline = std::chrono::steady_clock::now() + kPatience});
+      co_await exchange.send({.method = "POST",
+                              .target = target_.endpoint.path,
+                              .headers = headers,
+                              .body = message->line,
+                              .deadline = std::chrono::steady_clock::now() + kPatience});
   if (!head) {
     fail_request(*message, target_.url + ": " + head.error().message);
   } else {
-    co_await take_answer(*message, *head);
+    co_await take_answer(*message, exchange, *head);
   }
-  message->exchange.reset();
+  message->exchange = nullptr;
 }
 
-Task<void> StdioBridge::take_answer(Outgoing& message, const http::ResponseHead& head) {
+Task<void> StdioBridge::take_answer(Outgoing& message, http::Exchange& exchange,
+                                    const http::ResponseHead& head) {
   if (head.status == 202) {
     message.answered = true;  // A notification, or a call that the client has cancelled.
     co_return;
@@ -212,12 +215,12 @@ Task<void> StdioBridge::take_answer(Outgoing& message, const http::ResponseHead&
     session_.clear();  // It has ended; the client cannot know, so what follows goes without one.
   }
   if (is_events(head)) {
-    if (const auto read = co_await take_events(message); !read) {
+    if (const auto read = co_await take_events(message, exchange); !read) {
       fail_request(message, read.error().message);
     }
     co_return;
   }
-  const auto body = co_await message.exchange->read_all(kAnswerBytesMax);
+  const auto body = co_await exchange.read_all(kAnswerBytesMax);
   if (!body) {
     fail_request(message, body.error().message);
     co_return;
@@ -239,10 +242,10 @@ void StdioBridge::learn_revision(std::string_view body) {
   revision_ = result ? json::string_at(*result, "protocolVersion").value_or("") : "";
 }
 
-Task<Expected<void>> StdioBridge::take_events(Outgoing& message) {
+Task<Expected<void>> StdioBridge::take_events(Outgoing& message, http::Exchange& exchange) {
   http::SseParser events(kAnswerBytesMax);
   for (;;) {
-    auto piece = co_await message.exchange->read();
+    auto piece = co_await exchange.read();
     if (!piece) {
       co_return std::unexpected(std::move(piece.error()));
     }

@@ -44,8 +44,9 @@ class StdioBridge {
   void take_line(std::string line);
   Task<void> deliver(std::shared_ptr<Outgoing> message);
   Task<void> post(const std::shared_ptr<Outgoing>& message);
-  Task<void> take_answer(Outgoing& message, const http::ResponseHead& head);
-  Task<Expected<void>> take_events(Outgoing& message);
+  Task<void> take_answer(Outgoing& message, http::Exchange& exchange,
+                         const http::ResponseHead& head);
+  Task<Expected<void>> take_events(Outgoing& message, http::Exchange& exchange);
   void take_body(Outgoing& message, std::string_view body);
   void learn(const Outgoing& message, const http::ResponseHead& head);
   void learn_revision(std::string_view body);

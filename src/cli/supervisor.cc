@@ -1,6 +1,6 @@
 #include "cli/supervisor.h"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <csignal>
@@ -75,7 +75,7 @@ Expected<void> Supervisor::start(Daemon& daemon) {
   }
   daemon.process = TRY(Process::start(options));
   boost::system::error_code error;
-  daemon.ended.assign(::dup(daemon.process.pidfd()), error);
+  daemon.ended.assign(::fcntl(daemon.process.pidfd(), F_DUPFD_CLOEXEC, 0), error);
   if (error) {
     return fail(ErrorCode::kUnavailable, "watch the sandbox daemon: {}", error.message());
   }

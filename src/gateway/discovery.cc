@@ -106,10 +106,11 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
     std::chrono::milliseconds pause = kPollPause;
     if (manifest) {
       retry = kRetryFirst;
-      if (*manifest) {
-        known = (*manifest)->digest;
+      const std::optional<sandbox::Manifest>& changed = *manifest;
+      if (changed) {
+        known = changed->digest;
       }
-      follower->discovery->take(*follower, State::kReady, *manifest ? &**manifest : nullptr);
+      follower->discovery->take(*follower, State::kReady, changed ? &*changed : nullptr);
     } else {
       const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
       if (waited || !known.empty()) {
