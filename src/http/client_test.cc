@@ -54,7 +54,7 @@ class Scripted {
       for (int number = 0;; ++number) {
         pollfd ready{listener_.fd(), POLLIN, 0};
         ::poll(&ready, 1, -1);
-        UniqueFd fd(::accept(listener_.fd(), nullptr, nullptr));
+        UniqueFd fd(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!fd || stopped_) {
           return;
         }
