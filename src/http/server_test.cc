@@ -296,9 +296,9 @@ TEST(Server, ThousandSlowClientsDoNotHurtOthers) {
   ASSERT_TRUE(eventually([&] { return server.connections() == 1000; }));
   RawClient client(server.address);
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 100; ++i) {
-    for (int j = 0; j < 10; ++j) {
-      slow[static_cast<std::size_t>(i * 10 + j)]->send("E");
+  for (std::size_t i = 0; i < 100; ++i) {
+    for (std::size_t j = 0; j < 10; ++j) {
+      slow[i * 10 + j]->send("E");
     }
     client.send(kGet);
     ASSERT_EQ(client.read_answer().status(), 200);
