@@ -80,6 +80,7 @@ TEST_P(Ladder, AnswersWithStatusAndCode) {
   EXPECT_EQ(incoming.message.error().http_status, rung.status);
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table of cases, one after the other.
 std::vector<Rung> modern_ladder() {
   const string call = modern("tools/call", R"("name":"t")");
   const string old_envelope = R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25",)"
@@ -363,8 +364,8 @@ TEST_F(MessageTest, AKeyMustNotStandTwice) {
           R"({"jsonrpc":"2.0","id":7,"method":"ping","params":{"_meta":{"a":1,"a":1}}})",
           R"({"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":[{"a":1,"a":1}]}})",
           R"({"jsonrpc":"2.0","id":7,"method":"ping","extra":{"a":1,"a":1}})",
-          R"({"jsonrpc":"2.0","id":7,"method":"tools/call",)"
-          R"("params":{"name":"a","arguments":{},"arguments":{}}})",
+          (R"({"jsonrpc":"2.0","id":7,"method":"tools/call",)"
+           R"("params":{"name":"a","arguments":{},"arguments":{}}})"),
       }) {
     const Incoming incoming = read_one(body);
     ASSERT_FALSE(incoming.message) << body;
