@@ -334,6 +334,12 @@ TEST_F(TestGateway, AResultMustKeepItsToolsOwnPromise) {
     EXPECT_TRUE(text_of(response.body).contains("output schema")) << response.body;
     EXPECT_EQ(member(record(), "status"), "error");
   }
+  // How it breaks it may quote the result: that is for the caller alone.
+  sandbox_.result = R"({"content":[],"structuredContent":{"n":"canary","canary":1}})";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(member(send(legacy("tools/call", kReadArguments)).body, "result.isError"), "true");
+  EXPECT_FALSE(testing::internal::GetCapturedStderr().contains("canary"));
+  EXPECT_FALSE(record().contains("canary"));
   // An error need not have what a success promises.
   sandbox_.result = R"({"content":[{"type":"text","text":"no"}],"isError":true})";
   EXPECT_EQ(text_of(send(legacy("tools/call", kReadArguments)).body), "no");
