@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     MCPGATE_ASSERT(text.size() == auth::kApiKeyLength && auth::is_key_id(*id));
     MCPGATE_ASSERT(auth::has_credential_in_query(std::string("/?") + std::string(text)));
   }
-  static const auth::Authenticator authenticator({});
-  const auto who = authenticator.authenticate(
+  static const auth::Authenticator kAuthenticator({});
+  const auto who = kAuthenticator.authenticate(
       {.authorization = text, .authorization_count = 1, .target = text}, WallTime{});
   MCPGATE_ASSERT(!who);
   return 0;
