@@ -39,6 +39,9 @@ RpcExpected<void> read_meta(std::optional<json::Object> params, std::string_view
     return {};  // Known without another pass over the bytes.
   }
   const auto meta = json::find_member(*params, params_json, "_meta");
+  if (!meta) {
+    return {};
+  }
   const auto object = json::as_object(meta->value);
   if (!object) {
     return rpc_fail(RpcCode::kInvalidParams, "params._meta: must be an object");
