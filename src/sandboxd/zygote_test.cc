@@ -461,6 +461,23 @@ TEST_F(ZygoteTest, AZygoteKilledBetweenCallsIsReplacedUnnoticed) {
   EXPECT_EQ(text(run("f")), "x");
 }
 
+// As when all processes of a service are asked to end: the daemon ends its own.
+TEST_F(ZygoteTest, AZygoteIsEndedByItsDaemonAlone) {
+  start("@tool\ndef f() -> str: return 'x'\n");
+  const int pid = zygote_->pid();
+  testing::internal::CaptureStderr();
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    ::kill(pid, number);
+  }
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(text(run("f")), "x");
+  EXPECT_EQ(zygote_->pid(), pid);
+  zygote_.reset();
+  loop_.restart();
+  loop_.poll();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(ZygoteTest, AHangingZygoteIsKilled) {
   start("@tool\ndef f() -> str: return 'x'\n");
   ::kill(zygote_->pid(), SIGSTOP);

@@ -248,13 +248,18 @@ void serve(Zygote& zygote, int signals) {
   }
 }
 
-/// Before the interpreter: signals by descriptor, killed before the daemon when memory is short,
-/// closed to other processes of our uid, one malloc arena however many threads a tool starts.
+/// Before the interpreter: ended by the daemon alone, told of children by descriptor, killed before
+/// the daemon when memory is short, closed to other processes of our uid, one malloc arena however
+/// many threads a tool starts.
 int harden() {
   ::mallopt(M_ARENA_MAX, 1);
   std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjust;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  // Who stops every process at once means the daemon: it ends us, after the calls in flight.
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    ::signal(number, SIG_IGN);
+  }
   sigset_t child_ended;
   ::sigemptyset(&child_ended);
   ::sigaddset(&child_ended, SIGCHLD);
