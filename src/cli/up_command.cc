@@ -42,12 +42,6 @@ Expected<UpFlags> read_flags(const Arguments& arguments, const World& world) {
   flags.port = TRY(port_at(arguments, "port"));
   flags.admin_port = TRY(port_at(arguments, "admin-port"));
   flags.tools = world.environment.working_directory / arguments.get("tools", "tools");
-  std::error_code ignored;
-  if (!fs::is_directory(flags.tools, ignored)) {
-    return fail(ErrorCode::kNotFound,
-                "{} is not a folder; name the folder of your tool sets by --tools",
-                flags.tools.string());
-  }
   return flags;
 }
 
@@ -55,6 +49,12 @@ Expected<UpFlags> read_flags(const Arguments& arguments, const World& world) {
 /// open to the demo token on loopback.
 Expected<Config> load(const UpFlags& flags, const Environment& environment) {
   Config config = TRY(load_config(flags.config, environment));
+  std::error_code ignored;
+  if (!fs::is_directory(flags.tools, ignored)) {
+    return fail(ErrorCode::kNotFound,
+                "{} is not a folder; name the folder of your tool sets by --tools",
+                flags.tools.string());
+  }
   if (flags.port) {
     config.set_port(*flags.port);
   }
