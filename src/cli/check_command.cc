@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include "cli/config_flag.h"
+
 namespace mcpgate::cli {
 namespace {
 

@@ -3,8 +3,8 @@
 #include "cli/command.h"
 
 #include <algorithm>
+#include <iostream>
 #include <list>
-#include <ostream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +16,28 @@ namespace {
 
 constexpr std::string_view kConfigHelp =
     "default: $MCPGATE_CONFIG, ./mcpgate.yaml, or the built-in local default";
+
+constexpr std::string_view kFooter =
+    "Exit status: 0 done, 1 the answer is no, 2 wrong usage or configuration.";
+
+/// --help fits a terminal of 100 columns: names to the left, what they mean to the right.
+constexpr std::size_t kHelpColumns = 100;
+constexpr std::size_t kHelpColumnsLeft = 30;
+
+/// Breaks lines between words, so that they fit to the right.
+std::string wrapped(std::string_view text) {
+  constexpr std::size_t kWidth = kHelpColumns - kHelpColumnsLeft;
+  std::string out;
+  while (text.size() > kWidth) {
+    const std::size_t end = text.rfind(' ', kWidth);
+    if (end == std::string_view::npos) {
+      break;
+    }
+    out.append(text.substr(0, end)).push_back('\n');
+    text.remove_prefix(end + 1);
+  }
+  return out.append(text);
+}
 
 /// Where CLI11 puts what it parsed for one command.
 struct Parsed {
@@ -30,13 +52,17 @@ void add_flag(CLI::App& app, const Flag& flag, Parsed& parsed) {
   const std::string name = fmt::format("--{}", flag.name);
   if (flag.value.empty()) {
     auto& [key, given] = parsed.switches.emplace_back(flag.name, false);
-    app.add_flag(name, given, std::string(flag.help));
+    app.add_flag(name, given, wrapped(flag.help));
     return;
   }
   auto& [key, values] = parsed.values.emplace_back(flag.name, std::vector<std::string>());
-  CLI::Option* option = app.add_option(name, values, std::string(flag.help));
-  option->expected(1)->type_name(std::string(flag.value))->required(flag.is_required);
-  option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  CLI::Option* option = app.add_option(name, values, wrapped(flag.help));
+  option->type_name(std::string(flag.value))->required(flag.is_required);
+  if (flag.is_many) {
+    option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+  } else {
+    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  }
   if (!flag.choices.empty()) {
     option->check(CLI::IsMember(flag.choices));
     option->type_name(std::string(flag.value));
@@ -46,7 +72,7 @@ void add_flag(CLI::App& app, const Flag& flag, Parsed& parsed) {
 void add_positional(CLI::App& app, const Positional& positional, Parsed& parsed) {
   auto& [key, values] = parsed.values.emplace_back(positional.name, std::vector<std::string>());
   CLI::Option* option =
-      app.add_option(std::string(positional.name), values, std::string(positional.help));
+      app.add_option(std::string(positional.name), values, wrapped(positional.help));
   option->type_name("")->required(positional.is_required);
   if (!positional.is_many) {
     option->expected(1)->allow_extra_args(false);
@@ -60,7 +86,7 @@ void add_command(CLI::App& root, const Command& command, std::list<Parsed>& all)
     parent = root.get_subcommand(std::string(command.name.substr(0, space)));
   }
   const std::string name(command.name.substr(space == std::string_view::npos ? 0 : space + 1));
-  CLI::App* app = parent->add_subcommand(name, std::string(command.help));
+  CLI::App* app = parent->add_subcommand(name, wrapped(command.help));
   if (command.run == nullptr) {
     app->require_subcommand(1);
     return;
@@ -73,6 +99,12 @@ void add_command(CLI::App& root, const Command& command, std::list<Parsed>& all)
   }
   for (const Flag& flag : command.flags) {
     add_flag(*app, flag, parsed);
+  }
+  for (const Flag& flag : command.flags) {
+    if (!flag.needs.empty()) {
+      app->get_option(fmt::format("--{}", flag.name))
+          ->needs(app->get_option(fmt::format("--{}", flag.needs)));
+    }
   }
   if (command.takes_config) {
     add_flag(*app, {.name = "config", .value = "FILE", .help = kConfigHelp}, parsed);
@@ -158,6 +190,8 @@ int run_command_line(std::string_view program, std::string_view about,
   try {
     root.set_version_flag("--version", fmt::format("{} {}", program, MCPGATE_VERSION));
     root.require_subcommand(1);
+    root.footer(std::string(kFooter));
+    root.get_formatter()->column_width(kHelpColumnsLeft);
     for (const Command& command : commands) {
       add_command(root, command, all);
     }
@@ -178,15 +212,18 @@ int run_command_line(std::string_view program, std::string_view about,
   return kWrongUsage;
 }
 
-std::optional<Config> config_for(const Arguments& arguments, const World& world) {
-  const auto flag = arguments.find("config");
-  Expected<Config> config = load_config(
-      flag ? std::optional<std::filesystem::path>(*flag) : std::nullopt, world.environment);
-  if (!config) {
-    world.err << config.error().message << '\n';
-    return std::nullopt;
-  }
-  return *std::move(config);
+int run_main(std::string_view program, std::string_view about, std::span<const Command> commands,
+             int argc, char** argv) {
+  const Environment environment = Environment::of_this_process();
+  const SystemClock clock;
+  SystemRandom random;
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  return run_command_line(program, about, commands, arguments,
+                          {.environment = environment,
+                           .clock = clock,
+                           .random = random,
+                           .out = std::cout,
+                           .err = std::cerr});
 }
 
 }  // namespace mcpgate::cli

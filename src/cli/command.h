@@ -1,8 +1,8 @@
 #pragma once
 
 // Commands as tables: what a command takes is data, from which parsing, --help and the errors for
-// wrong usage come. CLI11 is behind run_command_line() only, since it costs every file that
-// includes it five seconds.
+// wrong usage come, for both executables. CLI11 is behind run_command_line() only, since it costs
+// every file that includes it five seconds.
 
 #include <iosfwd>
 #include <map>
@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "cli/config.h"
+#include "cli/environment.h"
 
 namespace mcpgate::cli {
 
@@ -35,6 +35,10 @@ struct Flag {
   bool is_required = false;
   /// The words it may be; empty: any.
   std::vector<std::string> choices = {};
+  /// May be repeated; Arguments::all() has the values in order.
+  bool is_many = false;
+  /// Another flag that must come with it; empty: none.
+  std::string_view needs = {};
 };
 
 /// One argument without a flag.
@@ -52,7 +56,7 @@ class Arguments {
   /// The value of a flag or positional; nothing when it was not given.
   [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
   [[nodiscard]] std::string get(std::string_view name, std::string_view fallback = "") const;
-  /// All values of a positional that takes many.
+  /// All values of a flag or positional that takes many.
   [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
   /// Whether a flag, a switch too, was given.
   [[nodiscard]] bool has(std::string_view name) const;
@@ -93,8 +97,8 @@ struct Command {
                                    std::span<const Command> commands,
                                    std::span<const std::string> arguments, const World& world);
 
-/// The configuration that a command's `--config` means; nothing, with its problems printed one a
-/// line, when there is none. Then return kWrongUsage.
-[[nodiscard]] std::optional<Config> config_for(const Arguments& arguments, const World& world);
+/// The same for main(): this process's arguments, in the world as it is.
+[[nodiscard]] int run_main(std::string_view program, std::string_view about,
+                           std::span<const Command> commands, int argc, char** argv);
 
 }  // namespace mcpgate::cli

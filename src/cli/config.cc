@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <utility>
 
 #include "base/address.h"
@@ -413,19 +412,7 @@ Config built_in_config(const Environment& environment) {
   return config;
 }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 }  // namespace
-
-Environment Environment::of_this_process() {
-  std::error_code error;
-  return {.config_variable = variable("MCPGATE_CONFIG"),
-          .state_variable = variable("MCPGATE_STATE"),
-          .working_directory = fs::current_path(error)};
-}
 
 bool ListenAddress::is_loopback() const {
   return is_loopback_host(host);

@@ -16,21 +16,13 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "base/yaml.h"
+#include "cli/environment.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
 #include "policy/policy.h"
 
 namespace mcpgate::cli {
-
-/// What of the process's surroundings decides which configuration is meant.
-struct Environment {
-  std::string config_variable;  ///< $MCPGATE_CONFIG, or empty
-  std::string state_variable;   ///< $MCPGATE_STATE, or empty
-  std::filesystem::path working_directory;
-
-  [[nodiscard]] static Environment of_this_process();
-};
 
 /// `127.0.0.1:8080` or `[::1]:8080`; `localhost` is read as 127.0.0.1.
 struct ListenAddress {

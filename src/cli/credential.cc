@@ -7,6 +7,7 @@
 #include "auth/authenticator.h"
 #include "base/address.h"
 #include "base/file.h"
+#include "cli/config.h"
 
 namespace mcpgate::cli {
 

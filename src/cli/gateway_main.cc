@@ -1,8 +1,5 @@
 // build/bin/mcpgate: the gateway and its command line. Adding a command is adding a line here.
 
-#include <algorithm>
-#include <iostream>
-
 #include "cli/check_command.h"
 #include "cli/client_config_command.h"
 #include "cli/keys_command.h"
@@ -13,10 +10,6 @@
 
 int main(int argc, char** argv) {
   using namespace mcpgate;
-  const cli::Environment environment = cli::Environment::of_this_process();
-  const SystemClock clock;
-  SystemRandom random;
-
   std::vector<cli::Command> commands;
   commands.push_back(cli::up_command());
   commands.push_back(cli::serve_command());
@@ -29,11 +22,5 @@ int main(int argc, char** argv) {
   }
   commands.push_back(cli::client_config_command());
   commands.push_back(cli::stdio_command());
-  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  return cli::run_command_line("mcpgate", "The Secure MCP Code Gateway.", commands, arguments,
-                               {.environment = environment,
-                                .clock = clock,
-                                .random = random,
-                                .out = std::cout,
-                                .err = std::cerr});
+  return cli::run_main("mcpgate", "The Secure MCP Code Gateway.", commands, argc, argv);
 }

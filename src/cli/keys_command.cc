@@ -10,6 +10,7 @@
 
 #include "auth/api_key.h"
 #include "auth/directory_key_store.h"
+#include "cli/config_flag.h"
 #include "json/write.h"
 #include "policy/policy.h"
 #include "sandbox/toolset_file.h"

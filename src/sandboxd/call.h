@@ -110,8 +110,11 @@ struct CallOutcome {
   /// For the caller, in one line, where reason is not kNone: `used more than 256 MiB of memory`.
   std::string text = {};
   Usage usage = {};
-  /// The end of what it wrote to stdout and stderr, hostile bytes too. For the operator's log.
+  /// The end of what it wrote to stdout and stderr, hostile bytes too, which may hold the call's
+  /// arguments: for the tool's author, never for the daemon's log.
   std::string diagnostics = {};
+  /// How much it wrote there, bytes.
+  std::uint64_t printed_bytes = 0;
 };
 
 /// Takes what a call says while it runs. Called on the loop's thread; lives until run() returns.

@@ -1,12 +1,8 @@
 #include "sandboxd/daemon.h"
 
-#include <sys/stat.h>
-
-#include <cstdlib>
-#include <system_error>
-
 #include "base/file_watch.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "sandbox/signature.h"
@@ -45,24 +41,6 @@ Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop, Zygot
 
 }  // namespace
 
-Expected<ScratchRoot> ScratchRoot::create(Random& random) {
-  const char* const from_environment = std::getenv("TMPDIR");
-  const std::filesystem::path parent =
-      from_environment != nullptr && *from_environment != '\0' ? from_environment : "/tmp";
-  std::filesystem::path path = parent / ("mcpgate-sandbox-" + random.hex(16));
-  if (::mkdir(path.c_str(), 0700) != 0) {
-    return fail_errno("create " + path.string());
-  }
-  return ScratchRoot(std::move(path));
-}
-
-ScratchRoot::~ScratchRoot() {
-  if (!path_.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-}
-
 struct Daemon::State {
   State(asio::io_context& loop, DaemonOptions daemon_options, sandbox::SigningKeys keys)
       : options(std::move(daemon_options)),
@@ -79,10 +57,10 @@ struct Daemon::State {
   }
 
   Expected<void> listen(asio::io_context& loop) {
-    http::ServerOptions server_options{.limits = server_limits(), .tls = nullptr};
     if (options.tls) {
-      server_options.tls = TRY(http::TlsServer::create(*options.tls));
+      tls = TRY(http::TlsServer::create(*options.tls));
     }
+    const http::ServerOptions server_options{.limits = server_limits(), .tls = tls};
     http::Listener listener = TRY(http::listen(options.listen));
     address = listener.address();
     server = std::make_unique<http::Server>(loop, std::move(listener), api, server_options);
@@ -95,21 +73,45 @@ struct Daemon::State {
     return {};
   }
 
-  void watch_keys(asio::io_context& loop) {
-    auto started = FileWatch::start(loop.get_executor(), options.key_files, [this] {
-      auto keys = sandbox::SigningKeys::load(options.key_files);
-      if (!keys) {
-        log_error("{}; the keys before stay in force", keys.error().message);
-        return;
+  /// Keys and certificates are rotated while the daemon runs.
+  void watch_files(asio::io_context& loop) {
+    std::vector<std::filesystem::path> files = options.key_files;
+    if (options.tls) {
+      files.push_back(options.tls->certificate);
+      files.push_back(options.tls->key);
+      if (options.tls->client_ca) {
+        files.push_back(*options.tls->client_ca);
       }
-      log_info("signing keys: {} in force", keys->size());
-      verifier.replace_keys(*std::move(keys));
+    }
+    auto started = FileWatch::start(loop.get_executor(), std::move(files), [this] {
+      reload_keys();
+      reload_tls();
     });
     if (!started) {
-      log_error("rotated keys will not be seen before a restart: {}", started.error().message);
+      log_error("rotated keys and certificates will not be seen before a restart: {}",
+                started.error().message);
       return;
     }
-    key_watch = *std::move(started);
+    file_watch = *std::move(started);
+  }
+
+  void reload_keys() {
+    auto keys = sandbox::SigningKeys::load(options.key_files);
+    if (!keys) {
+      log_error("{}; the keys before stay in force", keys.error().message);
+      return;
+    }
+    log_info("signing keys: {} in force", keys->size());
+    verifier.replace_keys(*std::move(keys));
+  }
+
+  void reload_tls() {
+    if (!tls) {
+      return;
+    }
+    if (auto reloaded = tls->reload(); !reloaded) {
+      log_error("{}; the certificate before stays in force", reloaded.error().message);
+    }
   }
 
   DaemonOptions options;
@@ -122,9 +124,10 @@ struct Daemon::State {
   AdminApi admin;
   std::string address;
   std::string admin_address;
+  std::shared_ptr<http::TlsServer> tls;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Server> admin_server;
-  std::unique_ptr<FileWatch> key_watch;
+  std::unique_ptr<FileWatch> file_watch;
 };
 
 Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -140,7 +143,7 @@ Task<Expected<std::unique_ptr<Daemon>>> Daemon::start(asio::io_context& loop,
   if (auto listening = state->listen(loop); !listening) {
     co_return std::unexpected(std::move(listening.error()));
   }
-  state->watch_keys(loop);
+  state->watch_files(loop);
   if (state->admin_server) {
     state->admin_server->start();  // /health answers while the tools load.
   }
@@ -163,7 +166,7 @@ Task<void> Daemon::drain(SteadyTime deadline) {
   if (state_->admin_server) {
     co_await state_->admin_server->drain(std::chrono::steady_clock::now());
   }
-  state_->key_watch.reset();
+  state_->file_watch.reset();
 }
 
 const std::string& Daemon::address() const {
@@ -219,7 +222,8 @@ Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zy
   }
   co_return SingleRun{.call_tool_result = std::move(answer->call_tool_result),
                       .usage = answer->usage,
-                      .is_error = answer->is_error};
+                      .is_error = answer->is_error,
+                      .printed = std::move(answer->printed)};
 }
 
 }  // namespace mcpgate::sandboxd

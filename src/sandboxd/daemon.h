@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/random.h"
 #include "base/task.h"
 #include "http/tls.h"
 #include "sandbox/execute.h"
@@ -32,27 +31,10 @@ struct DaemonOptions {
   std::vector<std::filesystem::path> key_files;
   /// `HOST:PORT` without signatures: /health /ready /metrics. Empty: none.
   std::string admin_listen;
+  /// Watched as well.
   std::optional<http::TlsServerOptions> tls;
   /// executable, harness, profile, scratch; the rest comes from the folder.
   ZygoteOptions zygote;
-};
-
-/// A directory of random name in $TMPDIR for the calls' temporary directories, mode 0700, removed
-/// with the object. It outlives the loop, since what a zygote leaves is cleared with that.
-class ScratchRoot {
- public:
-  [[nodiscard]] static Expected<ScratchRoot> create(Random& random);
-  ScratchRoot(ScratchRoot&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchRoot& operator=(ScratchRoot&&) = delete;
-  ScratchRoot(const ScratchRoot&) = delete;
-  ScratchRoot& operator=(const ScratchRoot&) = delete;
-  ~ScratchRoot();
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit ScratchRoot(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
 };
 
 /// A running daemon. Belongs to one loop, which outlives it.
@@ -92,6 +74,8 @@ struct SingleRun {
   std::string call_tool_result;
   sandbox::Usage usage;
   bool is_error = false;
+  /// The end of what the tool printed.
+  std::string printed;
 };
 
 /// One call without HTTP; log events go to the log. Errors: kNotFound (no such tool),

@@ -60,6 +60,13 @@ def fail() -> str:
 @tool()
 def leave() -> str:
     os._exit(3)
+
+@tool()
+def tell(text: str, crash: bool) -> str:
+    print(text, flush=True)
+    if crash:
+        os._exit(3)
+    raise ValueError(text)
 )";
 
 class DaemonTest : public testing::Test {
@@ -266,7 +273,7 @@ TEST_F(DaemonTest, ToolsAreLearntAndCalled) {
   start();
   EXPECT_EQ(manifest_.tool_set, "demo");
   EXPECT_EQ(manifest_.profile, "pod");
-  ASSERT_EQ(manifest_.tools.size(), 7U);
+  ASSERT_EQ(manifest_.tools.size(), 8U);
   EXPECT_EQ(manifest_.tools[0].name, "echo");
   EXPECT_TRUE(manifest_.tools[0].read_only);
   const auto result = call("echo", R"({"text":"\u00e9\n"})");
@@ -289,6 +296,30 @@ TEST_F(DaemonTest, ToolFailureAndSandboxFailureNeverLookAlike) {
   ASSERT_TRUE(left) << left.error().message;
   EXPECT_TRUE(left->is_error);
   EXPECT_EQ(left->reason, sandbox::Reason::kCrashed);
+}
+
+// A tool prints what it was given; the log is no place for the values of arguments.
+TEST_F(DaemonTest, WhatAToolPrintsIsNotLogged) {
+  start();
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(call("tell", R"({"text":"canary-value","crash":true})"));
+  EXPECT_TRUE(call("tell", R"({"text":"canary-value","crash":false})"));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(log.contains("of tell: crashed; it printed 13 bytes")) << log;
+  EXPECT_FALSE(log.contains("canary")) << log;
+}
+
+// It says nothing of the call, so it is neither 404 nor 409, whatever the machine lacks.
+TEST_F(DaemonTest, ACallThatCannotStartMayBeTriedAgain) {
+  start();
+  fs::remove(root_ / "scratch");
+  const auto execution = begin("echo", R"({"text":"a"})");
+  const auto refused = wait_for(execution->next());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(execution->retry_after(), 1s);
+  fs::create_directory(root_ / "scratch");
+  EXPECT_TRUE(call("echo", R"({"text":"a"})"));
 }
 
 TEST_F(DaemonTest, DeadlineEndsTheCallAndTheChild) {
@@ -490,7 +521,7 @@ TEST_F(DaemonTest, AnEditComesIntoForceAndTheOldVersionDrains) {
   const auto changed = fetch(manifest_.digest, 20s);
   ASSERT_TRUE(changed && *changed);
   EXPECT_LT(std::chrono::steady_clock::now() - started, 10s);
-  EXPECT_EQ((*changed)->tools.size(), 8U);
+  EXPECT_EQ((*changed)->tools.size(), 9U);
 
   // Decided on the version before: it runs, and runs those bytes.
   EXPECT_TRUE(call("echo", R"({"text":"old"})"));

@@ -8,9 +8,6 @@ namespace mcpgate::sandboxd {
 
 namespace {
 
-/// What the operator's log gets of a call's own output, where the sandbox ended it.
-constexpr std::size_t kDiagnosticsLoggedBytesMax = 2000;
-
 sandbox::Reason reason_of(EndReason reason) {
   switch (reason) {
     case EndReason::kTimeout:
@@ -45,13 +42,20 @@ Expected<sandbox::ResultFacts> check_result(std::string_view result) {
   return sandbox::check_call_tool_result(element, sandbox::ResultOrigin::kChild);
 }
 
-void log_end(const ToolOrder& order, std::string_view reason, const CallOutcome& outcome) {
-  std::string_view said = outcome.diagnostics;
-  if (said.size() > kDiagnosticsLoggedBytesMax) {
-    said.remove_prefix(said.size() - kDiagnosticsLoggedBytesMax);
+/// Nothing that the child said: what a tool prints or answers may hold the values it was given.
+void log_end(const ToolOrder& order, sandbox::Reason reason, const CallOutcome& outcome) {
+  log_warn("call {} of {}: {}; it printed {} bytes", order.call_id, order.tool,
+           sandbox::to_string(reason), outcome.printed_bytes);
+}
+
+/// Nothing ran, for want of something on this machine: that is no answer about the call, whatever
+/// was missing, so the caller may try again.
+Error not_started(const ToolOrder& order, Error error) {
+  if (error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kAlreadyExists) {
+    return error;
   }
-  log_warn("call {} of {}: {}: {}{}{}", order.call_id, order.tool, reason, outcome.text,
-           said.empty() ? "" : "; it printed: ", said);
+  log_error("call {} of {} could not start: {}", order.call_id, order.tool, error.message);
+  return {ErrorCode::kUnavailable, "the call could not start; nothing ran"};
 }
 
 }  // namespace
@@ -76,29 +80,32 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                 .progress_wanted = order.progress_wanted};
   auto outcome = co_await version.zygote->run(std::move(spec), sink);
   if (!outcome) {
-    co_return std::unexpected(std::move(outcome.error()));
+    co_return std::unexpected(not_started(order, std::move(outcome.error())));
   }
   const sandbox::Usage usage = usage_of(outcome->usage);
   if (outcome->reason != EndReason::kNone) {
     const sandbox::Reason reason = reason_of(outcome->reason);
-    log_end(order, sandbox::to_string(reason), *outcome);
+    log_end(order, reason, *outcome);
     ToolAnswer answer = ended_answer(
         reason, fmt::format("The sandbox ended the call of {}: {}.", order.tool, outcome->text));
     answer.usage = usage;
+    answer.printed = std::move(outcome->diagnostics);
     co_return answer;
   }
   const auto facts = check_result(outcome->result);
   if (!facts) {
-    outcome->text = facts.error().message;
-    log_end(order, "crashed", *outcome);
+    log_end(order, sandbox::Reason::kCrashed, *outcome);
     ToolAnswer answer = ended_answer(
         sandbox::Reason::kCrashed,
         fmt::format("The tool {} ended with an answer that is not a result.", order.tool));
     answer.usage = usage;
+    answer.printed = std::move(outcome->diagnostics);
     co_return answer;
   }
-  co_return ToolAnswer{
-      .call_tool_result = std::move(outcome->result), .usage = usage, .is_error = facts->is_error};
+  co_return ToolAnswer{.call_tool_result = std::move(outcome->result),
+                       .usage = usage,
+                       .is_error = facts->is_error,
+                       .printed = std::move(outcome->diagnostics)};
 }
 
 std::optional<std::string> progress_line(std::string_view json, json::Parser& parser) {

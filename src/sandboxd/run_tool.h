@@ -19,6 +19,8 @@ struct ToolAnswer {
   bool is_error = false;
   /// Set where the sandbox, not the tool, ended the call.
   std::optional<sandbox::Reason> reason;
+  /// The end of what it printed, hostile bytes: for its author at a terminal, never for a log.
+  std::string printed;
 };
 
 /// What to run. Owns its bytes, since it outlives the request that asked for it.

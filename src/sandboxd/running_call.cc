@@ -364,6 +364,7 @@ CallOutcome RunningCall::outcome() {
     diagnostics_.erase(0, diagnostics_.size() - kDiagnosticsBytesMax);
   }
   outcome.diagnostics = std::move(diagnostics_);
+  outcome.printed_bytes = printed_bytes_;
   decide_outcome(outcome);
   if (outcome.reason == EndReason::kNone && answer_) {
     outcome.result = std::move(answer_->payload);

@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -83,6 +85,36 @@ void remove_content(int root) {
   }
 }
 
+constexpr std::string_view kRootPrefix = "mcpgate-sandbox-";
+/// Names that are tried: a process that starts at the same moment may take one for abandoned.
+constexpr int kRootAttempts = 10;
+
+/// Of our uid, private, and nobody's any more: what is opened here is locked by us.
+UniqueFd open_abandoned_root(int parent, const char* name) {
+  UniqueFd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  const bool ours = fd && ::fstat(fd.get(), &status) == 0 && status.st_uid == ::geteuid() &&
+                    (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+  return ours && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
+}
+
+void remove_abandoned_roots(const std::filesystem::path& parent) {
+  const Directory directory(::opendir(parent.c_str()), ::closedir);
+  if (!directory) {
+    return;
+  }
+  for (const std::string& name : names_in(directory)) {
+    if (!name.starts_with(kRootPrefix) || name.size() != kRootPrefix.size() + 2 * kNameBytes) {
+      continue;
+    }
+    const UniqueFd root = open_abandoned_root(::dirfd(directory.get()), name.c_str());
+    if (root) {
+      remove_content(root.get());
+      ::unlinkat(::dirfd(directory.get()), name.c_str(), AT_REMOVEDIR);
+    }
+  }
+}
+
 struct Measure {
   std::uint64_t bytes_max;
   unsigned entries_max;
@@ -148,7 +180,7 @@ ScratchDirectory::~ScratchDirectory() {
   }
   ::fchmod(fd_.get(), S_IRWXU);
   remove_content(fd_.get());
-  if (::rmdir(path_.c_str()) != 0) {
+  if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) {
     log_warn("cannot remove {}: {}", path_.string(), std::strerror(errno));
   }
 }
@@ -158,6 +190,29 @@ ScratchDirectory::Content ScratchDirectory::measure(std::uint64_t bytes_max,
   Measure measure{.bytes_max = bytes_max, .entries_max = entries_max, .content = {}};
   measure.add(fd_.get(), ".", 0);
   return measure.content;
+}
+
+Expected<ScratchRoot> ScratchRoot::create(const std::filesystem::path& parent, Random& random) {
+  remove_abandoned_roots(parent);
+  for (int attempt = 0; attempt < kRootAttempts; ++attempt) {
+    std::filesystem::path path = parent / (std::string(kRootPrefix) + random.hex(kNameBytes));
+    if (::mkdir(path.c_str(), S_IRWXU) != 0) {
+      return fail_errno("make " + path.string());
+    }
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    // Before it was locked, another may have removed it as abandoned.
+    if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && ::access(path.c_str(), F_OK) == 0) {
+      return ScratchRoot(std::move(path), std::move(fd));
+    }
+  }
+  return fail(ErrorCode::kUnavailable, "make a directory in {} that stays", parent.string());
+}
+
+ScratchRoot::~ScratchRoot() {
+  if (fd_) {
+    remove_content(fd_.get());
+    ::rmdir(path_.c_str());
+  }
 }
 
 }  // namespace mcpgate::sandboxd

@@ -1,10 +1,10 @@
 #pragma once
 
-// The temporary directory of one call.
+// The temporary directory of one call, and the directory that holds those of one daemon.
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -45,6 +45,33 @@ class ScratchDirectory {
   ScratchDirectory(std::filesystem::path path, UniqueFd fd)
       : path_(std::move(path)), fd_(std::move(fd)) {}
   std::filesystem::path path_;
+  UniqueFd fd_;
+};
+
+/// A directory `mcpgate-sandbox-<random>`, mode 0700, for the calls' temporary directories; removed
+/// with the object. It outlives the loop, since what a zygote leaves is cleared with that.
+///
+/// A process that is killed cannot remove its own; the next one that starts does. Whose process
+/// lives is told by a lock on the directory (flock(2)), which ends with its owner whatever ends
+/// that, works across PID namespaces, and keeps systemd-tmpfiles away as well.
+class ScratchRoot {
+ public:
+  /// Removes what processes of our uid have left in `parent`, then makes one there.
+  [[nodiscard]] static Expected<ScratchRoot> create(const std::filesystem::path& parent,
+                                                    Random& random);
+  ScratchRoot(ScratchRoot&&) noexcept = default;
+  ScratchRoot& operator=(ScratchRoot&&) = delete;
+  ScratchRoot(const ScratchRoot&) = delete;
+  ScratchRoot& operator=(const ScratchRoot&) = delete;
+  ~ScratchRoot();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  ScratchRoot(std::filesystem::path path, UniqueFd fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+  std::filesystem::path path_;
+  /// Locked; closed in what was moved from.
   UniqueFd fd_;
 };
 

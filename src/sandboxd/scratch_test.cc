@@ -2,10 +2,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
+#include <thread>
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -61,6 +66,118 @@ TEST(ScratchDirectory, MeasuresBytesAndEntriesUpToItsBounds) {
   EXPECT_EQ(content.entries, 3U);
   EXPECT_GE(content.bytes, 100'000U);
   EXPECT_GT(scratch->measure(1 << 30, 1).entries, 1U);
+}
+
+class ScratchRootTest : public testing::Test {
+ protected:
+  ScratchRootTest() {
+    std::string name = (fs::path(testing::TempDir()) / "roots-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    parent_ = name;
+  }
+  ~ScratchRootTest() override { fs::remove_all(parent_); }
+
+  ScratchRoot create() {
+    auto root = ScratchRoot::create(parent_, random_);
+    EXPECT_TRUE(root) << (root ? "" : root.error().message);
+    return *std::move(root);
+  }
+  /// Makes a root in a process that is then killed.
+  fs::path abandon() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      const auto root = ScratchRoot::create(parent_, random_);
+      fs::create_directories(root->path() / "call/inner");
+      std::ofstream(root->path() / "call/file") << "x";
+      const std::string path = root->path();
+      [[maybe_unused]] const auto written = ::write(ends[1], path.data(), path.size());
+      ::raise(SIGKILL);
+    }
+    std::string path(1000, '\0');
+    const ssize_t size = ::read(ends[0], path.data(), path.size());
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::waitpid(pid, nullptr, 0);
+    path.resize(static_cast<std::size_t>(size));
+    EXPECT_TRUE(fs::exists(fs::path(path) / "call/file"));
+    return path;
+  }
+
+  SystemRandom random_;
+  fs::path parent_;
+};
+
+TEST_F(ScratchRootTest, IsPrivateAndGoneAfterwardsWithItsContent) {
+  fs::path path;
+  {
+    const ScratchRoot root = create();
+    path = root.path();
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_all);
+    fs::create_directories(path / "call/inner");
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST_F(ScratchRootTest, WhatAKilledProcessLeftIsRemovedByTheNext) {
+  const fs::path left = abandon();
+  const ScratchRoot root = create();
+  EXPECT_FALSE(fs::exists(left));
+}
+
+TEST_F(ScratchRootTest, WhatIsInUseStays) {
+  const ScratchRoot first = create();
+  std::ofstream(first.path() / "file") << "x";
+  const ScratchRoot second = create();
+  EXPECT_TRUE(fs::exists(first.path() / "file"));
+  EXPECT_NE(first.path(), second.path());
+}
+
+TEST_F(ScratchRootTest, NothingElseIsTouched) {
+  const std::string id(32, 'a');
+  fs::create_directories(parent_ / "mcpgate-sandbox-" / "kept");
+  fs::create_directories(parent_ / ("mcpgate-sandbox-" + id + "b") / "kept");
+  fs::create_directories(parent_ / ("other-sandbox-x-" + id) / "kept");
+  fs::create_directories(parent_ / ("mcpgate-sandbox-" + id) / "kept");  // mode 0755: not ours
+  fs::create_directories(parent_ / "target" / "kept");
+  fs::permissions(parent_ / "target", fs::perms::owner_all);
+  fs::create_directory_symlink(parent_ / "target",
+                               parent_ / ("mcpgate-sandbox-" + std::string(32, 'c')));
+  // A link inside of what is removed is removed; what it points to stays.
+  const fs::path left = abandon();
+  fs::create_directory_symlink(parent_ / "target", left / "link");
+  const ScratchRoot root = create();
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_EQ(std::ranges::count_if(
+                fs::recursive_directory_iterator(parent_),
+                [](const fs::directory_entry& entry) { return entry.path().filename() == "kept"; }),
+            5);
+  EXPECT_TRUE(fs::is_symlink(parent_ / ("mcpgate-sandbox-" + std::string(32, 'c'))));
+}
+
+TEST_F(ScratchRootTest, WithoutAPlaceThereIsAnError) {
+  const auto root = ScratchRoot::create(parent_ / "missing", random_);
+  ASSERT_FALSE(root);
+  EXPECT_TRUE(root.error().message.contains("missing")) << root.error().message;
+}
+
+TEST_F(ScratchRootTest, ManyAtOnceTakeNoneOfEachOther) {
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([this] {
+      SystemRandom random;
+      for (int round = 0; round < 50; ++round) {
+        const auto root = ScratchRoot::create(parent_, random);
+        ASSERT_TRUE(root) << root.error().message;
+        EXPECT_TRUE(fs::create_directory(root->path() / "call"));
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_TRUE(fs::is_empty(parent_));
 }
 
 }  // namespace

@@ -1,0 +1,218 @@
+#include "cli/sandbox_commands.h"
+
+#include <sys/prctl.h>
+
+#include <csignal>
+#include <exception>
+#include <ostream>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "base/log.h"
+#include "json/write.h"
+#include "sandboxd/daemon.h"
+#include "sandboxd/scratch.h"
+
+namespace mcpgate::cli {
+
+namespace {
+
+/// Kubernetes kills after 30 s; calls that still run then would lose their answers without a word.
+constexpr std::chrono::seconds kDrainTime{25};
+
+int complain(const World& world, const Error& error) {
+  world.err << "mcpgate-sandbox: " << error.message << '\n';
+  return error.code == ErrorCode::kFailedPrecondition ? kAnswerIsNo : kWrongUsage;
+}
+
+Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments) {
+  const std::string name = arguments.get("profile", "pod");
+  sandboxd::ZygoteOptions options;
+  for (const auto profile :
+       {sandboxd::Profile::kStrict, sandboxd::Profile::kPod, sandboxd::Profile::kDev}) {
+    if (to_string(profile) == name) {
+      options.profile = profile;
+    }
+  }
+  if (options.profile == sandboxd::Profile::kDev) {
+    log_warn("profile dev: layers of confinement that this machine lacks are left out");
+  }
+  TRY_VOID(sandboxd::locate_installed(options));
+  return options;
+}
+
+std::string pretty(std::string_view json) {
+  json::Parser parser(json.size());
+  const auto element = parser.parse(json);
+  if (!element) {
+    return std::string(json);
+  }
+  std::string out;
+  json::append(out, *element, json::Layout::kPretty);
+  return out;
+}
+
+/// A command as a coroutine, which owns what it was given.
+using Program = Task<int> (*)(asio::io_context& loop, Arguments arguments, World world,
+                              sandboxd::ZygoteOptions zygote);
+
+/// Runs a command to its end on a loop of its own and gives the exit code.
+int run_to_end(Program program, const Arguments& arguments, const World& world) {
+  auto zygote = zygote_options(arguments);
+  if (!zygote) {
+    return complain(world, zygote.error());
+  }
+  std::error_code ignored;  // An unusable $TMPDIR is told by create().
+  const auto scratch =
+      sandboxd::ScratchRoot::create(std::filesystem::temp_directory_path(ignored), world.random);
+  if (!scratch) {
+    return complain(world, scratch.error());
+  }
+  zygote->scratch = scratch->path();
+  asio::io_context loop(1);
+  int code = kWrongUsage;
+  asio::co_spawn(loop, program(loop, arguments, world, *std::move(zygote)),
+                 [&](const std::exception_ptr& failure, int exit_code) {
+                   if (failure) {
+                     std::rethrow_exception(failure);
+                   }
+                   code = exit_code;
+                   loop.stop();
+                 });
+  try {
+    loop.run();
+  } catch (const std::exception& exception) {  // of a library
+    return complain(world, {ErrorCode::kInternal, exception.what()});
+  }
+  return code;
+}
+
+Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
+                sandboxd::ZygoteOptions zygote) {
+  // The signing key is in our memory; no process of our uid may look at it.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  asio::signal_set signals(loop, SIGTERM, SIGINT);
+  const std::vector<std::string> key_files = arguments.all("key-file");
+  sandboxd::DaemonOptions options{.tool_set = arguments.get("tools"),
+                                  .listen = arguments.get("listen"),
+                                  .key_files = {key_files.begin(), key_files.end()},
+                                  .admin_listen = arguments.get("admin-listen"),
+                                  .tls = std::nullopt,
+                                  .zygote = std::move(zygote)};
+  if (arguments.has("tls-cert")) {
+    options.tls = http::TlsServerOptions{.certificate = arguments.get("tls-cert"),
+                                         .key = arguments.get("tls-key"),
+                                         .client_ca = arguments.find("client-ca")};
+  }
+  auto daemon = co_await sandboxd::Daemon::start(loop, std::move(options));
+  if (!daemon) {
+    co_return complain(world, daemon.error());
+  }
+  const auto [error, signal] = co_await signals.async_wait(kAwait);
+  log_info("signal {}: finishing the calls in flight", signal);
+  co_await (*daemon)->drain(std::chrono::steady_clock::now() + kDrainTime);
+  co_return kDone;
+}
+
+Task<int> describe(asio::io_context& loop, Arguments arguments, World world,
+                   sandboxd::ZygoteOptions zygote) {
+  const auto manifest =
+      co_await sandboxd::describe_tool_set(loop, std::move(zygote), arguments.get("tools"));
+  if (!manifest) {
+    co_return complain(world, manifest.error());
+  }
+  world.out << pretty(sandbox::write_manifest(*manifest)) << '\n';
+  co_return kDone;
+}
+
+Task<int> run(asio::io_context& loop, Arguments arguments, World world,
+              sandboxd::ZygoteOptions zygote) {
+  const auto ran = co_await sandboxd::run_tool_once(loop, std::move(zygote), arguments.get("tools"),
+                                                    arguments.get("TOOL"), arguments.get("JSON"));
+  if (!ran) {
+    const int code = complain(world, ran.error());
+    co_return ran.error().code == ErrorCode::kNotFound ? kAnswerIsNo : code;
+  }
+  world.err << ran->printed;
+  world.out << pretty(ran->call_tool_result) << '\n';
+  world.err << fmt::format("cpu {} ms, wall {} ms, peak memory {} bytes\n", ran->usage.cpu_ms,
+                           ran->usage.wall_ms, ran->usage.peak_rss_bytes);
+  co_return ran->is_error ? kAnswerIsNo : kDone;
+}
+
+/// What each command takes, before its own.
+std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
+  flags.insert(
+      flags.begin(),
+      {{.name = "tools", .value = "DIR", .help = "the tool set's folder", .is_required = true},
+       {.name = "profile",
+        .value = "PROFILE",
+        .help = "how much confinement is demanded: strict, pod (default) or dev",
+        .choices = {"strict", "pod", "dev"}}});
+  return flags;
+}
+
+std::vector<Flag> serve_flags() {
+  return with_common_flags({
+      {.name = "listen",
+       .value = "ADDRESS",
+       .help = "where the gateway reaches it: unix:PATH or HOST:PORT",
+       .is_required = true},
+      {.name = "key-file",
+       .value = "FILE",
+       .help = "signing key shared with the gateway, for its user only; repeat while rotating",
+       .is_required = true,
+       .is_many = true},
+      {.name = "admin-listen",
+       .value = "HOST:PORT",
+       .help = "unsigned /health, /ready and /metrics [default: none]"},
+      {.name = "tls-cert",
+       .value = "FILE",
+       .help = "certificate chain, PEM; read again when it changes",
+       .needs = "tls-key"},
+      {.name = "tls-key", .value = "FILE", .help = "its key, PEM", .needs = "tls-cert"},
+      {.name = "client-ca",
+       .value = "FILE",
+       .help = "clients must show a certificate that one of these signed",
+       .needs = "tls-cert"},
+  });
+}
+
+int run_serve(const Arguments& arguments, const World& world) {
+  return run_to_end(&serve, arguments, world);
+}
+int run_describe(const Arguments& arguments, const World& world) {
+  return run_to_end(&describe, arguments, world);
+}
+int run_run(const Arguments& arguments, const World& world) {
+  return run_to_end(&run, arguments, world);
+}
+
+}  // namespace
+
+std::vector<Command> sandbox_commands() {
+  return {
+      {.name = "serve",
+       .help = "The daemon: answers the gateway's signed requests",
+       .flags = serve_flags(),
+       .run = &run_serve,
+       .takes_config = false},
+      {.name = "describe",
+       .help = "Print the manifest of the tool set as JSON",
+       .flags = with_common_flags({}),
+       .run = &run_describe,
+       .takes_config = false},
+      {.name = "run",
+       .help = "Run one call and print its result as JSON",
+       .flags = with_common_flags({}),
+       .positionals = {{.name = "TOOL", .help = "name of the tool"},
+                       {.name = "JSON", .help = "its arguments, a JSON object"}},
+       .run = &run_run,
+       .takes_config = false},
+  };
+}
+
+}  // namespace mcpgate::cli
