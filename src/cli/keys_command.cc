@@ -50,6 +50,18 @@ std::optional<KeysConfig> keys_config(const Arguments& arguments, const World& w
   return KeysConfig{.all = *std::move(config), .api_keys = *api_keys};
 }
 
+/// The id that a command names; nothing, and it has been said, where it can be none. It is not
+/// repeated: it may be a whole key.
+std::optional<std::string> key_id(const Arguments& arguments, const World& world) {
+  std::string id = arguments.get("ID");
+  if (!auth::is_key_id(id)) {
+    (void)refuse(world, fmt::format("ID: expected {} characters of a-z2-7: what follows mcpk_",
+                                    auth::kKeyIdLength));
+    return std::nullopt;
+  }
+  return id;
+}
+
 std::string time_or_never(const std::optional<WallTime>& time) {
   return time ? format_rfc3339(*time) : "never";
 }
@@ -240,13 +252,14 @@ int list(const Arguments& arguments, const World& world) {
 }
 
 int revoke(const Arguments& arguments, const World& world) {
-  const auto config = keys_config(arguments, world);
+  const auto id = key_id(arguments, world);
+  const auto config = id ? keys_config(arguments, world) : std::nullopt;
   if (!config) {
     return kWrongUsage;
   }
   auth::DirectoryKeyStore store(config->api_keys.directory);
   bool was_revoked = false;
-  const auto key = store.update(arguments.get("ID"), [&](KeyRecord& record) -> Expected<void> {
+  const auto key = store.update(*id, [&](KeyRecord& record) -> Expected<void> {
     was_revoked = record.revoked.has_value();
     record.revoked = record.revoked.value_or(world.clock.wall_now());
     return {};
@@ -284,7 +297,8 @@ KeyRecord successor(const KeyRecord& old, const auth::NewApiKey& secret, WallTim
 }
 
 int rotate(const Arguments& arguments, const World& world) {
-  const auto config = keys_config(arguments, world);
+  const auto id = key_id(arguments, world);
+  const auto config = id ? keys_config(arguments, world) : std::nullopt;
   if (!config) {
     return kWrongUsage;
   }
@@ -294,7 +308,7 @@ int rotate(const Arguments& arguments, const World& world) {
   }
   const WallTime now = world.clock.wall_now();
   auth::DirectoryKeyStore store(config->api_keys.directory);
-  const auto old = store.find(arguments.get("ID"));
+  const auto old = store.find(*id);
   if (!old) {
     return refuse(world, old.error().message);
   }

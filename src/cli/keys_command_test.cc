@@ -145,7 +145,7 @@ TEST_F(KeysCommand, ARevokedKeyStaysRevoked) {
   EXPECT_NE(err_.find("was already revoked"), std::string::npos);
   EXPECT_EQ(run({"keys", "revoke", "aaaaaaaaaaaa"}), kAnswerIsNo);
   EXPECT_EQ(err_, "mcpgate keys: no key aaaaaaaaaaaa\n");
-  EXPECT_EQ(run({"keys", "revoke", key}), kAnswerIsNo);
+  EXPECT_EQ(run({"keys", "revoke", key}), kWrongUsage);
   EXPECT_EQ(err_.find(key), std::string::npos) << "a secret given by mistake is not echoed";
 }
 
@@ -236,6 +236,11 @@ TEST_F(KeysCommand, WrongUsageIsExplainedAndMakesNoKey) {
       {"keys", "rotate", "aaaaaaaaaaaa", "--overlap", "never"},
       {"keys", "revoke"},
       {"keys", "revoke", "a", "b"},
+      {"keys", "revoke", "a"},
+      {"keys", "revoke", "../../etc/passwd"},
+      {"keys", "revoke", "AAAAAAAAAAAA"},
+      {"keys", "rotate", "aaaaaaaaaaaaa"},
+      {"keys", "rotate", ""},
       {"keys", "frobnicate"},
       {"keys"},
       {"frobnicate"},
