@@ -23,6 +23,10 @@ COMMANDS = [
     ["client-config"],
     ["stdio"],
 ]
+SANDBOX_COMMANDS = [[], ["serve"], ["describe"], ["run"]]
+EVERY_COMMAND = [["mcpgate", *words] for words in COMMANDS] + [
+    ["mcpgate-sandbox", *words] for words in SANDBOX_COMMANDS
+]
 SCREEN = (24 * 2, 100)  # Lines and columns of what still counts as one screen.
 
 
@@ -109,10 +113,10 @@ def test_summary_of_real_files(project_gateway):
     assert "error" in done.stdout.lower()
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "mcpgate")
+@pytest.mark.parametrize("words", EVERY_COMMAND, ids=" ".join)
 def test_help_fits_a_screen(words, tmp_path):
     done = subprocess.run(
-        [BIN / "mcpgate", *words, "--help"],
+        [BIN / words[0], *words[1:], "--help"],
         capture_output=True,
         text=True,
         timeout=20,
@@ -125,12 +129,22 @@ def test_help_fits_a_screen(words, tmp_path):
     assert max(map(len, lines)) <= SCREEN[1]
 
 
-@pytest.mark.parametrize(
-    "words", [["frobnicate"], ["up", "--frobnicate"], ["keys"], ["up", "--port", "x"]], ids=" ".join
-)
+WRONG_USAGE = [
+    ["mcpgate", "frobnicate"],
+    ["mcpgate", "up", "--frobnicate"],
+    ["mcpgate", "keys"],
+    ["mcpgate", "up", "--port", "x"],
+    ["mcpgate-sandbox"],
+    ["mcpgate-sandbox", "frobnicate"],
+    ["mcpgate-sandbox", "serve", "--tools", "."],
+    ["mcpgate-sandbox", "describe", "--tools", "nonesuch"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG_USAGE, ids=" ".join)
 def test_wrong_usage_is_exit_2(words, tmp_path):
     done = subprocess.run(
-        [BIN / "mcpgate", *words],
+        [BIN / words[0], *words[1:]],
         capture_output=True,
         text=True,
         timeout=20,
@@ -140,3 +154,19 @@ def test_wrong_usage_is_exit_2(words, tmp_path):
     assert done.returncode == 2
     assert done.stderr
     assert not any(tmp_path.iterdir()), "wrong usage makes nothing"
+
+
+def test_wrong_configuration_is_told_before_missing_tools(tmp_path):
+    config = tmp_path / "bad.yaml"
+    config.write_text("listen: nowhere\n")
+    done = subprocess.run(
+        [BIN / "mcpgate", "up", "--config", config],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "bad.yaml:1:" in done.stderr
+    assert "is not a folder" not in done.stderr

@@ -1,15 +1,17 @@
 """The same clients over TLS, with and without client certificates, and a certificate that changes
 while the gateway runs."""
 
+import base64
+import secrets
 import shutil
 import ssl
 
 import pytest
-from support import raw
+from support import BIN, raw
 from support.certificates import make_certificates
 from support.clients import node_program, python_program
-from support.gateway import Gateway, fixture_config, fixture_tools
-from support.processes import wait_until
+from support.gateway import Gateway, environment, fixture_config, fixture_tools
+from support.processes import Running, free_port, wait_until
 from support.rpc import text_of
 
 CALL = {"name": "echo", "arguments": {"text": "over TLS"}}
@@ -128,3 +130,37 @@ def test_new_certificate_is_served_without_a_restart(start_gateway, certificates
     (tmp_path / "draft.pem").rename(served)
     wait_until(lambda: trusted_by(newer.ca), "the new certificate is served", 5)
     assert not trusted_by(certificates.ca)
+
+
+def test_sandbox_serves_a_new_certificate_without_a_restart(certificates, tmp_path):
+    (tmp_path / "new").mkdir()
+    newer = make_certificates(tmp_path / "new")
+    served, served_key = tmp_path / "server.pem", tmp_path / "server.key"
+    shutil.copy(certificates.server, served)
+    shutil.copy(certificates.server_key, served_key)
+    key = tmp_path / "signing.key"
+    key.touch(mode=0o600)
+    key.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))
+    address = ("127.0.0.1", free_port())
+    argv = [BIN / "mcpgate-sandbox", "serve", "--tools", fixture_tools() / "trial"]
+    argv += ["--listen", "{}:{}".format(*address), "--key-file", key]
+    argv += ["--tls-cert", served, "--tls-key", served_key]
+    daemon = Running(argv, environment(tmp_path), cwd=tmp_path)
+
+    def certificate_is(path) -> bool:
+        try:
+            return ssl.get_server_certificate(address) in path.read_text()
+        except OSError:
+            return False
+
+    try:
+        wait_until(lambda: certificate_is(certificates.server), "the daemon serves", 30)
+        served.write_text("half of a cer")
+        wait_until(lambda: "stays in force" in daemon.log, "a broken certificate is told")
+        assert certificate_is(certificates.server)
+        shutil.copy(newer.server_key, served_key)
+        shutil.copy(newer.server, served)
+        wait_until(lambda: certificate_is(newer.server), "the new certificate is served")
+    finally:
+        assert daemon.stop() == 0, daemon.log
+    assert "a zygote ended" not in daemon.log
