@@ -5,4 +5,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 # Where the executables under test are; another build directory by $MCPGATE_BUILD.
-BIN = Path(os.environ.get("MCPGATE_BUILD", ROOT / "build")) / "bin"
+BIN = ROOT / os.environ.get("MCPGATE_BUILD", "build") / "bin"
