@@ -1,8 +1,8 @@
 #include "base/random.h"
 
-#include <set>
-
 #include <gtest/gtest.h>
+
+#include <set>
 
 namespace mcpgate {
 namespace {
