@@ -40,6 +40,12 @@ Directory open_directory(int parent, const char* name) {
   return directory;
 }
 
+int descriptor_of(const Directory& directory) {
+  const int fd = ::dirfd(directory.get());
+  MCPGATE_ASSERT(fd >= 0);
+  return fd;
+}
+
 bool is_dot(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
@@ -72,13 +78,13 @@ void remove_content(int root) {
       if (!folder) {
         continue;
       }
-      ::fchmod(::dirfd(folder.get()), S_IRWXU);
+      ::fchmod(descriptor_of(folder), S_IRWXU);
       for (const std::string& inner : names_in(folder)) {
-        if (::unlinkat(::dirfd(folder.get()), inner.c_str(), 0) == 0) {
+        if (::unlinkat(descriptor_of(folder), inner.c_str(), 0) == 0) {
           continue;
         }
         const std::string target = fmt::format(".removed-{}", moved++);
-        again |= ::renameat(::dirfd(folder.get()), inner.c_str(), root, target.c_str()) == 0;
+        again |= ::renameat(descriptor_of(folder), inner.c_str(), root, target.c_str()) == 0;
       }
       ::unlinkat(root, name.c_str(), AT_REMOVEDIR);
     }
@@ -107,10 +113,10 @@ void remove_abandoned_roots(const std::filesystem::path& parent) {
     if (!name.starts_with(kRootPrefix) || name.size() != kRootPrefix.size() + 2 * kNameBytes) {
       continue;
     }
-    const UniqueFd root = open_abandoned_root(::dirfd(directory.get()), name.c_str());
+    const UniqueFd root = open_abandoned_root(descriptor_of(directory), name.c_str());
     if (root) {
       remove_content(root.get());
-      ::unlinkat(::dirfd(directory.get()), name.c_str(), AT_REMOVEDIR);
+      ::unlinkat(descriptor_of(directory), name.c_str(), AT_REMOVEDIR);
     }
   }
 }
@@ -133,7 +139,7 @@ struct Measure {
     while (const dirent* entry = full() ? nullptr : ::readdir(directory.get())) {
       struct stat status{};
       if (is_dot(entry->d_name) ||
-          ::fstatat(::dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+          ::fstatat(descriptor_of(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         continue;
       }
       constexpr std::uint64_t kBlockBytes = 512;
@@ -144,7 +150,7 @@ struct Measure {
           content.entries = entries_max + 1;
           return;
         }
-        add(::dirfd(directory.get()), entry->d_name, depth + 1);
+        add(descriptor_of(directory), entry->d_name, depth + 1);
       }
     }
   }
