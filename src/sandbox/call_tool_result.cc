@@ -56,7 +56,8 @@ Expected<void> check_content(json::Element element, ResultFacts& facts) {
                       "resource block with its members",
                       index));
     }
-    if (json::string_at(*json::as_object(block), "type") == "resource_link") {
+    const auto object = json::as_object(block);
+    if (object && json::string_at(*object, "type") == "resource_link") {
       facts.is_plain = false;
     }
     ++index;

@@ -322,15 +322,16 @@ Expected<Event> parse_event(std::string line, json::Parser& parser) {
     return *std::move(result);
   }
   const bool progress = parts->event == "progress";
-  if ((!progress && parts->event != "log") || !parts->params || parts->result) {
+  const auto given = parts->params;
+  if ((!progress && parts->event != "log") || !given || parts->result) {
     return not_an_answer({ErrorCode::kInvalidArgument, "expected a progress, log or result event"});
   }
-  const auto checked = progress ? check_progress_params(parts->params->value)
-                                : check_log_params(parts->params->value);
+  const auto checked =
+      progress ? check_progress_params(given->value) : check_log_params(given->value);
   if (!checked) {
     return not_an_answer(checked.error());
   }
-  std::string params(parts->params->raw);
+  std::string params(given->raw);
   join_lines(params.data(), params.size());
   if (progress) {
     return Progress{std::move(params)};
