@@ -43,6 +43,7 @@ class CallQueue {
   CallQueue(asio::io_context& loop, std::size_t in_flight_max, std::size_t queue_max);
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
+  ~CallQueue() = default;
 
   /// Waits for a place, first come first served.
   ///

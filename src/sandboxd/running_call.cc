@@ -222,15 +222,16 @@ bool RunningCall::take_bytes(std::string_view bytes) {
   }
   frames_.append(bytes);
   for (;;) {
-    Expected<std::optional<Frame>> frame = frames_.next();
-    if (!frame) {
-      kill(EndReason::kKilled, "broke the protocol: " + frame.error().message);
+    Expected<std::optional<Frame>> read = frames_.next();
+    if (!read) {
+      kill(EndReason::kKilled, "broke the protocol: " + read.error().message);
       return false;
     }
-    if (!*frame) {
+    std::optional<Frame>& frame = *read;
+    if (!frame) {
       return true;
     }
-    if (!take_frame(std::move(**frame))) {
+    if (!take_frame(*std::move(frame))) {
       return false;
     }
   }
@@ -290,8 +291,8 @@ void RunningCall::take_output(std::string_view bytes) {
 Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
   while (!call->gone_ && !call->killed_) {
     auto next = std::min(call->deadline_, steady_clock::now() + kSampleInterval);
-    if (call->answered_) {
-      next = std::min(next, *call->answered_ + kAnswerGrace);
+    if (const auto answered = call->answered_) {
+      next = std::min(next, *answered + kAnswerGrace);
     }
     call->watch_timer_.expires_at(next);
     co_await call->watch_timer_.async_wait(kAwait);
