@@ -42,6 +42,9 @@ Expected<UniqueFd> open_listening(const sockaddr* address, socklen_t length,
 
 bool somebody_listens(const sockaddr_un& address) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) {
+    return true;  // Nobody knows: whoever may listen there is left alone.
+  }
   const int result =
       ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   // EAGAIN: its queue is full, so there is one.
