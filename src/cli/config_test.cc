@@ -337,10 +337,11 @@ TEST_F(ConfigPlace, AFileThatIsNamedAndMissingIsAnError) {
   EXPECT_FALSE(load_config(std::nullopt, environment_));
 }
 
+const fs::path kReferencePage = MCPGATE_REFERENCE_PAGE;
+
 // Every key of the reference's list is known to the reader, and described on the page.
 TEST(ConfigReference, DescribesEveryKeyAndLimit) {
-  const fs::path page = fs::path(__FILE__).parent_path() / "../../docs/reference/configuration.md";
-  const auto text = read_file(page);
+  const auto text = read_file(kReferencePage);
   ASSERT_TRUE(text) << text.error().message;
   for (const std::string& key : config_keys()) {
     EXPECT_NE(text->find("`" + key + "`"), std::string::npos) << "not described: " << key;
@@ -364,8 +365,8 @@ TEST(ConfigReference, DescribesEveryKeyAndLimit) {
 
 // Keys of the page's tables that the reader does not know would be promises.
 TEST(ConfigReference, PromisesNoKeyThatDoesNotExist) {
-  const fs::path page = fs::path(__FILE__).parent_path() / "../../docs/reference/configuration.md";
-  const std::string text = read_file(page).value_or("");
+  const std::string text = read_file(kReferencePage).value_or("");
+  ASSERT_FALSE(text.empty());
   const std::vector<std::string> keys = config_keys();
   for (std::size_t at = text.find("\n| `"); at != std::string::npos;
        at = text.find("\n| `", at + 1)) {
