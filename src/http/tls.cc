@@ -89,7 +89,7 @@ Expected<SslPtr> new_session(const std::shared_ptr<ssl_ctx_st>& context, int fd)
     BIO_free(bio);
     return tls_error("new TLS session");
   }
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): never dereferenced; the BIO has no place for a number.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a BIO has no other place for a number.
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd)));
   SSL_set_bio(ssl.get(), bio, bio);
   return ssl;
