@@ -18,7 +18,7 @@ std::size_t utf8_character_size(std::string_view text) {
   }
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  return size <= text.size() && simdjson::validate_utf8(text.data(), size) ? size : 0;
+  return size <= text.size() && simdjson::validate_utf8(text.substr(0, size)) ? size : 0;
 }
 
 std::size_t valid_utf8_size(std::string_view text) {
