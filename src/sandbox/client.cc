@@ -124,7 +124,7 @@ class ToolSetClient::HttpExecution final : public Execution {
   std::string call_id_;
   SteadyTime deadline_;
   Streaming streaming_;
-  std::optional<http::Exchange> exchange_;
+  std::unique_ptr<http::Exchange> exchange_;  // Null until the call is sent.
   bool started_ = false;
   bool cancelled_ = false;
   bool lines_ = false;
@@ -170,7 +170,7 @@ Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
       {kInstanceHeader, instance},
       {kCallHeader, call_id_},
   }};
-  exchange_.emplace(state_.pool);
+  exchange_ = std::make_unique<http::Exchange>(state_.pool);
   // Sending it twice is safe: the daemon takes a signature once.
   const http::ClientRequest request{.method = "POST",
                                     .target = "/execute",

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30;
+constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
 constexpr std::size_t kDataMountsMax = 32;
 constexpr std::size_t kImportableMax = 64;
 constexpr std::size_t kDescriptionBytesMax = 4096;
@@ -36,10 +37,10 @@ void read_limits(YamlMap map, ToolSetLimits& limits) {
   const YamlMap::DurationRange times{.min = std::chrono::milliseconds{10},
                                      .max = std::chrono::hours{1}};
   limits.memory_bytes =
-      map.size("memory", limits.memory_bytes, {.min = kMemoryBytesMin, .max = 1024 * kGibibyte});
+      map.size("memory", limits.memory_bytes, {.min = kMemoryBytesMin, .max = kTebibyte});
   limits.address_space_bytes =
       map.size("addressSpace", std::max(limits.address_space_bytes, 4 * limits.memory_bytes),
-               {.min = limits.memory_bytes, .max = 16 * 1024 * kGibibyte});
+               {.min = limits.memory_bytes, .max = 16 * kTebibyte});
   limits.wall = map.duration("wall", limits.wall, times);
   // RLIMIT_CPU counts whole seconds.
   limits.cpu = map.duration("cpu", limits.cpu,
