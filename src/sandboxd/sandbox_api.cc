@@ -392,7 +392,8 @@ Task<void> SandboxApi::run_streamed(ToolOrder order, http::Responder& responder)
   const auto stream = std::make_shared<Stream>(loop_, metrics_);
   asio::co_spawn(loop_, run_into(std::move(order), stream), asio::detached);
   auto sent = co_await responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
-  while (!stream->answer || (sent && !stream->pending.empty())) {
+  const std::optional<ToolAnswer>& answer = stream->answer;
+  while (!answer || (sent && !stream->pending.empty())) {
     if (!sent) {
       cancel(id);  // Nobody reads any more; the child must be gone before this returns.
       stream->pending.clear();
@@ -404,11 +405,11 @@ Task<void> SandboxApi::run_streamed(ToolOrder order, http::Responder& responder)
     const std::string lines = std::exchange(stream->pending, {});
     sent = co_await responder.write(lines);
   }
-  end(*stream->answer, arrived);
+  end(*answer, arrived);
   if (sent) {
     sent = co_await responder.write(
-        sandbox::write_answer(sandbox::AnswerForm::kEvent, stream->answer->call_tool_result,
-                              stream->answer->usage, version->manifest.profile));
+        sandbox::write_answer(sandbox::AnswerForm::kEvent, answer->call_tool_result, answer->usage,
+                              version->manifest.profile));
   }
   if (sent) {
     (void)co_await responder.finish();

@@ -82,7 +82,7 @@ class Reader {
     }
     folder_.directories.push_back(root_ / path);
     for (const std::string& name : TRY(names_in(std::move(fd), shown(path)))) {
-      TRY_VOID(read_entry(path.empty() ? name : path + "/" + name, depth));
+      TRY_VOID(read_entry((std::filesystem::path(path) / name).string(), depth));
     }
     return {};
   }
