@@ -28,6 +28,8 @@ class UniqueFd {
   [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
   void reset(int fd = -1) {
+    // The analyzer takes the early return in `const UniqueFd fd = TRY(…)` for the end of that `fd`.
+    // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult)
     if (fd_ >= 0) {
       ::close(fd_);
     }
