@@ -407,9 +407,9 @@ Task<void> SandboxApi::run_streamed(ToolOrder order, http::Responder& responder)
   }
   end(*answer, arrived);
   if (sent) {
-    sent = co_await responder.write(
-        sandbox::write_answer(sandbox::AnswerForm::kEvent, answer->call_tool_result, answer->usage,
-                              version->manifest.profile));
+    sent = co_await responder.write(sandbox::write_answer(sandbox::AnswerForm::kEvent,
+                                                          answer->call_tool_result, answer->usage,
+                                                          version->manifest.profile));
   }
   if (sent) {
     (void)co_await responder.finish();
