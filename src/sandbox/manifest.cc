@@ -145,6 +145,14 @@ Expected<ManifestTool> read_tool(json::Element element) {
   return tool;
 }
 
+/// A tool as a manifest lists it.
+Expected<ManifestTool> read_listed_tool(json::Element element) {
+  ManifestTool tool = TRY(read_tool(element));
+  const auto object = json::as_object(element);
+  tool.digest = TRY(object ? digest_at(*object) : invalid("want an object"));
+  return tool;
+}
+
 Expected<void> read_tools(json::Object root, Manifest& manifest) {
   const auto tools = json::array_at(root, "tools");
   if (!tools) {
@@ -156,16 +164,10 @@ Expected<void> read_tools(json::Object root, Manifest& manifest) {
     if (index == kManifestToolsMax) {
       return fail(ErrorCode::kInvalidArgument, "tools: more than {}", kManifestToolsMax);
     }
-    auto tool = read_tool(element);
+    auto tool = read_listed_tool(element);
     if (!tool) {
       return fail(ErrorCode::kInvalidArgument, "tools[{}]: {}", index, tool.error().message);
     }
-    // read_tool has seen that it is an object.
-    auto digest = digest_at(*json::as_object(element));
-    if (!digest) {
-      return fail(ErrorCode::kInvalidArgument, "tools[{}]: {}", index, digest.error().message);
-    }
-    tool->digest = *std::move(digest);
     if (!names.insert(tool->name).second) {
       return fail(ErrorCode::kInvalidArgument, "tools[{}]: another tool has its name", index);
     }
