@@ -27,9 +27,8 @@ constexpr std::chrono::seconds kRetryAfterMax{3600};
 
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
   std::int64_t seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-  if (error != std::errc{} || stop != end || seconds < 0 ||
+  const auto [stop, error] = std::from_chars(text.begin(), text.end(), seconds);
+  if (error != std::errc{} || stop != text.end() || seconds < 0 ||
       std::chrono::seconds{seconds} > kRetryAfterMax) {
     return std::nullopt;
   }
