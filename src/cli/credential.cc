@@ -52,6 +52,12 @@ Expected<std::string> token_of(const Arguments& arguments, const http::Endpoint&
 
 }  // namespace
 
+http::ClientOptions Target::client_options() const {
+  http::ClientOptions options;
+  options.tls = tls;
+  return options;
+}
+
 std::vector<Flag> target_flags() {
   return {
       {.name = "url",

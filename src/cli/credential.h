@@ -20,6 +20,9 @@ struct Target {
   std::string token;
   /// Null for plain http.
   std::shared_ptr<http::TlsClient> tls;
+
+  /// For an http::Client of `endpoint`.
+  [[nodiscard]] http::ClientOptions client_options() const;
 };
 
 /// The flags `--url`, `--token-file` and `--ca-file`, for every command that speaks to a gateway.

@@ -16,12 +16,6 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 /// Longer than any call may take by default.
 constexpr std::chrono::seconds kPatience{120};
 
-http::ClientOptions options_of(const Target& target) {
-  http::ClientOptions options;
-  options.tls = target.tls;
-  return options;
-}
-
 std::string body_of(std::string_view method, std::string_view members) {
   std::string body = R"({"jsonrpc":"2.0","id":1,"method":)";
   json::append_string(body, method);
@@ -37,7 +31,7 @@ std::string body_of(std::string_view method, std::string_view members) {
 }  // namespace
 
 McpClient::McpClient(asio::io_context& loop, Target target)
-    : target_(std::move(target)), client_(loop, target_.endpoint, options_of(target_)) {}
+    : target_(std::move(target)), client_(loop, target_.endpoint, target_.client_options()) {}
 
 Task<Expected<std::string>> McpClient::list_tools() {
   co_return co_await request("tools/list", "", "");

@@ -25,12 +25,6 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 /// A call may take as long as the gateway lets it; this only ends what hangs for ever.
 constexpr std::chrono::hours kPatience{24};
 
-http::ClientOptions options_of(const Target& target) {
-  http::ClientOptions options;
-  options.tls = target.tls;
-  return options;
-}
-
 /// A header value that any byte may be in: base64 where it is not plain ASCII (2026-07-28,
 /// basic/transports, "Header encoding").
 std::string header_value(std::string_view text) {
@@ -65,7 +59,7 @@ struct StdioBridge::Outgoing {
 StdioBridge::StdioBridge(asio::io_context& loop, Target target, int input, int output)
     : loop_(loop),
       target_(std::move(target)),
-      client_(loop, target_.endpoint, options_of(target_)),
+      client_(loop, target_.endpoint, target_.client_options()),
       input_(loop, ::fcntl(input, F_DUPFD_CLOEXEC, 0)),
       output_(output),
       parser_(kAnswerBytesMax),
