@@ -4,6 +4,10 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
 #include "base/file.h"
 #include "base/log.h"
 
@@ -13,11 +17,10 @@ Expected<std::unique_ptr<Log>> Log::open(LogOptions options, const Clock& clock)
   TRY_VOID(make_directories(options.directory, 0700));
   std::unique_ptr<Log> log(new Log(std::move(options), clock));
   TRY_VOID(log->open_next_file());
-  Record start{.type = RecordType::kChainStart,
-               .timestamp = clock.wall_now(),
+  Record start{.timestamp = clock.wall_now(),
                .writer = log->options_.writer};
   start.reason = "mcpgate " MCPGATE_VERSION;
-  TRY_VOID(log->append(start));
+  TRY_VOID(log->append_now(start, RecordType::kChainStart));
   return log;
 }
 
@@ -25,8 +28,8 @@ Log::~Log() {
   if (!file_) {
     return;
   }
-  const Record end{.type = RecordType::kChainEnd, .timestamp = clock_.wall_now()};
-  if (auto written = append(end); !written) {
+  const Record end{.timestamp = clock_.wall_now()};
+  if (auto written = append_now(end, RecordType::kChainEnd); !written) {
     log_error("audit: the chain {} ends without its last record: {}", options_.writer,
               written.error().message);
   }
@@ -45,43 +48,70 @@ Expected<void> Log::open_next_file() {
   return {};
 }
 
-Expected<void> Log::append(const Record& record) {
-  line_.clear();
-  append_json(line_, record, seq_, prev_);
-  const std::string hash = sha256_hex(line_);
-  line_ += '\n';
-  if (auto written = write_line(); !written) {
+Task<Expected<void>> Log::append(const Record& record, RecordType type) {
+  const auto group = add(record, type);
+  // To the end of the loop's round: what else is recorded in it joins the group.
+  co_await asio::post(asio::use_awaitable);
+  if (!group->outcome) {
+    flush();
+  }
+  co_return *group->outcome;
+}
+
+Expected<void> Log::append_now(const Record& record, RecordType type) {
+  const auto group = add(record, type);
+  flush();
+  return *group->outcome;
+}
+
+std::shared_ptr<const Log::Group> Log::add(const Record& record, RecordType type) {
+  if (group_ == nullptr) {
+    group_ = std::make_shared<Group>();
+  }
+  const std::size_t begin = pending_.size();
+  append_json(pending_, record, type, tip_.seq, tip_.prev);
+  ++tip_.seq;
+  tip_.prev = sha256_hex(std::string_view(pending_).substr(begin));
+  pending_ += '\n';
+  return group_;
+}
+
+/// Writes the pending group, all of it or nothing.
+void Log::flush() {
+  auto written = write_pending();
+  if (written) {
+    if (!std::exchange(writable_, true)) {
+      log_info("audit: records are written again");
+    }
+    written_ = tip_;
+    if (options_.mirror_to_stdout) {
+      mirror(pending_);
+    }
+  } else {
     if (std::exchange(writable_, false)) {
       log_error("audit: {}; requests are refused until records can be written again",
                 written.error().message);
     }
-    return written;
+    tip_ = written_;
   }
-  if (!std::exchange(writable_, true)) {
-    log_info("audit: records are written again");
-  }
-  prev_ = hash;
-  ++seq_;
-  if (options_.mirror_to_stdout) {
-    mirror();
-  }
-  return {};
+  pending_.clear();
+  std::exchange(group_, nullptr)->outcome = std::move(written);
 }
 
-Expected<void> Log::write_line() {
+Expected<void> Log::write_pending() {
   if (torn_) {
     TRY_VOID(cut_back());
   }
   if (file_bytes_ >= options_.file_bytes_max) {
     TRY_VOID(open_next_file());
   }
-  if (auto written = write_all(file_.get(), line_); !written) {
+  if (auto written = write_all(file_.get(), pending_); !written) {
     torn_ = true;
     (void)cut_back();  // Tried again before the next line: nothing may follow half a record.
     return fail(written.error().code, "write to {}: {}", options_.directory.string(),
                 written.error().message);
   }
-  file_bytes_ += line_.size();
+  file_bytes_ += pending_.size();
   return {};
 }
 
@@ -93,15 +123,16 @@ Expected<void> Log::cut_back() {
   return {};
 }
 
-void Log::mirror() {
-  // A collector that stopped reading must not stop the gateway: the file has the line already.
-  pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-  const bool ready = ::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
-  if (ready && write_all(STDOUT_FILENO, line_)) {
-    return;
-  }
-  if (++mirror_dropped_ == 1) {
-    log_warn("audit: standard output does not take records; the files have them all");
+void Log::mirror(std::string_view lines) {
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n') + 1);
+    lines.remove_prefix(line.size());
+    // A collector that stopped reading must not stop the gateway: the file has the line already.
+    pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    const bool ready = ::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+    if ((!ready || !write_all(STDOUT_FILENO, line)) && ++mirror_dropped_ == 1) {
+      log_warn("audit: standard output does not take records; the files have them all");
+    }
   }
 }
 

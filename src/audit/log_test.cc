@@ -68,8 +68,8 @@ class AuditLog : public testing::Test {
 TEST_F(AuditLog, EveryLineFollowsFromTheOneBefore) {
   {
     auto log = open();
-    ASSERT_TRUE(log->append(request("one")));
-    ASSERT_TRUE(log->append(request("two")));
+    ASSERT_TRUE(log->append_now(request("one")));
+    ASSERT_TRUE(log->append_now(request("two")));
   }
   ASSERT_EQ(lines().size(), 4U);
   EXPECT_TRUE(lines().front().contains("chain_start"));
@@ -80,7 +80,7 @@ TEST_F(AuditLog, EveryLineFollowsFromTheOneBefore) {
 TEST_F(AuditLog, TheChainGoesOnInTheNextFile) {
   {
     auto log = open(/*file_bytes_max=*/1);
-    ASSERT_TRUE(log->append(request("one")));
+    ASSERT_TRUE(log->append_now(request("one")));
   }
   EXPECT_TRUE(fs::exists(directory_ / "w-000001.jsonl"));
   EXPECT_TRUE(fs::exists(directory_ / "w-000003.jsonl"));
@@ -95,7 +95,7 @@ TEST_F(AuditLog, ARecordHasTheKeysOfTheFormat) {
   record.principal = std::make_shared<Principal>(
       Principal{.user = "alice", .issuer = "mcpgate:keys", .subject = "alice", .key_id = "k1"});
   record.decision = "allow";
-  ASSERT_TRUE(log->append(record));
+  ASSERT_TRUE(log->append_now(record));
   EXPECT_TRUE(lines().back().contains(
       R"("user":"alice","method":"tools/call","tool":"log_store","client_ip":"127.0.0.1",)"
       R"("status":"success","duration_ms":1.234,"request_id":"r1","iss":"mcpgate:keys",)"
@@ -113,7 +113,7 @@ TEST_F(AuditLog, AChainNamesItsWriter) {
 // What a client sends must neither split a line nor grow it without bound.
 TEST_F(AuditLog, HostileNamesStayOneBoundedLine) {
   auto log = open();
-  ASSERT_TRUE(log->append(request("a\n{\"type\":\"forged\"}" + std::string(100'000, 'x'))));
+  ASSERT_TRUE(log->append_now(request("a\n{\"type\":\"forged\"}" + std::string(100'000, 'x'))));
   ASSERT_EQ(lines().size(), 2U);
   EXPECT_LT(lines().back().size(), 1000U);
   EXPECT_TRUE(lines().back().contains(R"(a\n{\"type\":\"forged\"})"));
@@ -122,7 +122,7 @@ TEST_F(AuditLog, HostileNamesStayOneBoundedLine) {
 TEST_F(AuditLog, ACutNameIsStillUtf8) {
   auto log = open();
   std::string name = std::string(kNameBytesMax - 1, 'x') + "€";
-  ASSERT_TRUE(log->append(request(name)));
+  ASSERT_TRUE(log->append_now(request(name)));
   EXPECT_TRUE(lines().back().contains(std::string(kNameBytesMax - 1, 'x') + "\""))
       << lines().back();
 }
@@ -134,15 +134,15 @@ TEST_F(AuditLog, HalfARecordIsCutOffAndTheChainGoesOnLater) {
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   {
     auto log = open();
-    ASSERT_TRUE(log->append(request("one")));
+    ASSERT_TRUE(log->append_now(request("one")));
     const auto size = fs::file_size(directory_ / "w-000001.jsonl");
     const rlimit full{.rlim_cur = size + 20, .rlim_max = before.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-    EXPECT_FALSE(log->append(request("lost")));
+    EXPECT_FALSE(log->append_now(request("lost")));
     EXPECT_FALSE(log->writable());
     EXPECT_EQ(fs::file_size(directory_ / "w-000001.jsonl"), size);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-    EXPECT_TRUE(log->append(request("two")));
+    EXPECT_TRUE(log->append_now(request("two")));
     EXPECT_TRUE(log->writable());
   }
   EXPECT_EQ(lines().size(), 4U);

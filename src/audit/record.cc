@@ -100,16 +100,17 @@ std::string_view to_string(Status status) {
   return "unknown";
 }
 
-void append_json(std::string& out, const Record& record, std::uint64_t seq, std::string_view prev) {
+void append_json(std::string& out, const Record& record, RecordType type, std::uint64_t seq,
+                 std::string_view prev) {
   fmt::format_to(std::back_inserter(out),
                  FMT_COMPILE("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"seq\":{},\"prev\":\"{}\""),
-                 to_string(record.type), format_rfc3339(record.timestamp), seq, prev);
-  if (record.type == RecordType::kMcpRequest || record.type == RecordType::kMcpCallStart) {
+                 to_string(type), format_rfc3339(record.timestamp), seq, prev);
+  if (type == RecordType::kMcpRequest || type == RecordType::kMcpCallStart) {
     append_or_null(out, "user", record.principal ? record.principal->user : std::string_view{});
     append_or_null(out, "method", record.method);
     append_or_null(out, "tool", record.tool);
     append_or_null(out, "client_ip", record.client_ip);
-    if (record.status) {
+    if (record.status && type != RecordType::kMcpCallStart) {
       append_or_null(out, "status", to_string(*record.status));
     }
     if (record.duration) {

@@ -40,7 +40,6 @@ inline constexpr std::size_t kNameBytesMax = 256;
 /// null where the format always has the key, and left out elsewhere. Never a token, never the value
 /// of an argument.
 struct Record {
-  RecordType type = RecordType::kMcpRequest;
   WallTime timestamp;
   /// Of `chain_start` alone: whose chain it is, so that it counts in no other writer's files.
   std::string writer;
@@ -71,7 +70,8 @@ struct Record {
 };
 
 /// Appends the record as one JSON object without a line feed. `seq` and `prev` are its place in the
-/// chain; `prev` is in hex.
-void append_json(std::string& out, const Record& record, std::uint64_t seq, std::string_view prev);
+/// chain; `prev` is in hex. What starts has no status yet: kMcpCallStart leaves it out.
+void append_json(std::string& out, const Record& record, RecordType type, std::uint64_t seq,
+                 std::string_view prev);
 
 }  // namespace mcpgate::audit

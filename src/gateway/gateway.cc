@@ -159,7 +159,7 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
   visit.headers.emplace_back("X-Request-Id", visit.request_id);
   audit::Record record = begin_record(visit);
   if (auto refusal = admit(visit, record)) {
-    responder.send(to_response(recorded_refusal(visit, record, *std::move(refusal))));
+    responder.send(to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
     co_return;
   }
   co_await serve(visit);
@@ -172,7 +172,7 @@ http::Response Gateway::refused(const http::Refusal& refusal) {
                        .status = status_of_refusal(refusal.status),
                        .duration = std::chrono::nanoseconds{0},
                        .reason = std::string(refusal.reason)};
-  if (!parts_.audit.append(record)) {
+  if (!parts_.audit.append_now(record)) {
     return to_response(unrecorded_answer(mcp::kNullId));
   }
   return to_response(refusal_answer(refusal.status, refusal.reason));
@@ -271,14 +271,14 @@ Task<void> Gateway::serve(Visit& visit) {
     audit::Record record = begin_record(visit);
     record.reason = body.error().message;
     Answer answer = error_answer(mcp::kNullId, body.error());
-    visit.responder.send(to_response(recorded_refusal(visit, record, std::move(answer))));
+    visit.responder.send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
   if (!knows_session(visit, *body)) {
     audit::Record record = begin_record(visit);
     record.reason = "session";
     Answer answer = refusal_answer(404, "This session is unknown or has ended; initialize again.");
-    visit.responder.send(to_response(recorded_refusal(visit, record, std::move(answer))));
+    visit.responder.send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
   if (body->batch) {
@@ -304,7 +304,7 @@ Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
   const std::string id(incoming.id);
   Answer answer = co_await this->answer(visit, incoming, record,
                                         accepts_events(visit.request) ? &stream : nullptr);
-  answer = recorded(visit, record, id, std::move(answer));
+  answer = co_await recorded(visit, record, id, std::move(answer));
   if (!stream.begun()) {
     visit.responder.send(to_response(std::move(answer)));
     co_return;
@@ -329,7 +329,7 @@ Task<void> Gateway::serve_batch(Visit& visit) {
     visit.snapshot = snapshot_;
     audit::Record record = begin_record(visit);
     Answer answer = co_await this->answer(visit, incoming, record, nullptr);
-    answer = recorded(visit, record, incoming.id, std::move(answer));
+    answer = co_await recorded(visit, record, incoming.id, std::move(answer));
     if (is_unrecorded(answer)) {
       // One answer has one status: what the batch gave so far stays here, its rest does not run.
       answer.body = unrecorded_answer(mcp::kNullId).body;
@@ -434,7 +434,7 @@ Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, aud
   const InFlight in_flight(calls_in_flight_);
   // Kept by the call, since a change of the configuration may drop the route.
   const auto client = routes_.find(tool.tool_set)->second.client;
-  if (!append_start(record)) {
+  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
     record.status = audit::Status::kError;
     co_return unrecorded_answer(incoming.id);
   }
@@ -473,13 +473,6 @@ std::expected<const Tool*, mcp::RpcError> Gateway::decide(const Visit& visit,
     return std::unexpected(unknown_tool(call.name));
   }
   return tool;
-}
-
-Expected<void> Gateway::append_start(const audit::Record& record) {
-  audit::Record start = record;
-  start.type = audit::RecordType::kMcpCallStart;
-  start.status.reset();
-  return parts_.audit.append(start);
 }
 
 /// Runs a decided and recorded call to its end.
@@ -527,19 +520,19 @@ audit::Record Gateway::begin_record(const Visit& visit) const {
 }
 
 /// Writes the record of an answer that is about to leave; without it the answer stays.
-Answer Gateway::recorded(const Visit& visit, audit::Record& record, std::string_view id,
+Task<Answer> Gateway::recorded(const Visit& visit, audit::Record& record, std::string_view id,
                          Answer answer) {
   record.duration = parts_.clock.steady_now() - visit.started;
-  if (!parts_.audit.append(record)) {
+  if (!co_await parts_.audit.append(record)) {
     answer = unrecorded_answer(id.empty() ? mcp::kNullId : id);
   }
   answer.headers.insert(answer.headers.end(), visit.headers.begin(), visit.headers.end());
-  return answer;
+  co_return answer;
 }
 
-Answer Gateway::recorded_refusal(const Visit& visit, audit::Record& record, Answer answer) {
+Task<Answer> Gateway::recorded_refusal(const Visit& visit, audit::Record& record, Answer answer) {
   record.status = status_of_refusal(answer.status);
-  return recorded(visit, record, mcp::kNullId, std::move(answer));
+  co_return co_await recorded(visit, record, mcp::kNullId, std::move(answer));
 }
 
 }  // namespace mcpgate::gateway

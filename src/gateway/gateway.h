@@ -70,14 +70,13 @@ class Gateway final : public http::Handler {
   [[nodiscard]] std::expected<const Tool*, mcp::RpcError> decide(const Visit& visit,
                                                                  const mcp::CallTool& call,
                                                                  audit::Record& record) const;
-  [[nodiscard]] Expected<void> append_start(const audit::Record& record);
   Task<Answer> run(Visit& visit, const AskedCall& asked,
                    std::shared_ptr<sandbox::Execution> execution, audit::Record& record);
 
   [[nodiscard]] audit::Record begin_record(const Visit& visit) const;
-  [[nodiscard]] Answer recorded(const Visit& visit, audit::Record& record, std::string_view id,
+  Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,
                                 Answer answer);
-  [[nodiscard]] Answer recorded_refusal(const Visit& visit, audit::Record& record, Answer answer);
+  Task<Answer> recorded_refusal(const Visit& visit, audit::Record& record, Answer answer);
 
   GatewayParts parts_;
   std::shared_ptr<const Snapshot> snapshot_;
