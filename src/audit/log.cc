@@ -17,8 +17,7 @@ Expected<std::unique_ptr<Log>> Log::open(LogOptions options, const Clock& clock)
   TRY_VOID(make_directories(options.directory, 0700));
   std::unique_ptr<Log> log(new Log(std::move(options), clock));
   TRY_VOID(log->open_next_file());
-  Record start{.timestamp = clock.wall_now(),
-               .writer = log->options_.writer};
+  Record start{.timestamp = clock.wall_now(), .writer = log->options_.writer};
   start.reason = "mcpgate " MCPGATE_VERSION;
   TRY_VOID(log->append_now(start, RecordType::kChainStart));
   return log;

@@ -8,6 +8,10 @@
 #include <fstream>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
 #include "base/random.h"
 
 namespace mcpgate::audit {
@@ -146,6 +150,78 @@ TEST_F(AuditLog, HalfARecordIsCutOffAndTheChainGoesOnLater) {
     EXPECT_TRUE(log->writable());
   }
   EXPECT_EQ(lines().size(), 4U);
+  expect_whole_chain();
+}
+
+/// Appends one record for each tool, all within one round of a loop; which of them succeeded.
+std::vector<bool> append_in_one_round(Log& log, const std::vector<Record>& records) {
+  asio::io_context loop;
+  std::vector<bool> written(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    asio::co_spawn(
+        loop,
+        [](Log& to, const Record& record, std::vector<bool>& done, std::size_t at) -> Task<void> {
+          done[at] = (co_await to.append(record)).has_value();
+        }(log, records[i], written, i),
+        asio::detached);
+  }
+  loop.run();
+  return written;
+}
+
+TEST_F(AuditLog, RecordsOfOneRoundFollowEachOther) {
+  {
+    auto log = open();
+    const std::vector<Record> records{request("one"), request("two"), request("three")};
+    EXPECT_EQ(append_in_one_round(*log, records), std::vector<bool>({true, true, true}));
+    EXPECT_EQ(lines().size(), 4U);
+    EXPECT_TRUE(lines().back().contains("three"));
+  }
+  expect_whole_chain();
+}
+
+// One that cannot wait takes with it those that do: the chain has no gap.
+TEST_F(AuditLog, ARecordAtOnceComesAfterThoseThatWait) {
+  {
+    auto log = open();
+    asio::io_context loop;
+    bool waited = false;
+    asio::co_spawn(
+        loop,
+        [](Log& to, Record record, bool& done) -> Task<void> {
+          done = (co_await to.append(record)).has_value();
+        }(*log, request("waits"), waited),
+        asio::detached);
+    loop.run_one();  // Up to where it waits.
+    ASSERT_TRUE(log->append_now(request("now")));
+    EXPECT_EQ(lines().size(), 3U);
+    loop.run();
+    EXPECT_TRUE(waited);
+    EXPECT_TRUE(lines().back().contains("now"));
+  }
+  expect_whole_chain();
+}
+
+// The first line would have fitted; but its chain goes on in the second, so none of them is there.
+TEST_F(AuditLog, ARoundThatDoesNotFitIsRefusedWhole) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  {
+    auto log = open();
+    ASSERT_TRUE(log->append_now(request("one")));
+    const auto size = fs::file_size(directory_ / "w-000001.jsonl");
+    const auto line_bytes = lines().back().size() + 1;
+    const rlimit full{.rlim_cur = size + line_bytes + 20, .rlim_max = before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+    const std::vector<Record> records{request("two"), request("six")};
+    EXPECT_EQ(append_in_one_round(*log, records), std::vector<bool>({false, false}));
+    EXPECT_FALSE(log->writable());
+    EXPECT_EQ(fs::file_size(directory_ / "w-000001.jsonl"), size);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_EQ(append_in_one_round(*log, records), std::vector<bool>({true, true}));
+  }
+  EXPECT_EQ(lines().size(), 5U);
   expect_whole_chain();
 }
 

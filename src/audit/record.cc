@@ -22,14 +22,12 @@ std::string_view cut(std::string_view name) {
   return name.substr(0, end);
 }
 
-void append_key(std::string& out, std::string_view key) {
-  out += ",\"";
-  out += key;
-  out += "\":";
-}
+// The helpers below take a key as it stands in the line, comma, quotes and colon included, so that
+// it is one piece to copy.
 
+/// A value that anybody may have chosen.
 void append_or_null(std::string& out, std::string_view key, std::string_view value) {
-  append_key(out, key);
+  out += key;
   if (value.empty()) {
     out += "null";
   } else {
@@ -43,27 +41,60 @@ void append_if_any(std::string& out, std::string_view key, std::string_view valu
   }
 }
 
+/// One of our own words, which needs no escape.
+void append_word(std::string& out, std::string_view key, std::string_view word) {
+  out += key;
+  out += '"';
+  out += word;
+  out += '"';
+}
+
 void append_principal(std::string& out, const Principal& principal) {
-  append_if_any(out, "iss", principal.issuer);
-  append_if_any(out, "sub", principal.subject);
-  append_if_any(out, "auth_type", to_string(principal.auth_type));
-  append_if_any(out, "key_id", principal.key_id);
+  append_if_any(out, R"(,"iss":)", principal.issuer);
+  append_if_any(out, R"(,"sub":)", principal.subject);
+  append_word(out, R"(,"auth_type":)", to_string(principal.auth_type));
+  append_if_any(out, R"(,"key_id":)", principal.key_id);
 }
 
 void append_call(std::string& out, const Record& record) {
-  append_if_any(out, "tool_set", record.tool_set);
-  append_if_any(out, "decision", record.decision);
-  append_if_any(out, "reason", record.reason);
-  if (record.arguments_sha256) {
-    append_if_any(out, "arguments_sha256", hex_encode(*record.arguments_sha256));
+  append_if_any(out, R"(,"tool_set":)", record.tool_set);
+  if (!record.decision.empty()) {
+    append_word(out, R"(,"decision":)", record.decision);
   }
-  append_if_any(out, "tool_sha256", record.tool_sha256);
-  append_if_any(out, "profile", record.profile);
+  append_if_any(out, R"(,"reason":)", record.reason);
+  if (record.arguments_sha256) {
+    append_word(out, R"(,"arguments_sha256":)", hex_encode(*record.arguments_sha256));
+  }
+  append_if_any(out, R"(,"tool_sha256":)", record.tool_sha256);
+  append_if_any(out, R"(,"profile":)", record.profile);
   if (record.result_bytes) {
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"result_bytes\":{}"),
                    *record.result_bytes);
   }
-  append_if_any(out, "trace_id", record.trace_id);
+  append_if_any(out, R"(,"trace_id":)", record.trace_id);
+}
+
+void append_request(std::string& out, const Record& record, RecordType type) {
+  append_or_null(out, R"(,"user":)",
+                 record.principal ? record.principal->user : std::string_view{});
+  append_or_null(out, R"(,"method":)", record.method);
+  append_or_null(out, R"(,"tool":)", record.tool);
+  append_or_null(out, R"(,"client_ip":)", record.client_ip);
+  if (record.status && type != RecordType::kMcpCallStart) {
+    append_word(out, R"(,"status":)", to_string(*record.status));
+  }
+  if (record.duration) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(*record.duration);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"duration_ms\":{}.{:03}"),
+                   us.count() / 1000, us.count() % 1000);
+  }
+  append_if_any(out, R"(,"request_id":)", record.request_id);
+  if (record.principal) {
+    append_principal(out, *record.principal);
+  } else {
+    append_if_any(out, R"(,"key_id":)", record.tried_key_id);
+  }
+  append_call(out, record);
 }
 
 }  // namespace
@@ -102,32 +133,15 @@ std::string_view to_string(Status status) {
 
 void append_json(std::string& out, const Record& record, RecordType type, std::uint64_t seq,
                  std::string_view prev) {
-  fmt::format_to(std::back_inserter(out),
-                 FMT_COMPILE("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"seq\":{},\"prev\":\"{}\""),
-                 to_string(type), format_rfc3339(record.timestamp), seq, prev);
+  append_word(out, R"({"type":)", to_string(type));
+  append_word(out, R"(,"timestamp":)", format_rfc3339(record.timestamp));
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"seq\":{}"), seq);
+  append_word(out, R"(,"prev":)", prev);
   if (type == RecordType::kMcpRequest || type == RecordType::kMcpCallStart) {
-    append_or_null(out, "user", record.principal ? record.principal->user : std::string_view{});
-    append_or_null(out, "method", record.method);
-    append_or_null(out, "tool", record.tool);
-    append_or_null(out, "client_ip", record.client_ip);
-    if (record.status && type != RecordType::kMcpCallStart) {
-      append_or_null(out, "status", to_string(*record.status));
-    }
-    if (record.duration) {
-      const auto us = std::chrono::duration_cast<std::chrono::microseconds>(*record.duration);
-      fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"duration_ms\":{}.{:03}"),
-                     us.count() / 1000, us.count() % 1000);
-    }
-    append_if_any(out, "request_id", record.request_id);
-    if (record.principal) {
-      append_principal(out, *record.principal);
-    } else {
-      append_if_any(out, "key_id", record.tried_key_id);
-    }
-    append_call(out, record);
+    append_request(out, record, type);
   } else {
-    append_if_any(out, "writer", record.writer);
-    append_if_any(out, "reason", record.reason);
+    append_if_any(out, R"(,"writer":)", record.writer);
+    append_if_any(out, R"(,"reason":)", record.reason);
   }
   out += '}';
 }

@@ -1,7 +1,8 @@
 // The walk of a request, top to bottom: handle → admit → answer → call_tool → run.
 //
-// Everything up to the sandbox is synchronous, over one immutable snapshot; views into the parsed
-// body must not be used after the first await, since the loop's parser serves other requests then.
+// Everything up to the first record is synchronous, over one immutable snapshot; views into the
+// parsed document must not be used after that, since the loop's parser serves other requests then.
+// Raw slices, such as `arguments_json`, are views into the connection's buffer and live on.
 
 #include "gateway/gateway.h"
 
@@ -521,7 +522,7 @@ audit::Record Gateway::begin_record(const Visit& visit) const {
 
 /// Writes the record of an answer that is about to leave; without it the answer stays.
 Task<Answer> Gateway::recorded(const Visit& visit, audit::Record& record, std::string_view id,
-                         Answer answer) {
+                               Answer answer) {
   record.duration = parts_.clock.steady_now() - visit.started;
   if (!co_await parts_.audit.append(record)) {
     answer = unrecorded_answer(id.empty() ? mcp::kNullId : id);

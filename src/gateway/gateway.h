@@ -75,7 +75,7 @@ class Gateway final : public http::Handler {
 
   [[nodiscard]] audit::Record begin_record(const Visit& visit) const;
   Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,
-                                Answer answer);
+                        Answer answer);
   Task<Answer> recorded_refusal(const Visit& visit, audit::Record& record, Answer answer);
 
   GatewayParts parts_;

@@ -24,16 +24,6 @@ std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-// Written so that the compiler can vectorize it: no early exit.
-bool has_control(std::string_view line) {
-  bool found = false;
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    found |= (byte < 0x20 && byte != '\t') || byte == 0x7f;
-  }
-  return found;
-}
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }

@@ -74,6 +74,9 @@ struct Response {
 /// RFC 9110's phrase for a status: "Not Found"; "Unknown" for one it does not name.
 [[nodiscard]] std::string_view status_reason(int status);
 
+/// Whether `text` holds what no line of a head may: a control character other than HTAB.
+[[nodiscard]] bool has_control(std::string_view text);
+
 /// Whether name and value may stand in a head: a token, and no control characters but HTAB.
 [[nodiscard]] bool is_valid_header(std::string_view name, std::string_view value);
 

@@ -60,24 +60,32 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-/// Whether all of it is ASCII that JSON takes as it is, which is most of what we write. Eight bytes
-/// at a time: a byte below 0x20, a quote, a backslash or a high bit makes some high bit of `bad`.
-bool is_plain(std::string_view text) {
+/// Some high bit is set where one of eight bytes is not ASCII that JSON takes as it is: below 0x20,
+/// a quote, a backslash, above 0x7f. May also be set for a byte that stands behind such a one.
+std::uint64_t special_bytes(const char* bytes) {
   constexpr std::uint64_t kOnes = 0x0101010101010101U;
   constexpr std::uint64_t kHighs = 0x8080808080808080U;
-  const auto zero_bytes = [](std::uint64_t word) { return (word - kOnes) & ~word & kHighs; };
-  while (!text.empty()) {
-    std::uint64_t word = kOnes * ' ';
-    const std::size_t bytes = std::min(text.size(), sizeof word);
-    std::memcpy(&word, text.data(), bytes);
-    const std::uint64_t bad = word | (word - kOnes * ' ') | zero_bytes(word ^ (kOnes * '"')) |
-                              zero_bytes(word ^ (kOnes * '\\'));
-    if ((bad & kHighs) != 0) {
+  const auto zero_bytes = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  return (word | (word - kOnes * ' ') | zero_bytes(word ^ (kOnes * '"')) |
+          zero_bytes(word ^ (kOnes * '\\'))) &
+         kHighs;
+}
+
+/// Whether `text` can be written as it is, as most of what we write can; false is no promise.
+bool is_plain(std::string_view text) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (text.size() < kWord) {
+    return std::ranges::none_of(
+        text, [](char c) { return NeedsEscape::is(c) || static_cast<unsigned char>(c) > 0x7f; });
+  }
+  for (std::size_t at = 0; at + kWord < text.size(); at += kWord) {
+    if (special_bytes(text.data() + at) != 0) {
       return false;
     }
-    text.remove_prefix(bytes);
   }
-  return true;
+  return special_bytes(text.data() + text.size() - kWord) == 0;
 }
 
 std::string replace_invalid_utf8(std::string_view text) {
