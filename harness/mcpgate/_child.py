@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -21,6 +22,8 @@ from ._sources import SourceImporter
 importer: SourceImporter = None  # type: ignore[assignment]
 
 _HARNESS = os.path.dirname(__file__)
+#: All that a tool can write to is the sandbox's: these are its limits, not the tool's mistakes.
+_NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
 
 
 class _Stopped(Exception):
@@ -96,6 +99,8 @@ def _call(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:
         return error_result(str(error))
     except BaseException as error:
         _print_traceback(error)
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            raise _Stopped("output", "wrote more than it may: " + os.strerror(error.errno)) from None
         return error_result(_describe_exception(error))
     return _result(value, signature, request["outputBytes"], tool.name)
 

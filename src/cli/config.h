@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limit_table.h"
 #include "base/units.h"
 #include "base/yaml.h"
 #include "cli/environment.h"
@@ -61,13 +62,6 @@ struct Limits {
   std::chrono::milliseconds call_timeout{60'000};
   std::size_t result_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds drain_timeout{30'000};
-};
-
-/// One limit, as the reference shows it.
-struct LimitInfo {
-  std::string key;            ///< `limits.body`
-  std::string default_value;  ///< `4Mi`
-  std::string reason;
 };
 
 /// What `audit:` says.

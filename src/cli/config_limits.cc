@@ -1,7 +1,5 @@
 // The one table of limits: it reads the file, and the reference page is compared with it.
 
-#include <variant>
-
 #include "cli/config.h"
 
 namespace mcpgate::cli {
@@ -9,31 +7,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A number of bytes or of things.
-struct Bytes {
-  std::size_t& (*of)(Limits&);
-  std::uint64_t min, max;
-};
-struct Count {
-  std::size_t& (*of)(Limits&);
-  std::int64_t min, max;
-};
-struct Time {
-  milliseconds& (*of)(Limits&);
-  milliseconds min, max;
-};
-
-struct Row {
-  std::string_view key;
-  std::variant<Bytes, Count, Time> kind;
-  std::string_view reason;
-};
+using Row = LimitRow<Limits>;
+using Bytes = Row::Bytes;
+using Count = Row::Count;
+using Time = Row::Time;
 
 constexpr std::uint64_t kKi = 1024;
 constexpr std::uint64_t kMi = kKi * 1024;
 constexpr std::uint64_t kGi = kMi * 1024;
 
-// Upper bounds keep a slip of the pen (4Gi for 4Mi) from disarming the limit.
 const Row kRows[] = {
     {"head", Bytes{[](Limits& l) -> std::size_t& { return l.http.head_bytes_max; }, 8 * kKi, kMi},
      "request line and headers; above it 431"},
@@ -71,7 +53,7 @@ const Row kRows[] = {
      "for the client to take one answer, or one piece of a stream"},
     {"callsInFlight",
      Count{[](Limits& l) -> std::size_t& { return l.calls_in_flight_max; }, 1, 100'000},
-     "tool calls of a loop at the same time; above it 503"},
+     "tool calls of a loop at the same time; above it a result that says when to try again"},
     {"callTimeout",
      Time{[](Limits& l) -> milliseconds& { return l.call_timeout; }, milliseconds(100),
           milliseconds(86'400'000)},
@@ -84,38 +66,11 @@ const Row kRows[] = {
      "for requests in flight after SIGTERM; Kubernetes kills after 30 s unless told otherwise"},
 };
 
-void read_row(YamlMap& map, const Row& row, Limits& limits) {
-  if (const auto* bytes = std::get_if<Bytes>(&row.kind)) {
-    std::size_t& value = bytes->of(limits);
-    value = map.size(row.key, value, {.min = bytes->min, .max = bytes->max});
-  } else if (const auto* count = std::get_if<Count>(&row.kind)) {
-    std::size_t& value = count->of(limits);
-    value = static_cast<std::size_t>(map.integer(row.key, static_cast<std::int64_t>(value),
-                                                 {.min = count->min, .max = count->max}));
-  } else if (const auto* time = std::get_if<Time>(&row.kind)) {
-    milliseconds& value = time->of(limits);
-    value = map.duration(row.key, value, {.min = time->min, .max = time->max});
-  }
-}
-
-std::string default_of(const Row& row) {
-  Limits limits;
-  if (const auto* bytes = std::get_if<Bytes>(&row.kind)) {
-    return format_size(bytes->of(limits));
-  }
-  if (const auto* count = std::get_if<Count>(&row.kind)) {
-    return fmt::format("{}", count->of(limits));
-  }
-  return format_duration(std::get<Time>(row.kind).of(limits));
-}
-
 }  // namespace
 
 Limits read_limits(YamlMap limits) {
   Limits read;
-  for (const Row& row : kRows) {
-    read_row(limits, row, read);
-  }
+  read_limit_rows<Limits>(kRows, limits, read);
   if (const YamlNode node = limits.find("resumeWindow")) {
     node.problem("not supported by this version");
   }
@@ -124,13 +79,7 @@ Limits read_limits(YamlMap limits) {
 }
 
 std::vector<LimitInfo> config_limits() {
-  std::vector<LimitInfo> all;
-  for (const Row& row : kRows) {
-    all.push_back({.key = fmt::format("limits.{}", row.key),
-                   .default_value = default_of(row),
-                   .reason = std::string(row.reason)});
-  }
-  return all;
+  return limit_infos<Limits>(kRows);
 }
 
 }  // namespace mcpgate::cli

@@ -83,6 +83,8 @@ Expected<void> check_meta(json::Element element, ResultOrigin origin, ResultFact
       if (!facts.reason) {
         return invalid("unknown io.mcpgate/reason");
       }
+    } else if (key == kUsageMetaKey) {
+      TRY_VOID(parse_usage(value));
     }
   }
   return {};
@@ -122,14 +124,18 @@ Expected<ResultFacts> check_call_tool_result(json::Element result, ResultOrigin 
   return facts;
 }
 
-std::string write_ended_result(Reason reason, std::string_view text) {
+std::string write_ended_result(Reason reason, std::string_view text,
+                               const std::optional<Usage>& usage) {
   std::string out;
   json::Writer writer(out);
   writer.begin_object().key("content").begin_array();
   writer.begin_object().field("type", "text").field("text", text).end_object();
   writer.end_array().field("isError", true).key("_meta");
-  writer.begin_object().field(kReasonMetaKey, to_string(reason)).end_object();
-  writer.end_object();
+  writer.begin_object().field(kReasonMetaKey, to_string(reason));
+  if (usage) {
+    write_usage(writer.key(kUsageMetaKey), *usage);
+  }
+  writer.end_object().end_object();
   return out;
 }
 

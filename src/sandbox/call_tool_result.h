@@ -14,6 +14,8 @@ namespace mcpgate::sandbox {
 
 /// The key of `_meta` that says why the sandbox ended a call.
 inline constexpr std::string_view kReasonMetaKey = "io.mcpgate/reason";
+/// The key of `_meta` that says what such a call used: a Usage.
+inline constexpr std::string_view kUsageMetaKey = "io.mcpgate/usage";
 /// Keys of `_meta` that start so are the sandbox's own: a tool's result must not carry them.
 inline constexpr std::string_view kReservedMetaPrefix = "io.mcpgate/";
 
@@ -36,8 +38,9 @@ struct ResultFacts {
 [[nodiscard]] Expected<ResultFacts> check_call_tool_result(json::Element result,
                                                            ResultOrigin origin);
 
-/// The result of a call that the sandbox ended: isError, `reason`, and `text` for the model to act
-/// on.
-[[nodiscard]] std::string write_ended_result(Reason reason, std::string_view text);
+/// The result of a call that the sandbox ended: isError, `reason`, `text` for the model to act on,
+/// and what the call used where something ran.
+[[nodiscard]] std::string write_ended_result(Reason reason, std::string_view text,
+                                             const std::optional<Usage>& usage = std::nullopt);
 
 }  // namespace mcpgate::sandbox

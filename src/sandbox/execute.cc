@@ -4,7 +4,6 @@
 #include <array>
 
 #include "json/raw.h"
-#include "json/write.h"
 #include "sandbox/call_tool_result.h"
 #include "sandbox/manifest.h"
 
@@ -108,25 +107,6 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
   return {};
 }
 
-Expected<Usage> read_usage(json::Element element) {
-  const auto object = json::as_object(element);
-  if (!object || json::duplicate_key(*object)) {
-    return invalid("usage: expected an object");
-  }
-  Usage usage;
-  for (const auto& [key, value] : *object) {
-    std::int64_t* const field = key == "cpu_ms"           ? &usage.cpu_ms
-                                : key == "wall_ms"        ? &usage.wall_ms
-                                : key == "peak_rss_bytes" ? &usage.peak_rss_bytes
-                                : key == "output_bytes"   ? &usage.output_bytes
-                                                          : nullptr;
-    if (field == nullptr || value.get(*field) != simdjson::SUCCESS || *field < 0) {
-      return invalid("usage: expected cpu_ms, wall_ms, peak_rss_bytes, output_bytes");
-    }
-  }
-  return usage;
-}
-
 /// A profile ends up in audit records and headers: plain words only.
 bool is_profile(std::string_view text) {
   return !text.empty() && text.size() <= kProfileBytesMax &&
@@ -157,7 +137,7 @@ Expected<AnswerParts> read_parts(std::string_view text, json::Parser& parser) {
     } else if (member.key == "params") {
       parts.params = member;
     } else if (member.key == "usage") {
-      parts.usage = TRY(read_usage(member.value));
+      parts.usage = TRY(parse_usage(member.value));
     } else if (member.key == "profile") {
       parts.profile = json::as_string(member.value).value_or("");
     } else {
@@ -211,6 +191,31 @@ std::optional<Reason> parse_reason(std::string_view text) {
     return std::nullopt;
   }
   return static_cast<Reason>(found - kReasonNames.begin());
+}
+
+void write_usage(json::Writer& writer, const Usage& usage) {
+  writer.begin_object().field("cpu_ms", usage.cpu_ms).field("wall_ms", usage.wall_ms);
+  writer.field("peak_rss_bytes", usage.peak_rss_bytes).field("output_bytes", usage.output_bytes);
+  writer.end_object();
+}
+
+Expected<Usage> parse_usage(json::Element element) {
+  const auto object = json::as_object(element);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("usage: expected an object");
+  }
+  Usage usage;
+  for (const auto& [key, value] : *object) {
+    std::int64_t* const field = key == "cpu_ms"           ? &usage.cpu_ms
+                                : key == "wall_ms"        ? &usage.wall_ms
+                                : key == "peak_rss_bytes" ? &usage.peak_rss_bytes
+                                : key == "output_bytes"   ? &usage.output_bytes
+                                                          : nullptr;
+    if (field == nullptr || value.get(*field) != simdjson::SUCCESS || *field < 0) {
+      return invalid("usage: expected cpu_ms, wall_ms, peak_rss_bytes, output_bytes");
+    }
+  }
+  return usage;
 }
 
 std::string write_execute_request(const ExecuteRequest& request) {
@@ -275,10 +280,8 @@ std::string write_answer(AnswerForm form, std::string_view call_tool_result, con
   if (form == AnswerForm::kEvent) {
     writer.field("event", "result");
   }
-  writer.raw_field("result", call_tool_result).key("usage").begin_object();
-  writer.field("cpu_ms", usage.cpu_ms).field("wall_ms", usage.wall_ms);
-  writer.field("peak_rss_bytes", usage.peak_rss_bytes).field("output_bytes", usage.output_bytes);
-  writer.end_object().field("profile", profile).end_object();
+  write_usage(writer.raw_field("result", call_tool_result).key("usage"), usage);
+  writer.field("profile", profile).end_object();
   if (form == AnswerForm::kEvent) {
     join_lines(out.data(), out.size());
     out.push_back('\n');

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "json/parse.h"
+#include "json/write.h"
 
 namespace mcpgate::sandbox {
 
@@ -61,6 +62,11 @@ struct Usage {
 
   friend bool operator==(const Usage&, const Usage&) = default;
 };
+
+/// `{"cpu_ms":…,"wall_ms":…,"peak_rss_bytes":…,"output_bytes":…}`.
+void write_usage(json::Writer& writer, const Usage& usage);
+/// kInvalidArgument for anything but those, as non-negative integers.
+[[nodiscard]] Expected<Usage> parse_usage(json::Element element);
 
 /// The progress of a call: the params of `notifications/progress` as JSON bytes, without
 /// progressToken: {"progress":1,"total":4,"message":"…"}.

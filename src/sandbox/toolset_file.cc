@@ -5,20 +5,17 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "sandbox/manifest.h"
 
 namespace mcpgate::sandbox {
 
 namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
-constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30;
-constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
 constexpr std::size_t kDataMountsMax = 32;
 constexpr std::size_t kImportableMax = 64;
 constexpr std::size_t kDescriptionBytesMax = 4096;
 constexpr std::size_t kNameBytesMax = 64;
-/// An interpreter with its preloads alone needs some 30 MiB; less than this could not start.
-constexpr std::uint64_t kMemoryBytesMin = 32 * kMebibyte;
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kNameBytesMax && std::ranges::all_of(text, [](char c) {
@@ -33,25 +30,18 @@ bool is_module_name(std::string_view text) {
          (text.front() < '0' || text.front() > '9');
 }
 
-void read_limits(YamlMap map, ToolSetLimits& limits) {
-  const YamlMap::DurationRange times{.min = std::chrono::milliseconds{10},
-                                     .max = std::chrono::hours{1}};
-  limits.memory_bytes =
-      map.size("memory", limits.memory_bytes, {.min = kMemoryBytesMin, .max = kTebibyte});
-  limits.address_space_bytes =
-      map.size("addressSpace", std::max(limits.address_space_bytes, 4 * limits.memory_bytes),
-               {.min = limits.memory_bytes, .max = 16 * kTebibyte});
-  limits.wall = map.duration("wall", limits.wall, times);
-  // RLIMIT_CPU counts whole seconds.
-  limits.cpu = map.duration("cpu", limits.cpu,
-                            {.min = std::chrono::seconds{1}, .max = std::chrono::hours{1}});
-  limits.output_bytes =
-      map.size("output", limits.output_bytes, {.min = 1024, .max = 64 * kMebibyte});
-  limits.tmp_bytes = map.size("tmp", limits.tmp_bytes, {.min = 0, .max = 64 * kGibibyte});
-  limits.in_flight = static_cast<std::size_t>(map.integer("inFlight", 0, {.min = 1, .max = 1024}));
-  limits.queue = static_cast<std::size_t>(
-      map.integer("queue", static_cast<std::int64_t>(limits.queue), {.min = 0, .max = 10'000}));
-  map.reject_unknown();
+/// `tools: {log_store: {limits: {…}}}`. Whether there is a tool of that name shows when the set is
+/// loaded.
+void read_tools(YamlMap map, ToolSetFile& file) {
+  for (const auto& [name, node] : map.entries()) {
+    if (!is_tool_name(name)) {
+      node.problem("want a tool's name");
+      continue;
+    }
+    YamlMap tool = node.map();
+    file.tool_limits.emplace(name, read_tool_limits(tool.map("limits"), file.limits));
+    tool.reject_unknown();
+  }
 }
 
 void read_data_mounts(const std::vector<YamlNode>& items, const std::filesystem::path& directory,
@@ -138,7 +128,8 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
     root.find("description").problem(fmt::format("longer than {} bytes", kDescriptionBytesMax));
   }
   file.required_role = root.string("requiredRole");
-  read_limits(root.map("limits"), file.limits);
+  file.limits = read_set_limits(root.map("limits"));
+  read_tools(root.map("tools"), file);
   read_data_mounts(root.list("dataMounts"), folder, file.data_mounts);
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);

@@ -3,33 +3,19 @@
 // toolset.yaml: what the author of a tool set says of it. Closed schema; an unknown key is an error
 // with file, line, column and a suggestion.
 
-#include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "sandbox/tool_limits.h"
 
 namespace mcpgate::sandbox {
 
 inline constexpr std::string_view kToolSetFileName = "toolset.yaml";
-
-/// What one call may use; `inFlight` and `queue` are the set's.
-struct ToolSetLimits {
-  std::uint64_t memory_bytes = std::uint64_t{256} << 20;       ///< memory: 256Mi
-  std::uint64_t address_space_bytes = std::uint64_t{4} << 30;  ///< addressSpace: 4Gi
-  std::chrono::milliseconds cpu{10'000};                       ///< cpu: 10s
-  std::chrono::milliseconds wall{30'000};                      ///< wall: 30s
-  std::uint64_t output_bytes = std::uint64_t{4} << 20;         ///< output: 4Mi, the result's bytes
-  std::uint64_t tmp_bytes = std::uint64_t{64} << 20;           ///< tmp: 64Mi
-  /// inFlight: calls that run at once; 0, the default, is the number of cores.
-  std::size_t in_flight = 0;
-  /// queue: calls that wait for a place; one more is answered 429.
-  std::size_t queue = 64;
-};
 
 /// A folder or file that the tools may read.
 struct DataMount {
@@ -54,7 +40,9 @@ struct ToolSetFile {
   std::string description;
   /// For `mcpgate up` without a configuration; empty = mcp-admin.
   std::string required_role;
-  ToolSetLimits limits;
+  ToolLimits limits;
+  /// Of the tools that have limits of their own, by their names; whole, with the set's filled in.
+  std::map<std::string, ToolLimits, std::less<>> tool_limits;
   std::vector<DataMount> data_mounts;
   bool code_mode = false;
   /// Modules that run in the child of model-written code.

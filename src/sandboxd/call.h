@@ -9,41 +9,17 @@
 #include <string>
 #include <string_view>
 
+#include "sandbox/tool_limits.h"
+
 namespace mcpgate::sandboxd {
 
-/// What one call may use. A tool set's `limits:` sets them; nothing is unlimited.
-struct Limits {
-  /// Resident memory, bytes, sampled every kSampleInterval. 256 MiB: ample for text work; a
-  /// data-science set raises it.
-  std::uint64_t memory_bytes = std::uint64_t{256} << 20;
-  /// Address space beyond the interpreter's own, bytes (RLIMIT_AS): a backstop well above memory,
-  /// since native libraries and thread arenas reserve far more than they touch.
-  std::uint64_t address_space_bytes = std::uint64_t{4} << 30;
-  /// CPU time over all threads, rounded up to whole seconds (RLIMIT_CPU counts in them). Below the
-  /// wall limit, so that spinning ends earlier than waiting.
-  std::chrono::milliseconds cpu{10'000};
-  /// Time from start to end. The call's own deadline may be nearer, never farther.
-  std::chrono::milliseconds wall{30'000};
-  /// All frames of the call together, bytes: what it returns, logs and reports. As large as the
-  /// gateway's largest body.
-  std::uint64_t output_bytes = std::uint64_t{4} << 20;
-  /// The per-call temporary directory, bytes; also the largest single file (RLIMIT_FSIZE).
-  std::uint64_t tmp_bytes = std::uint64_t{64} << 20;
-  /// Open descriptors, the four it starts with included (RLIMIT_NOFILE).
-  std::uint32_t open_files = 64;
-  /// Calls running at the same time in this tool set; 0: as many as there are cores, above which
-  /// rate falls and latency grows. The daemon queues the others.
-  std::uint32_t in_flight = 0;
-
-  friend bool operator==(const Limits&, const Limits&) = default;
-};
+/// What one call may use.
+using Limits = sandbox::ToolLimits;
 
 /// How often a running child's memory and temporary files are looked at.
 inline constexpr std::chrono::milliseconds kSampleInterval{20};
 /// Frames a second that a child may send; the harness paces itself at half of it.
 inline constexpr unsigned kFramesPerSecondMax = 2000;
-/// Files and directories in a call's temporary directory: a bound on what removing it costs.
-inline constexpr unsigned kTmpEntriesMax = 4096;
 /// What is kept of the end of stdout and stderr, bytes: enough for a traceback.
 inline constexpr std::size_t kDiagnosticsBytesMax = std::size_t{64} << 10;
 /// What a call may print at all, bytes; more is a runaway and ends it.

@@ -1,7 +1,6 @@
 #include "sandboxd/call_queue.h"
 
 #include <algorithm>
-#include <utility>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -10,8 +9,8 @@ namespace mcpgate::sandboxd {
 struct CallQueue::Waiter {
   enum class State { kWaiting, kAdmitted, kCancelled };
 
-  Waiter(asio::io_context& loop, std::string id, SteadyTime deadline)
-      : call_id(std::move(id)), timer(loop, deadline) {}
+  Waiter(asio::io_context& loop, Entrant wanted)
+      : entrant(std::move(wanted)), timer(loop, entrant.deadline) {}
 
   /// Decided once; the timer's end resumes the waiting coroutine, which looks here.
   void decide(State decision) {
@@ -19,62 +18,103 @@ struct CallQueue::Waiter {
     timer.cancel();
   }
 
-  std::string call_id;
+  Entrant entrant;
   asio::steady_timer timer;
   State state = State::kWaiting;
 };
 
-CallQueue::CallQueue(asio::io_context& loop, std::size_t in_flight_max, std::size_t queue_max)
-    : loop_(loop), in_flight_max_(in_flight_max), queue_max_(queue_max) {}
-
-Task<Expected<CallQueue::Place>> CallQueue::enter(std::string call_id, SteadyTime deadline) {
-  if (in_flight_ < in_flight_max_ && waiters_.empty()) {
-    ++in_flight_;
-    co_return Place(*this);
+Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
+  // Nobody is passed over: whoever waits although there is room has a tool without.
+  if (has_place(entrant)) {
+    take_place(entrant);
+    co_return Place(*this, std::move(entrant.tool));
   }
-  if (waiters_.size() >= queue_max_) {
+  if (!may_wait(entrant)) {
     co_return fail(ErrorCode::kResourceExhausted, "{} calls run and {} wait", in_flight_,
                    waiters_.size());
   }
-  const auto waiter = std::make_shared<Waiter>(loop_, std::move(call_id), deadline);
+  count(entrant.tool, &Counts::waiting, 1);
+  const auto waiter = std::make_shared<Waiter>(loop_, std::move(entrant));
   waiters_.push_back(waiter);
   co_await waiter->timer.async_wait(kAwait);
   if (waiter->state == Waiter::State::kAdmitted) {
-    co_return Place(*this);
+    co_return Place(*this, waiter->entrant.tool);
   }
-  std::erase(waiters_, waiter);
   if (waiter->state == Waiter::State::kCancelled) {
     co_return fail(ErrorCode::kCancelled, "cancelled while it waited for a place");
   }
+  std::erase(waiters_, waiter);
+  count(waiter->entrant.tool, &Counts::waiting, -1);
   co_return fail(ErrorCode::kDeadlineExceeded, "no place became free before the deadline");
 }
 
 void CallQueue::cancel(std::string_view call_id) {
   const auto found = std::ranges::find_if(
-      waiters_, [call_id](const auto& waiter) { return waiter->call_id == call_id; });
+      waiters_, [call_id](const auto& waiter) { return waiter->entrant.call_id == call_id; });
   if (found != waiters_.end()) {
+    count((*found)->entrant.tool, &Counts::waiting, -1);
     (*found)->decide(Waiter::State::kCancelled);
     waiters_.erase(found);
   }
 }
 
-void CallQueue::set_bounds(std::size_t in_flight_max, std::size_t queue_max) {
-  in_flight_max_ = in_flight_max;
-  queue_max_ = queue_max;
+void CallQueue::set_bounds(Bounds bounds) {
+  bounds_ = bounds;
   admit_waiters();
 }
 
-void CallQueue::leave() {
+CallQueue::Counts CallQueue::counts_of(std::string_view tool) const {
+  const auto found = tools_.find(tool);
+  return found == tools_.end() ? Counts{} : found->second;
+}
+
+bool CallQueue::has_place(const Entrant& entrant) const {
+  return in_flight_ < bounds_.in_flight_max &&
+         (entrant.tool.empty() ||
+          counts_of(entrant.tool).in_flight < entrant.tool_bounds.in_flight_max);
+}
+
+bool CallQueue::may_wait(const Entrant& entrant) const {
+  return waiters_.size() < bounds_.waiting_max &&
+         (entrant.tool.empty() ||
+          counts_of(entrant.tool).waiting < entrant.tool_bounds.waiting_max);
+}
+
+void CallQueue::count(const std::string& tool, std::size_t Counts::* member, int step) {
+  if (tool.empty()) {
+    return;
+  }
+  const auto counts = tools_.try_emplace(tool).first;
+  counts->second.*member += static_cast<std::size_t>(step);
+  if (counts->second.in_flight == 0 && counts->second.waiting == 0) {
+    tools_.erase(counts);
+  }
+}
+
+void CallQueue::take_place(const Entrant& entrant) {
+  ++in_flight_;
+  count(entrant.tool, &Counts::in_flight, 1);
+}
+
+void CallQueue::leave(const std::string& tool) {
   --in_flight_;
+  count(tool, &Counts::in_flight, -1);
   admit_waiters();
 }
 
 void CallQueue::admit_waiters() {
-  while (in_flight_ < in_flight_max_ && !waiters_.empty()) {
+  for (auto next = waiters_.begin();
+       next != waiters_.end() && in_flight_ < bounds_.in_flight_max;) {
+    const std::shared_ptr<Waiter> waiter = *next;
+    if (!has_place(waiter->entrant)) {
+      ++next;  // Its tool is full; the others need not wait for that.
+      continue;
+    }
+    next = waiters_.erase(next);
     // Counted here, not when its coroutine resumes: nobody may slip in between.
-    ++in_flight_;
-    waiters_.front()->decide(Waiter::State::kAdmitted);
-    waiters_.pop_front();
+    take_place(waiter->entrant);
+    count(waiter->entrant.tool, &Counts::waiting, -1);
+    waiter->decide(Waiter::State::kAdmitted);
   }
 }
 

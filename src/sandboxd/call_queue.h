@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 
@@ -20,55 +22,83 @@ namespace mcpgate::sandboxd {
 /// Belongs to one loop.
 class CallQueue {
  public:
+  /// How many calls run at once, and how many may wait for that.
+  struct Bounds {
+    std::size_t in_flight_max = 1;
+    std::size_t waiting_max = 0;
+  };
+
+  /// A call that wants to run.
+  struct Entrant {
+    std::string call_id;
+    SteadyTime deadline;
+    /// The tool's name where it has bounds of its own, within the queue's; else empty.
+    std::string tool = {};
+    Bounds tool_bounds = {};
+  };
+
   /// The right to run one call. Destroying it lets the next one in.
   class Place {
    public:
-    Place(Place&& other) noexcept : queue_(std::exchange(other.queue_, nullptr)) {}
+    Place(Place&& other) noexcept
+        : queue_(std::exchange(other.queue_, nullptr)), tool_(std::move(other.tool_)) {}
     Place& operator=(Place&&) = delete;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
       if (queue_ != nullptr) {
-        queue_->leave();
+        queue_->leave(tool_);
       }
     }
 
    private:
     friend class CallQueue;
-    explicit Place(CallQueue& queue) : queue_(&queue) {}
+    Place(CallQueue& queue, std::string tool) : queue_(&queue), tool_(std::move(tool)) {}
     CallQueue* queue_;
+    std::string tool_;
   };
 
   /// `loop` outlives it, and it outlives its places.
-  CallQueue(asio::io_context& loop, std::size_t in_flight_max, std::size_t queue_max);
+  CallQueue(asio::io_context& loop, Bounds bounds) : loop_(loop), bounds_(bounds) {}
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue() = default;
 
-  /// Waits for a place, first come first served.
+  /// Waits for a place: first come, first served, but for those whose tool is full.
   ///
   /// Errors: kResourceExhausted (queue full, at once), kDeadlineExceeded, kCancelled (see
   /// cancel()).
-  Task<Expected<Place>> enter(std::string call_id, SteadyTime deadline);
+  Task<Expected<Place>> enter(Entrant entrant);
 
   /// Ends the wait of a call; no effect on one that does not wait.
   void cancel(std::string_view call_id);
 
   /// New bounds, for calls from now on.
-  void set_bounds(std::size_t in_flight_max, std::size_t queue_max);
+  void set_bounds(Bounds bounds);
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 
  private:
   struct Waiter;
-  void leave();
+  /// Of the tools with bounds of their own that have any.
+  struct Counts {
+    std::size_t in_flight = 0;
+    std::size_t waiting = 0;
+  };
+  [[nodiscard]] Counts counts_of(std::string_view tool) const;
+  [[nodiscard]] bool has_place(const Entrant& entrant) const;
+  [[nodiscard]] bool may_wait(const Entrant& entrant) const;
+  /// Counts one in or out of `in_flight` or `waiting` of a tool; the empty name is not counted.
+  void count(const std::string& tool, std::size_t Counts::* member, int step);
+  void take_place(const Entrant& entrant);
+  void leave(const std::string& tool);
   void admit_waiters();
 
   asio::io_context& loop_;
-  std::size_t in_flight_max_;
-  std::size_t queue_max_;
+  Bounds bounds_;
   std::size_t in_flight_ = 0;
+  std::map<std::string, Counts, std::less<>> tools_;
   std::deque<std::shared_ptr<Waiter>> waiters_;
 };
 

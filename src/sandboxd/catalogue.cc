@@ -23,20 +23,20 @@ constexpr std::chrono::seconds kDescribeWall{30};
 constexpr std::size_t kFileErrorBytesMax = 1000;
 constexpr std::size_t kFileErrorsMax = 20;
 
+/// The set's limits with what depends on this machine filled in.
 Limits limits_of(const sandbox::ToolSetFile& settings) {
-  const sandbox::ToolSetLimits& from = settings.limits;
-  Limits limits;
-  limits.memory_bytes = from.memory_bytes;
-  limits.address_space_bytes = from.address_space_bytes;
-  limits.cpu = from.cpu;
-  limits.wall = from.wall;
-  limits.output_bytes = settings.output.bytes_max != 0
-                            ? std::min(from.output_bytes, settings.output.bytes_max)
-                            : from.output_bytes;
-  limits.tmp_bytes = from.tmp_bytes;
-  limits.in_flight = static_cast<std::uint32_t>(
-      from.in_flight != 0 ? from.in_flight : std::max(1U, std::thread::hardware_concurrency()));
+  Limits limits = settings.limits;
+  if (limits.in_flight == 0) {
+    limits.in_flight = std::max(1U, std::thread::hardware_concurrency());
+  }
   return limits;
+}
+
+/// `output.maxBytes` is for whoever reads results: it holds whatever a tool may.
+void cut_output(const sandbox::OutputRules& rules, Limits& limits) {
+  if (rules.bytes_max != 0) {
+    limits.output_bytes = std::min(limits.output_bytes, std::size_t{rules.bytes_max});
+  }
 }
 
 std::map<std::string, std::filesystem::path> mounts_of(const sandbox::ToolSetFile& settings) {
@@ -74,6 +74,9 @@ class Description {
           read_tool(item);
         }
       }
+    }
+    if (problems_.empty()) {
+      check_tool_limits();
     }
     if (!problems_.empty()) {
       return fail(ErrorCode::kInvalidArgument, "{}", problems_);
@@ -127,9 +130,7 @@ class Description {
       problem(*file, digest.error().message);
       return;
     }
-    ServedTool served{.file = std::string(*file),
-                      .digest = *digest,
-                      .limits = limits_of(version_.folder.settings)};
+    ServedTool served = serve(*file, *digest, tool->name);
     if (const auto timeout_ms = json::int_at(*object, "timeoutMs"); timeout_ms && *timeout_ms > 0) {
       served.limits.wall = std::min(served.limits.wall, std::chrono::milliseconds{*timeout_ms});
     }
@@ -141,6 +142,27 @@ class Description {
       return;
     }
     version_.manifest.tools.push_back(*std::move(tool));
+  }
+
+  [[nodiscard]] ServedTool serve(std::string_view file, const std::string& digest,
+                                 std::string_view name) const {
+    const sandbox::ToolSetFile& settings = version_.folder.settings;
+    const auto own = settings.tool_limits.find(name);
+    ServedTool served{.file = std::string(file),
+                      .digest = digest,
+                      .limits = own == settings.tool_limits.end() ? version_.limits : own->second,
+                      .has_own_bounds = own != settings.tool_limits.end()};
+    cut_output(settings.output, served.limits);
+    return served;
+  }
+
+  /// A limit of a tool that does not exist is most likely a slip, and then protects nothing.
+  void check_tool_limits() {
+    for (const auto& [name, limits] : version_.folder.settings.tool_limits) {
+      if (!version_.tools.contains(name)) {
+        problem(sandbox::kToolSetFileName, fmt::format("tools.{}: no such tool", name));
+      }
+    }
   }
 
   Version& version_;
@@ -170,6 +192,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   }
   version->folder = *std::move(folder);
   const sandbox::ToolSetFile& settings = version->folder.settings;
+  version->limits = limits_of(settings);
   version->mounts = mounts_of(settings);
   if (settings.code_mode) {
     log_warn(
@@ -186,7 +209,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   }
   version->zygote = *std::move(started);
 
-  Limits limits = limits_of(settings);
+  Limits limits = version->limits;
   limits.wall = kDescribeWall;
   limits.output_bytes = sandbox::kManifestBytesMax;
   auto described = co_await version->zygote->describe(limits);

@@ -37,8 +37,10 @@ struct ServedTool {
   /// The file that declares it.
   std::string file;
   std::string digest;
-  /// The set's limits, with what the tool itself says of its time.
+  /// The set's or its own, with what the tool itself says of its time.
   Limits limits;
+  /// Whether in_flight and queue are its own, beside the set's.
+  bool has_own_bounds = false;
 };
 
 /// One immutable version of the set, with the zygote that runs it.
@@ -48,6 +50,8 @@ struct Version {
   /// The manifest as GET /tools sends it, and its ETag with quotes: `"DIGEST.INSTANCE"`.
   std::string document;
   std::string etag;
+  /// What a call of a tool that says nothing else may use; how many may run and wait.
+  Limits limits;
   std::map<std::string, ServedTool, std::less<>> tools;
   std::map<std::string, std::filesystem::path> mounts;
   std::unique_ptr<Zygote> zygote;

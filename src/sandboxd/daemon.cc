@@ -46,7 +46,7 @@ struct Daemon::State {
       : options(std::move(daemon_options)),
         verifier(std::move(keys), random.hex(kInstanceBytes), clock),
         catalogue(loop, catalogue_options()),
-        queue(loop, 1, 0),  // The version's own bounds come with each call.
+        queue(loop, {}),  // The version's own bounds come with each call.
         api(loop, catalogue, queue, verifier, clock),
         admin(api) {}
 

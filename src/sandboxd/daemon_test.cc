@@ -452,6 +452,29 @@ TEST_F(DaemonTest, AFullQueueTurnsAwayAndSaysWhenToRetry) {
   EXPECT_TRUE(second->has_value());
 }
 
+TEST_F(DaemonTest, AToolsOwnBoundsTurnAwayItsCallsAlone) {
+  write("toolset.yaml",
+        "limits: {inFlight: 2, queue: 4}\ntools: {nap: {limits: {inFlight: 1, queue: 0}}}\n");
+  start();
+  const auto running = begin("nap", R"({"seconds":9})");
+  std::optional<Expected<sandbox::Event>> first;
+  asio::co_spawn(loop_, run_into(*running, first), asio::detached);
+  wait_for(sleep(loop_, 300ms));
+  EXPECT_EQ(call("nap", R"({"seconds":0})").error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(call("echo", R"({"text":"passes"})"));
+  running->cancel();
+  while (!first) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_TRUE(call("nap", R"({"seconds":0})"));
+}
+
+TEST_F(DaemonTest, ALimitOfAToolThatDoesNotExistIsAnError) {
+  write("toolset.yaml", "tools: {ecko: {limits: {memory: 64Mi}}}\n");
+  start();
+  EXPECT_EQ(daemon_->catalogue().problem(), "demo/toolset.yaml: tools.ecko: no such tool");
+}
+
 TEST_F(DaemonTest, CancelAndDisconnectKillTheChild) {
   start();
   for (const auto streaming : {sandbox::Streaming::kNo, sandbox::Streaming::kYes}) {

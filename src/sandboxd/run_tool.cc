@@ -60,8 +60,10 @@ Error not_started(const ToolOrder& order, Error error) {
 
 }  // namespace
 
-ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text) {
-  return {.call_tool_result = sandbox::write_ended_result(reason, text),
+ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text,
+                        const std::optional<sandbox::Usage>& usage) {
+  return {.call_tool_result = sandbox::write_ended_result(reason, text, usage),
+          .usage = usage.value_or(sandbox::Usage{}),
           .is_error = true,
           .reason = reason};
 }
@@ -87,8 +89,8 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
     const sandbox::Reason reason = reason_of(outcome->reason);
     log_end(order, reason, *outcome);
     ToolAnswer answer = ended_answer(
-        reason, fmt::format("The sandbox ended the call of {}: {}.", order.tool, outcome->text));
-    answer.usage = usage;
+        reason, fmt::format("The sandbox ended the call of {}: {}.", order.tool, outcome->text),
+        usage);
     answer.printed = std::move(outcome->diagnostics);
     co_return answer;
   }
@@ -97,8 +99,7 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
     log_end(order, sandbox::Reason::kCrashed, *outcome);
     ToolAnswer answer = ended_answer(
         sandbox::Reason::kCrashed,
-        fmt::format("The tool {} ended with an answer that is not a result.", order.tool));
-    answer.usage = usage;
+        fmt::format("The tool {} ended with an answer that is not a result.", order.tool), usage);
     answer.printed = std::move(outcome->diagnostics);
     co_return answer;
   }

@@ -41,8 +41,9 @@ struct ToolOrder {
 /// counts as `crashed`. Errors: kUnavailable (nothing ran), kAlreadyExists (the id is in flight).
 [[nodiscard]] Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink);
 
-/// The answer of a call that the sandbox ended without a child's word.
-[[nodiscard]] ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text);
+/// The answer of a call that the sandbox ended; without `usage` where nothing ran.
+[[nodiscard]] ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text,
+                                      const std::optional<sandbox::Usage>& usage = std::nullopt);
 
 /// Turns what a child reports into an event line of the answer; nothing where it is not one.
 [[nodiscard]] std::optional<std::string> progress_line(std::string_view json, json::Parser& parser);

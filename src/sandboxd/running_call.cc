@@ -343,12 +343,13 @@ void RunningCall::check_memory() {
 }
 
 void RunningCall::check_scratch() {
-  const auto content = scratch_.measure(spec_.limits.tmp_bytes, kTmpEntriesMax);
+  const auto content =
+      scratch_.measure(spec_.limits.tmp_bytes, static_cast<unsigned>(spec_.limits.files));
   if (content.bytes > spec_.limits.tmp_bytes) {
     kill(EndReason::kOutput, fmt::format("wrote more than {} of temporary files",
                                          in_mebibytes(spec_.limits.tmp_bytes)));
-  } else if (content.entries > kTmpEntriesMax) {
-    kill(EndReason::kOutput, fmt::format("made more than {} temporary files", kTmpEntriesMax));
+  } else if (content.entries > spec_.limits.files) {
+    kill(EndReason::kOutput, fmt::format("made more than {} temporary files", spec_.limits.files));
   }
 }
 

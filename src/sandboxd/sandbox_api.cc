@@ -90,6 +90,22 @@ bool accepts_ndjson(const http::Request& request) {
          std::string_view::npos;
 }
 
+CallQueue::Bounds bounds_of(const Limits& limits) {
+  return {.in_flight_max = limits.in_flight, .waiting_max = limits.queue};
+}
+
+CallQueue::Entrant entrant_of(const ToolOrder& order) {
+  CallQueue::Entrant entrant{.call_id = order.call_id, .deadline = order.deadline};
+  if (order.target.tool->has_own_bounds) {
+    entrant.tool = order.tool;
+    entrant.tool_bounds = bounds_of(order.target.tool->limits);
+    if (entrant.tool_bounds.in_flight_max == 0) {
+      entrant.tool_bounds.in_flight_max = order.target.version->limits.in_flight;
+    }
+  }
+  return entrant;
+}
+
 /// Drops what a call says where nobody listens.
 class NoEvents final : public EventSink {
  public:
@@ -335,9 +351,8 @@ Task<void> SandboxApi::execute(const http::Request& request, http::Responder& re
 }
 
 Task<void> SandboxApi::run(ToolOrder order, http::Responder& responder) {
-  queue_.set_bounds(order.target.tool->limits.in_flight,
-                    order.target.version->folder.settings.limits.queue);
-  const auto place = co_await queue_.enter(order.call_id, order.deadline);
+  queue_.set_bounds(bounds_of(order.target.version->limits));
+  const auto place = co_await queue_.enter(entrant_of(order));
   std::optional<ToolAnswer> ended;
   if (!place && place.error().code == ErrorCode::kResourceExhausted) {
     responder.send(turn_away(place.error()));

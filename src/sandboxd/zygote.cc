@@ -450,7 +450,7 @@ Expected<void> Zygote::State::send_spawn(std::uint64_t number, RunningCall& call
                           .address_space_bytes = spec.limits.address_space_bytes,
                           .file_bytes = spec.limits.tmp_bytes,
                           .cpu_s = whole_seconds(spec.limits.cpu),
-                          .open_files = spec.limits.open_files,
+                          .open_files = static_cast<std::uint32_t>(spec.limits.open_files),
                           .tmp = call.tmp().native(),
                           .read_only = spec.read_only});
   const RunningCall::ChildEnds ends = call.take_child_ends();

@@ -1,0 +1,98 @@
+#include "sandbox/tool_limits.h"
+
+#include <algorithm>
+
+namespace mcpgate::sandbox {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+using Row = LimitRow<ToolLimits>;
+using Bytes = Row::Bytes;
+using Count = Row::Count;
+using Time = Row::Time;
+
+constexpr std::uint64_t kKi = 1024;
+constexpr std::uint64_t kMi = kKi * 1024;
+constexpr std::uint64_t kGi = kMi * 1024;
+constexpr std::uint64_t kTi = kGi * 1024;
+constexpr milliseconds kHour = std::chrono::hours{1};
+/// Native libraries and thread arenas reserve far more than they touch.
+constexpr std::size_t kAddressSpacePerMemory = 4;
+
+const Row kRows[] = {
+    // An interpreter with its preloads alone needs some 30 MiB; less than that could not start.
+    {"memory", Bytes{[](ToolLimits& l) -> std::size_t& { return l.memory_bytes; }, 32 * kMi, kTi},
+     "resident memory: ample for text work; a data-science set raises it. Above it the reason is "
+     "`memory`"},
+    {"addressSpace",
+     Bytes{[](ToolLimits& l) -> std::size_t& { return l.address_space_bytes; }, 32 * kMi, 16 * kTi},
+     "memory that may be reserved, touched or not: a backstop, at least `memory` and by default 4 "
+     "times as much. Above it Python raises MemoryError; untaken, the reason is `memory`"},
+    {"cpu",
+     Time{[](ToolLimits& l) -> milliseconds& { return l.cpu; }, std::chrono::seconds{1}, kHour},
+     "CPU time over all threads, in whole seconds: below `wall`, so that spinning ends earlier "
+     "than "
+     "waiting. Above it the reason is `cpu`"},
+    {"wall", Time{[](ToolLimits& l) -> milliseconds& { return l.wall; }, milliseconds{10}, kHour},
+     "time from start to end; `@tool(timeout=…)` and the gateway's `limits.callTimeout` may be "
+     "nearer. Above it the reason is `timeout`"},
+    {"output", Bytes{[](ToolLimits& l) -> std::size_t& { return l.output_bytes; }, kKi, 64 * kMi},
+     "all that a call returns, logs and reports: as large as the gateway's largest body. "
+     "Above it the reason is `output`"},
+    {"tmp", Bytes{[](ToolLimits& l) -> std::size_t& { return l.tmp_bytes; }, 0, 64 * kGi},
+     "bytes in the call's temporary directory, in one file or many, so that no call fills the "
+     "disk. Above it the reason is `output`"},
+    {"files", Count{[](ToolLimits& l) -> std::size_t& { return l.files; }, 1, 1'000'000},
+     "files and directories there: a bound on what removing them costs. Above it the reason is "
+     "`output`"},
+    {"openFiles", Count{[](ToolLimits& l) -> std::size_t& { return l.open_files; }, 16, 65'536},
+     "open descriptors, the four that it starts with included. Above it the tool gets an OSError, "
+     "EMFILE"},
+    {"inFlight", Count{[](ToolLimits& l) -> std::size_t& { return l.in_flight; }, 1, 1024, "cores"},
+     "calls that run at once: above the number of cores each only gets slower. A tool's own counts "
+     "within its set's, and is none by default"},
+    {"queue", Count{[](ToolLimits& l) -> std::size_t& { return l.queue; }, 0, 10'000},
+     "calls that wait for a place; the next is turned away with the time after which to try again"},
+};
+
+/// Reads what the file says; `limits` holds what counts where it says nothing.
+void read_rows(YamlMap& map, ToolLimits& limits) {
+  read_limit_rows<ToolLimits>(kRows, map, limits);
+  if (const YamlNode address_space = map.key("addressSpace"); !address_space) {
+    limits.address_space_bytes =
+        std::max(limits.address_space_bytes, kAddressSpacePerMemory * limits.memory_bytes);
+  } else if (limits.address_space_bytes < limits.memory_bytes) {
+    address_space.problem("less than memory");
+  }
+  map.reject_unknown();
+}
+
+}  // namespace
+
+ToolLimits read_set_limits(YamlMap map) {
+  ToolLimits limits;
+  read_rows(map, limits);
+  return limits;
+}
+
+ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set) {
+  ToolLimits limits = set;
+  limits.in_flight = 0;
+  read_rows(map, limits);
+  // It would be a promise that the set breaks.
+  if (set.in_flight != 0 && limits.in_flight > set.in_flight) {
+    map.key("inFlight").problem(fmt::format("more than the set's {}", set.in_flight));
+  }
+  if (limits.queue > set.queue) {
+    map.key("queue").problem(fmt::format("more than the set's {}", set.queue));
+  }
+  return limits;
+}
+
+std::vector<LimitInfo> tool_limits() {
+  return limit_infos<ToolLimits>(kRows);
+}
+
+}  // namespace mcpgate::sandbox

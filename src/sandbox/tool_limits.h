@@ -1,0 +1,43 @@
+#pragma once
+
+// What a call may use, as toolset.yaml's `limits:` says it: for the whole set, and for single tools
+// where `tools:` says otherwise. Reference: docs/reference/limits.md.
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "base/limit_table.h"
+
+namespace mcpgate::sandbox {
+
+/// Limits of one call of one tool; the last two are of many calls together. Nothing is unlimited.
+/// tool_limits.cc has the table of their keys, units and reasons.
+struct ToolLimits {
+  std::size_t memory_bytes = std::size_t{256} << 20;
+  std::size_t address_space_bytes = std::size_t{4} << 30;
+  /// The kernel counts whole seconds: a part of one is rounded up.
+  std::chrono::milliseconds cpu{10'000};
+  /// From start to end. A call's own deadline may be nearer, never farther.
+  std::chrono::milliseconds wall{30'000};
+  std::size_t output_bytes = std::size_t{4} << 20;
+  std::size_t tmp_bytes = std::size_t{64} << 20;
+  std::size_t files = 4096;
+  std::size_t open_files = 64;
+  /// 0: the number of cores for a set; for a tool no bound beside its set's.
+  std::size_t in_flight = 0;
+  /// For a tool as well: how many of those that wait in its set's queue may be its.
+  std::size_t queue = 64;
+
+  friend bool operator==(const ToolLimits&, const ToolLimits&) = default;
+};
+
+/// Reads a set's `limits:`; problems go to the document.
+[[nodiscard]] ToolLimits read_set_limits(YamlMap map);
+/// Reads a tool's own `limits:`: what it does not say is as in its set.
+[[nodiscard]] ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set);
+
+/// The table of limits, for the reference.
+[[nodiscard]] std::vector<LimitInfo> tool_limits();
+
+}  // namespace mcpgate::sandbox

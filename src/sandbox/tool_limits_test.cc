@@ -1,0 +1,67 @@
+#include "sandbox/tool_limits.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "sandbox/toolset_file.h"
+
+namespace mcpgate::sandbox {
+namespace {
+
+constexpr const char* kReferencePage = MCPGATE_LIMITS_PAGE;
+
+Expected<ToolSetFile> parse(std::string_view yaml) {
+  return parse_tool_set_file(yaml, "/srv/tools/demo");
+}
+
+TEST(ToolLimits, AToolHasItsSetsWhereItSaysNothing) {
+  const auto file = parse(R"(
+limits: {memory: 2Gi, wall: 10s, inFlight: 4, queue: 9}
+tools:
+  slow: {limits: {wall: 60s, cpu: 50s, inFlight: 1}}
+  plain: {}
+)");
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->limits.address_space_bytes, std::size_t{8} << 30);
+  ASSERT_EQ(file->tool_limits.size(), 2U);
+  const ToolLimits& slow = file->tool_limits.at("slow");
+  EXPECT_EQ(slow.wall, std::chrono::seconds{60});
+  EXPECT_EQ(slow.cpu, std::chrono::seconds{50});
+  EXPECT_EQ(slow.memory_bytes, std::size_t{2} << 30);
+  EXPECT_EQ(slow.in_flight, 1U);
+  EXPECT_EQ(slow.queue, 9U);
+  EXPECT_EQ(file->tool_limits.at("plain").in_flight, 0U);
+  EXPECT_EQ(file->tool_limits.at("plain").wall, std::chrono::seconds{10});
+}
+
+TEST(ToolLimits, ProblemsNameTheirPlace) {
+  for (const auto& [yaml, problem] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"tools: {slow: {limits: {memroy: 1Gi}}}", "did you mean memory?"},
+           {"tools: {slow: {limit: {memory: 1Gi}}}", "did you mean limits?"},
+           {"tools: {slow: {limits: {openFiles: 3}}}", "tools.slow.limits.openFiles"},
+           {"tools: {'a b': {}}", "want a tool's name"},
+           {"tools: [slow]", "tools"},
+           {"limits: {inFlight: 2}\ntools: {slow: {limits: {inFlight: 3}}}",
+            "2:35: tools.slow.limits.inFlight: more than the set's 2"},
+           {"tools: {slow: {limits: {queue: 65}}}", "more than the set's 64"},
+           {"limits: {memory: 1Gi, addressSpace: 512Mi}", "less than memory"},
+           {"limits: {files: 0}", "files"}}) {
+    const auto file = parse(yaml);
+    ASSERT_FALSE(file) << yaml;
+    EXPECT_NE(file.error().message.find(problem), std::string::npos) << file.error().message;
+  }
+}
+
+// The page has the same rows as the code, word for word.
+TEST(ToolLimits, TheReferencePageHasThem) {
+  const std::string text = read_file(kReferencePage).value_or("");
+  ASSERT_FALSE(text.empty());
+  for (const LimitInfo& limit : tool_limits()) {
+    const std::string row =
+        fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);
+    EXPECT_NE(text.find(row), std::string::npos) << row;
+  }
+}
+
+}  // namespace
+}  // namespace mcpgate::sandbox

@@ -1,0 +1,139 @@
+// Every limit of toolset.yaml ends what it is for, says which it was and what was used; for the
+// whole set, and for a tool that has its own.
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <set>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "json/parse.h"
+#include "sandbox/call_tool_result.h"
+#include "sandbox/tool_limits.h"
+#include "sandboxd/daemon.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct LimitCase {
+  /// The key, and `limits:` with which the tool gets at it before anything else.
+  const char* key;
+  const char* limits;
+  /// The body of a function.
+  const char* body;
+  /// `io.mcpgate/reason`; empty: the tool is told, by an exception that names it.
+  const char* reason;
+  const char* text;
+};
+
+constexpr LimitCase kCases[] = {
+    {"memory", "memory: 64Mi", "x = []\n    while True: x.append(bytearray(1 << 20))", "memory",
+     "used more than 64 MiB of memory"},
+    {"addressSpace", "memory: 64Mi, addressSpace: 64Mi", "bytearray(128 << 20)", "memory",
+     "ran out of address space"},
+    {"cpu", "cpu: 1s, wall: 60s", "while True: pass", "cpu", "used more than 1 s of CPU time"},
+    {"wall", "wall: 200ms", "time.sleep(60)", "timeout", "did not end within 0."},
+    {"output", "output: 64Ki", "return 'x' * (1 << 17)", "output",
+     "the result has 131072 bytes; the limit is 65536"},
+    {"tmp", "tmp: 1Mi", "open('f', 'wb').write(b'x' * (2 << 20))", "output",
+     "wrote more than it may: File too large"},
+    {"files", "files: 10", "for i in range(20): open(f'f{i}', 'w').close()\n    time.sleep(60)",
+     "output", "made more than 10 temporary files"},
+    {"openFiles", "openFiles: 16", "x = [open('/etc/localtime') for i in range(20)]", "",
+     "Too many open files"},
+};
+
+void PrintTo(const LimitCase& limit, std::ostream* out) {
+  *out << limit.key;
+}
+
+class LimitTest : public testing::TestWithParam<LimitCase> {
+ protected:
+  LimitTest() {
+    fs::create_directories(set_);
+    fs::create_directories(root_ / "scratch");
+  }
+  ~LimitTest() override { fs::remove_all(root_); }
+
+  SingleRun run(const std::string& yaml, const std::string& tool) {
+    const std::string source =
+        "from mcpgate import tool\nimport time\n\n@tool\ndef greedy() -> str:\n    " +
+        std::string(GetParam().body) + "\n\n@tool\ndef modest() -> str:\n    return 'fine'\n";
+    EXPECT_TRUE(write_file_atomically(set_ / "t.py", source, 0644));
+    EXPECT_TRUE(write_file_atomically(set_ / "toolset.yaml", yaml, 0644));
+    ZygoteOptions options;
+    EXPECT_TRUE(locate_installed(options));
+    options.scratch = root_ / "scratch";
+    std::optional<Expected<SingleRun>> answer;
+    asio::io_context loop;
+    asio::co_spawn(loop, run_tool_once(loop, options, set_, tool, "{}"),
+                   [&answer](const std::exception_ptr&, Expected<SingleRun> ran) {
+                     answer.emplace(std::move(ran));
+                   });
+    loop.run();
+    EXPECT_TRUE(answer->has_value()) << answer->error().message;
+    return answer->value_or(SingleRun{});
+  }
+
+  /// That the limit ended it and was named.
+  static void expect_ended(const SingleRun& ran) {
+    EXPECT_TRUE(ran.is_error);
+    EXPECT_NE(ran.call_tool_result.find(GetParam().text), std::string::npos)
+        << ran.call_tool_result;
+    json::Parser parser(1 << 20);
+    const auto result = parser.parse(ran.call_tool_result);
+    ASSERT_TRUE(result);
+    const auto facts = sandbox::check_call_tool_result(*result, sandbox::ResultOrigin::kDaemon);
+    ASSERT_TRUE(facts) << facts.error().message;
+    EXPECT_EQ(facts->reason ? sandbox::to_string(*facts->reason) : "", GetParam().reason);
+    if (*GetParam().reason == '\0') {
+      return;
+    }
+    const auto meta = json::find(*json::as_object(*result), "_meta");
+    const auto used = meta ? json::find(*json::as_object(*meta), sandbox::kUsageMetaKey) : meta;
+    ASSERT_TRUE(used);
+    const auto usage = sandbox::parse_usage(*used);
+    ASSERT_TRUE(usage) << usage.error().message;
+    EXPECT_EQ(*usage, ran.usage);
+    EXPECT_GT(usage->peak_rss_bytes, 0);
+  }
+
+  fs::path root_ = fs::path(testing::TempDir()) / ("limits-" + SystemRandom().hex(8));
+  fs::path set_ = root_ / "demo";
+};
+
+TEST_P(LimitTest, OfTheSetEndsTheCall) {
+  expect_ended(run(fmt::format("limits: {{{}}}\n", GetParam().limits), "greedy"));
+}
+
+TEST_P(LimitTest, OfOneToolEndsItsCallsAndNoOthers) {
+  const std::string yaml =
+      fmt::format("tools: {{greedy: {{limits: {{{}}}}}}}\n", GetParam().limits);
+  expect_ended(run(yaml, "greedy"));
+  const SingleRun other = run(yaml, "modest");
+  EXPECT_FALSE(other.is_error) << other.call_tool_result;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LimitTest, testing::ValuesIn(kCases),
+                         [](const auto& limit) { return limit.param.key; });
+
+// The two that are not of one call are tested with the queue.
+TEST(Limits, EachHasItsCase) {
+  std::set<std::string> tested = {"limits.inFlight", "limits.queue"};
+  for (const LimitCase& limit : kCases) {
+    tested.insert(fmt::format("limits.{}", limit.key));
+  }
+  std::set<std::string> all;
+  for (const LimitInfo& limit : sandbox::tool_limits()) {
+    all.insert(limit.key);
+  }
+  EXPECT_EQ(tested, all);
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd
