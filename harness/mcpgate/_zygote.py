@@ -49,7 +49,7 @@ import mcpgate
 from . import _child
 from ._sources import SourceImporter
 
-__all__ = ["load"]
+__all__ = ["load", "rehearse"]
 
 
 def load(tool_set: str, sources: dict[str, bytes]) -> None:
@@ -90,6 +90,11 @@ _REHEARSALS = 32
 
 def _warm_up() -> None:
     for _ in range(_REHEARSALS):
-        _child.rehearse(_REHEARSAL, "plain", json.loads('{"text": "ab 1", "count": 2}'))
-        _child.rehearse(_REHEARSAL, "typed", json.loads('{"text": "a", "limits": [1, 2.0]}'))
+        rehearse()
     re.purge()
+
+
+def rehearse() -> None:
+    """Goes through a small call of each kind."""
+    _child.rehearse(_REHEARSAL, "plain", json.loads('{"text": "ab 1", "count": 2}'))
+    _child.rehearse(_REHEARSAL, "typed", json.loads('{"text": "a", "limits": [1, 2.0]}'))

@@ -51,16 +51,16 @@ Task<Expected<void>> Log::append(const Record& record, RecordType type) {
   const auto group = add(record, type);
   // To the end of the loop's round: what else is recorded in it joins the group.
   co_await asio::post(asio::use_awaitable);
-  if (!group->outcome) {
+  if (!group->done) {
     flush();
   }
-  co_return *group->outcome;
+  co_return group->outcome;
 }
 
 Expected<void> Log::append_now(const Record& record, RecordType type) {
   const auto group = add(record, type);
   flush();
-  return *group->outcome;
+  return group->outcome;
 }
 
 std::shared_ptr<const Log::Group> Log::add(const Record& record, RecordType type) {
@@ -94,7 +94,9 @@ void Log::flush() {
     tip_ = written_;
   }
   pending_.clear();
-  std::exchange(group_, nullptr)->outcome = std::move(written);
+  group_->outcome = std::move(written);
+  group_->done = true;
+  group_.reset();
 }
 
 Expected<void> Log::write_pending() {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -64,7 +63,8 @@ class Log {
   };
   /// What became of records that were written together; shared by those who wait for it.
   struct Group {
-    std::optional<Expected<void>> outcome;
+    bool done = false;
+    Expected<void> outcome;
   };
 
   Log(LogOptions options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}

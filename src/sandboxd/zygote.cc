@@ -229,6 +229,7 @@ Expected<void> Zygote::State::launch() {
   const UniqueFd theirs(sockets[1]);
   process = TRY(Process::start(
       {.program = options.executable,
+       .environment = {"LD_BIND_NOW=1"},  // Or each child would look up the same symbols again.
        .descriptors = {{theirs.get(), kControlSocket}, {setup_file.get(), kSetupFile}}}));
   boost::system::error_code error;
   control = asio::posix::stream_descriptor(loop);

@@ -24,6 +24,8 @@ using Reference = std::unique_ptr<PyObject, Release>;
 
 /// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
 PyObject* serve_function = nullptr;
+/// `mcpgate._zygote.rehearse`; likewise.
+PyObject* rehearse_function = nullptr;
 
 /// The pending exception in one line; clears it.
 std::string take_exception() {
@@ -108,7 +110,9 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   const Reference loaded(
       PyObject_CallMethod(zygote.get(), "load", "sO", tool_set.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
-  return loaded && serve_function != nullptr ? "" : take_exception();
+  rehearse_function = PyObject_GetAttrString(zygote.get(), "rehearse");
+  return loaded && serve_function != nullptr && rehearse_function != nullptr ? ""
+                                                                             : take_exception();
 }
 
 void before_fork() {
@@ -119,6 +123,12 @@ void after_fork_in_parent() {
 }
 void after_fork_in_child() {
   PyOS_AfterFork_Child();
+}
+
+void rehearse_call() {
+  after_fork_in_child();
+  const Reference done(PyObject_CallNoArgs(rehearse_function));
+  PyErr_Clear();
 }
 
 int serve_call() {

@@ -29,6 +29,7 @@
 #include "base/fd.h"
 #include "sandboxd/control.h"
 #include "sandboxd/frame.h"
+#include "sandboxd/hot_pages.h"
 #include "sandboxd/lockdown.h"
 #include "sandboxd/probes.h"
 #include "sandboxd/zygote/interpreter.h"
@@ -46,6 +47,7 @@ struct Zygote {
   pid_t pid = -1;
   /// Its address space once everything is loaded, bytes: the limit of a child counts from there.
   std::uint64_t address_space_bytes = 0;
+  HotPages hot_pages;
   /// Child → its number in the daemon's words.
   std::map<pid_t, std::uint64_t> children;
 };
@@ -111,9 +113,10 @@ struct Received {
 
 /// Nothing at the end of the daemon, or for what is no packet of ours.
 std::optional<Received> receive() {
+  // Not cleared for each packet: its pages are shared with the children that run.
+  static std::array<char, kControlBytesMax> bytes;
   Received received;
-  received.bytes.resize(kControlBytesMax);
-  iovec data{.iov_base = received.bytes.data(), .iov_len = received.bytes.size()};
+  iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> ancillary{};
   msghdr message{};
   message.msg_iov = &data;
@@ -134,7 +137,7 @@ std::optional<Received> receive() {
   std::memcpy(descriptors.data(), CMSG_DATA(header), sizeof descriptors);
   received.call_socket.reset(descriptors[0]);
   received.output.reset(descriptors[1]);
-  received.bytes.resize(static_cast<std::size_t>(size));
+  received.bytes.assign(bytes.data(), static_cast<std::size_t>(size));
   return received;
 }
 
@@ -154,6 +157,7 @@ int serve_self_test() {
 
 [[noreturn]] void run_child(const Zygote& zygote, const SpawnMessage& spawn,
                             const Received& received) {
+  zygote.hot_pages.copy();
   std::vector<std::string> read_only = zygote.setup.read_only;
   read_only.insert(read_only.end(), spawn.read_only.begin(), spawn.read_only.end());
   lock_down({.call_socket = received.call_socket.get(),
@@ -248,10 +252,11 @@ void serve(Zygote& zygote, int signals) {
   }
 }
 
-/// Before the interpreter: ended by the daemon alone, told of children by descriptor, killed before
-/// the daemon when memory is short, closed to other processes of our uid, one malloc arena however
-/// many threads a tool starts.
+/// Before the interpreter: without an environment, ended by the daemon alone, told of children by
+/// descriptor, killed before the daemon when memory is short, closed to other processes of our uid,
+/// one malloc arena however many threads a tool starts.
 int harden() {
+  ::clearenv();  // What is there was for the loader.
   ::mallopt(M_ARENA_MAX, 1);
   std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjust;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -288,6 +293,9 @@ std::string prepare(Zygote& zygote) {
   if (const std::uint64_t threads = own_status("Threads:"); threads != 1) {
     return "the interpreter has " + std::to_string(threads) + " threads; only 1 can be forked";
   }
+  before_fork();
+  zygote.hot_pages.learn(&rehearse_call);
+  after_fork_in_parent();
   constexpr std::uint64_t kKibibyte = 1024;
   zygote.address_space_bytes = own_status("VmSize:") * kKibibyte;
   return "";
