@@ -12,7 +12,8 @@ namespace mcpgate::sandboxd {
 
 /// The filter, with kPidPlaceholder (lockdown.h) where the child's own pid belongs. What is not
 /// allowed answers EPERM; clone3 and openat2 answer ENOSYS, so that libc falls back to what can be
-/// checked; a call of another architecture's ABI kills the process.
+/// checked; changes of modes and times answer 0 and are not made, extended attributes EOPNOTSUPP; a
+/// call of another architecture's ABI kills the process.
 [[nodiscard]] Expected<std::vector<sock_filter>> build_call_filter();
 
 }  // namespace mcpgate::sandboxd

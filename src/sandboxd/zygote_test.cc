@@ -236,6 +236,25 @@ TEST_F(ZygoteTest, EveryLayerOfTheSelfTestHolds) {
   }
 }
 
+// The filter ignores modes, times and extended attributes: what copies, unpacks and touches files
+// has to go on.
+TEST_F(ZygoteTest, TheLibrarysFileFunctionsWork) {
+  start(
+      "import pathlib, shutil, sqlite3, tarfile, zipfile\n@tool\ndef f() -> list[str]:\n"
+      "    with open('a', 'w') as a: a.write('x')\n"
+      "    shutil.copy('a', 'copy'); shutil.copy2('a', 'copy2')\n"
+      "    for name in ('touched', 'touched'): pathlib.Path(name).touch()\n"
+      "    with zipfile.ZipFile('z', 'w') as z: z.write('a')\n"
+      "    with zipfile.ZipFile('z') as z: z.extractall('unzipped')\n"
+      "    with tarfile.open('t', 'w') as t: t.add('a')\n"
+      "    with tarfile.open('t') as t: t.extractall('untarred')\n"
+      "    sqlite3.connect('db').execute('create table t (a)')\n"
+      "    return sorted(str(p) for p in pathlib.Path().rglob('*'))\n");
+  EXPECT_EQ(text(run("f")),
+            R"(["a","copy","copy2","db","t","touched","untarred","untarred/a","unzipped",)"
+            R"("unzipped/a","z"])");
+}
+
 TEST_F(ZygoteTest, TwoCallsShareNothing) {
   start(
       "import random, tempfile\nN = []\n@tool\ndef f() -> dict:\n    N.append(1)\n"
@@ -434,95 +453,6 @@ TEST_F(ZygoteTest, OneCallIdRunsOnce) {
     loop_.run_one();
   }
   EXPECT_EQ(text(**result), "x");
-}
-
-// ---- Children kept ready
-
-class ReadyChildren : public ZygoteTest {
- protected:
-  /// Lets the zygote fork what was asked for.
-  void settle() {
-    asio::steady_timer timer(loop_, 100ms);
-    loop_.restart();
-    timer.async_wait([this](auto) { loop_.stop(); });
-    loop_.run();
-    loop_.restart();
-  }
-  std::vector<std::string> children() const {
-    const std::string pid = std::to_string(zygote_->pid());
-    std::ifstream list("/proc/" + pid + "/task/" + pid + "/children");
-    return {std::istream_iterator<std::string>(list), {}};
-  }
-};
-
-TEST_F(ReadyChildren, ACallFindsOneThatWasThereBefore) {
-  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
-  zygote_->keep_ready(2, limits_, {});
-  settle();
-  const std::vector<std::string> waiting = children();
-  ASSERT_EQ(waiting.size(), 2U);
-  EXPECT_EQ(zygote_->in_flight(), 0U);
-  const std::string first = text(run("pid"));
-  const std::string second = text(run("pid"));
-  EXPECT_EQ(std::vector({first, second}), waiting) << "the oldest first, each once";
-  EXPECT_NE(text(run("pid")), first);
-  EXPECT_EQ(zygote_->ready_children(), 2U);
-}
-
-TEST_F(ReadyChildren, ACallOfOtherLimitsGetsAChildOfItsOwn) {
-  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
-  zygote_->keep_ready(1, limits_, {});
-  settle();
-  const std::vector<std::string> waiting = children();
-  CallSpec call = spec("pid");
-  call.limits.open_files = 32;
-  EXPECT_NE(text(run(std::move(call))), waiting.at(0));
-  EXPECT_EQ(text(run("pid")), waiting.at(0));
-}
-
-TEST_F(ReadyChildren, OneThatWasKilledIsNotUsed) {
-  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
-  zygote_->keep_ready(1, limits_, {});
-  settle();
-  ::kill(std::stoi(children().at(0)), SIGKILL);
-  settle();
-  EXPECT_FALSE(text(run("pid")).empty());
-}
-
-TEST_F(ReadyChildren, ThoseOfAKilledZygoteAreReplaced) {
-  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
-  zygote_->keep_ready(2, limits_, {});
-  settle();
-  ::kill(zygote_->pid(), SIGKILL);
-  settle();
-  EXPECT_EQ(zygote_->ready_children(), 0U);
-  EXPECT_FALSE(text(run("pid")).empty());
-  EXPECT_EQ(zygote_->ready_children(), 2U);
-}
-
-TEST_F(ReadyChildren, NoneIsLeftWhenNoneIsWanted) {
-  start("@tool\ndef f() -> str: return 'x'\n");
-  zygote_->keep_ready(3, limits_, {});
-  settle();
-  zygote_->keep_ready(0, limits_, {});
-  settle();
-  EXPECT_TRUE(children().empty());
-  EXPECT_TRUE(fs::is_empty(root_ / "scratch"));
-}
-
-TEST_F(ReadyChildren, AHundredCallsShareNothing) {
-  start(
-      "import random\nseen = []\n@tool\ndef f() -> str:\n    seen.append(1)\n"
-      "    return f'{len(seen)} {random.random()}'\n");
-  zygote_->keep_ready(2, limits_, {});
-  std::set<std::string> answers;
-  for (int i = 0; i < 100; ++i) {
-    const std::string answer = text(run("f"));
-    EXPECT_TRUE(answer.starts_with("1 ")) << answer;
-    EXPECT_TRUE(answers.insert(answer).second) << "the same random numbers twice";
-  }
-  settle();
-  EXPECT_EQ(children().size(), 2U);
 }
 
 // ---- The zygote goes wrong
