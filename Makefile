@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 FUZZ_SECONDS ?= 20
 CORPUS := build/log-corpus
 
-.PHONY: help run test build check e2e fuzz bench asan tsan format clean
+.PHONY: help run test build check e2e attacks fuzz bench asan tsan format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
@@ -29,6 +29,11 @@ check: .configured ## Format, lint, layer rule, documentation
 
 e2e: .all .environments ## The end-to-end tests alone
 	@build/venv/bin/python dev/run_tests.py e2e
+
+attacks: build .containers ## The attacks on the sandbox alone, each in every set-up, with its control
+	@dev/setup.sh build test
+	@dev/setup-python.sh
+	@build/venv/bin/python dev/run_tests.py attacks
 
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
 	@dev/setup.sh build test
@@ -54,7 +59,7 @@ clean: ## Remove build/; what ./var holds (keys, audit) stays
 	@rm -rf build
 
 # What the targets above share.
-.PHONY: .configured .all .environments .sanitized
+.PHONY: .configured .all .environments .containers .sanitized
 
 .configured:
 	@dev/setup.sh build
@@ -64,11 +69,14 @@ clean: ## Remove build/; what ./var holds (keys, audit) stays
 	@dev/setup.sh build test
 	@ninja -C build
 
-.environments:
+.environments: .containers
 	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@dev/setup-node.sh
 	@PATH="$$PWD/build/venv/bin:$$PATH" tests/schema/fetch.sh >/dev/null
+
+.containers:
+	@dev/setup.sh container || echo "Without runc: the attacks' container set-up will be skipped"
 
 .sanitized:
 	@dev/setup.sh build test

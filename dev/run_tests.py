@@ -187,6 +187,8 @@ SUITES = [
     Suite("dev", "the project's own checks", run_pytest, ("dev",)),
     Suite("e2e", "the real executables through real clients", run_pytest, ("tests/e2e",),
           ("-n", str(min(4, 2 * (os.cpu_count() or 1))))),
+    Suite("attacks", "attacks on the sandbox in every set-up, and their controls", run_pytest,
+          ("tests/attacks",), ("-n", str(min(4, os.cpu_count() or 1)))),
 ]
 
 
@@ -203,8 +205,12 @@ def summarize(reports: list[tuple[Suite, Report]]) -> int:
     """Prints what was skipped and what failed, then the closing line. Returns the exit code."""
     print()
     for suite, report in reports:
+        names: dict[str, list[str]] = {}
         for name, reason in report.skips:
-            print(f"SKIPPED  {suite.name}  {name}: {reason}")
+            names.setdefault(reason, []).append(name)
+        for reason, skipped in names.items():
+            more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+            print(f"SKIPPED  {suite.name}  {skipped[0]}{more}: {reason}")
     for suite, report in reports:
         for name in report.failures:
             print(f"FAILED   {suite.name}  {name}")

@@ -64,9 +64,10 @@ def test_a_suite_without_tests_has_failed(tmp_path):
 
 def test_the_closing_line_and_the_exit_code(capsys):
     suite = run_tests.SUITES[0]
-    good = run_tests.Report(passed=2, skips=[("x", "no Docker")])
+    good = run_tests.Report(passed=2, skips=[("x", "no Docker"), ("y", "no Docker")])
     assert run_tests.summarize([(suite, good)]) == 0
     out = capsys.readouterr().out
-    assert "SKIPPED  unit  x: no Docker" in out and out.endswith("2 passed, 0 failed, 1 skipped\n")
+    assert "SKIPPED  unit  x and 1 more: no Docker" in out
+    assert out.endswith("2 passed, 0 failed, 2 skipped\n")
     assert run_tests.summarize([(suite, run_tests.Report(passed=1, failures=["y"]))]) == 1
     assert run_tests.summarize([(suite, run_tests.Report())]) == 1

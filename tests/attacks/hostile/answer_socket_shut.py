@@ -1,0 +1,14 @@
+"""Shuts the call's socket down and lives on."""
+
+import os
+import socket
+import time
+
+from _attack import attack
+
+
+@attack(refused="timeout", layers="limits", deadline=1.0)
+def run(target):
+    socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RDWR)
+    time.sleep(2)
+    return "lived on"

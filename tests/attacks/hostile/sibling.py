@@ -1,0 +1,14 @@
+"""No attack: another user's call, which runs beside all attacks and has something to lose."""
+
+import time
+
+from mcpgate import tool
+
+
+@tool
+def sibling(target: dict) -> str:
+    """Holds a secret for as long as it may."""
+    with open("sibling-secret", "w") as file:
+        file.write("canary of another call")
+    time.sleep(300)
+    return "done"

@@ -1,0 +1,8 @@
+"""Makes the machine swap to a file."""
+
+from _attack import attack, reaches_kernel
+
+
+@attack(refused="EPERM", layers=("seccomp", "capabilities"), needs="root")
+def run(target):
+    return reaches_kernel("swapon", b"/nowhere", 0)

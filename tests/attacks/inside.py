@@ -1,0 +1,278 @@
+"""Runs inside the place of a set-up (a user, a container, throwaway namespaces): starts the victims
+and the daemons, says where they are, and answers questions, one JSON line each, until its input
+ends. Then it ends the daemons and says what they left behind.
+
+    python3 -I inside.py ROOT CONFIG      CONFIG: {name of a daemon: {"profile", "masked"}}
+"""
+
+import ctypes
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+VICTIM = r"""
+import ctypes, json, os, socket, struct, sys, threading
+root = sys.argv[1]
+ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER_ANY, where Yama asks
+if os.geteuid() == 0:  # no more capabilities than the attacker: the kernel spares who has more
+    ctypes.CDLL(None).syscall(126, struct.pack("Ii", 0x20080522, 0), bytes(24))
+secret = ctypes.create_string_buffer(b"victim-secret")
+def take(listener):
+    while True:
+        listener.accept()[0].close()
+def listen(family, address):
+    listener = socket.socket(family)
+    listener.bind(address)
+    listener.listen(64)
+    threading.Thread(target=take, args=(listener,), daemon=True).start()
+    return listener.getsockname()
+def receive(family, address):
+    receiver = socket.socket(family, socket.SOCK_DGRAM)
+    receiver.bind(address)
+    threading.Thread(target=lambda: [receiver.recv(999) for _ in iter(int, 1)], daemon=True).start()
+    return receiver.getsockname()
+try:
+    tcp6_port = listen(socket.AF_INET6, ("::1", 0))[1]
+except OSError:
+    tcp6_port = 0
+print(json.dumps({
+    "victim_pid": os.getpid(), "victim_address": ctypes.addressof(secret),
+    "tcp_port": listen(socket.AF_INET, ("127.0.0.1", 0))[1],
+    "udp_port": receive(socket.AF_INET, ("127.0.0.1", 0))[1],
+    "tcp6_port": tcp6_port,
+    "unix_socket": listen(socket.AF_UNIX, root + "/victim.sock"),
+    "unix_datagram": receive(socket.AF_UNIX, root + "/victim.dgram"),
+    "abstract": listen(socket.AF_UNIX, "\0victim-" + root)[1:].decode(),
+    "abstract_datagram": receive(socket.AF_UNIX, "\0victim-dgram-" + root)[1:].decode(),
+}), flush=True)
+threading.Event().wait()
+"""
+
+#: System calls whose absence takes a layer away, by their number on x86-64.
+LANDLOCK_CREATE_RULESET, SECCOMP = 444, 317
+PATIENCE_S = 30
+
+
+def mask_calls(names: list[str]) -> None:
+    """A filter that makes the calls behind those layers answer ENOSYS, as a kernel without them."""
+    if not names:
+        return
+    load, jump_equal, give, allow, enosys = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050026
+    number_at, first_at, third_at, set_mode_filter = 0, 16, 32, 1
+    program = []
+    if "landlock" in names:
+        program += [
+            (load, 0, 0, number_at),
+            (jump_equal, 0, 1, LANDLOCK_CREATE_RULESET),
+            (give, 0, 0, enosys),
+        ]
+    if "seccomp" in names:
+        # Installing a filter alone: libseccomp asks by the same call what the kernel knows.
+        program += [
+            (load, 0, 0, number_at),
+            (jump_equal, 0, 5, SECCOMP),
+            (load, 0, 0, first_at),
+            (jump_equal, 0, 3, set_mode_filter),
+            (load, 0, 0, third_at),
+            (jump_equal, 1, 0, 0),
+            (give, 0, 0, enosys),
+        ]
+    program.append((give, 0, 0, allow))
+    code = b"".join(struct.pack("HBBI", *line) for line in program)
+    buffer = ctypes.create_string_buffer(code)
+    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0:
+        libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, ctypes.create_string_buffer(header), 0, 0) != 0:  # PR_SET_SECCOMP, FILTER
+        raise OSError(ctypes.get_errno(), "install the mask")
+
+
+def process_tree() -> dict[int, list[int]]:
+    """Parent → children of all processes that are visible here."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        try:
+            stat = Path(f"/proc/{entry}/stat").read_text() if entry.isdigit() else ""
+        except OSError:
+            continue
+        fields = stat[stat.rfind(")") + 2 :].split()
+        if fields and fields[0] not in "ZX":
+            children.setdefault(int(fields[1]), []).append(int(entry))
+    return children
+
+
+def below(pid: int) -> list[int]:
+    children, found = process_tree(), [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found[1:]
+
+
+class Place:
+    def __init__(self, root: Path, config: dict):
+        self.root = root
+        self.before = set(below(os.getpid()))
+        self._make_files()
+        self.victim = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", VICTIM, str(root)], stdout=subprocess.PIPE
+        )
+        self.target = json.loads(self.victim.stdout.readline()) | self.paths
+        self.daemons = {}
+        self.logs = {}
+        for name, options in config.items():
+            self._start_daemon(name, **options)
+
+    def _make_files(self):
+        """What belongs to other users, all of it under the same uid as the attacker's."""
+        other = self.root / "other"
+        other.mkdir(mode=0o700)
+        (other / "folder").mkdir()
+        for name in ("secret", "victim"):
+            (other / name).write_text("canary of another user\n")
+            (other / name).chmod(0o600)
+        prefix = self.root / "installed"
+        self.paths = {
+            "daemon_pid": os.getpid(),
+            "root": str(self.root),
+            "other": str(other),
+            "secret_file": str(other / "secret"),
+            "victim_file": str(other / "victim"),
+            "victim_folder": str(other / "folder"),
+            "key_file": str(self.root / "set.key"),
+            "tool_set": str(self.root / "hostile"),
+            "harness": str(prefix / "share/mcpgate/harness/mcpgate"),
+            "executable": str(prefix / "libexec/mcpgate-zygote"),
+        }
+
+    def _start_daemon(self, name: str, profile: str, masked: list[str]):
+        scratch = self.root / f"scratch-{name}"
+        scratch.mkdir(mode=0o700)
+        log = open(self.root / f"{name}.log", "wb")
+        # A descriptor and a variable of ours that must not come as far as a child.
+        smuggled = os.open(self.paths["secret_file"], os.O_RDONLY)
+        os.set_inheritable(smuggled, True)
+        command = [
+            str(self.root / "installed/bin/mcpgate-sandbox"),
+            *["serve", "--profile", profile, "--tools", self.paths["tool_set"]],
+            *["--listen", f"unix:{self.root}/{name}.sock", "--key-file", self.paths["key_file"]],
+        ]
+        self.daemons[name] = subprocess.Popen(
+            command,
+            env={"TMPDIR": str(scratch), "MCPGATE_CANARY": "canary-of-the-daemon"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(smuggled,),
+            preexec_fn=lambda: mask_calls(masked),
+        )
+        os.close(smuggled)
+
+    # ---- Questions
+
+    def ready(self, name: str) -> dict:
+        """Whether the daemon serves; its target is told when a call of it runs."""
+        until = time.monotonic() + PATIENCE_S
+        socket_path = self.root / f"{name}.sock"
+        while time.monotonic() < until:
+            if self.daemons[name].poll() is not None:
+                break
+            if socket_path.exists():
+                return {"serves": True}
+            time.sleep(0.02)
+        return {"serves": False, "log": self.log(name)}
+
+    def log(self, name: str) -> str:
+        return (self.root / f"{name}.log").read_text(errors="replace")[-3000:]
+
+    def targets(self, name: str) -> dict:
+        """Once the sibling's call runs: who and where everything is."""
+        daemon = self.daemons[name].pid
+        until = time.monotonic() + PATIENCE_S
+        folders, family = [], []
+        while time.monotonic() < until:
+            family = below(daemon)
+            folders = [str(p) for p in (self.root / f"scratch-{name}").glob("*/*/sibling-secret")]
+            if len(family) >= 2:
+                break
+            time.sleep(0.02)
+        return self.target | {
+            "daemon_pid": daemon,
+            "zygote_pid": family[0] if family else daemon,
+            "sibling_pid": family[-1] if len(family) > 1 else daemon,
+            "sibling_file": folders[0] if folders else self.paths["secret_file"],
+            "scratch": str(self.root / f"scratch-{name}"),
+        }
+
+    def control(self, file: str, target: dict) -> dict:
+        """Runs an attack in a process of its own that nothing confines."""
+        folder = self.root / "control"
+        folder.mkdir(exist_ok=True)
+        smuggled = os.open(self.paths["secret_file"], os.O_RDONLY)
+        os.set_inheritable(smuggled, True)
+        done = subprocess.run(
+            [sys.executable, "-I", str(self.root / "suite/control.py"), file],
+            input=json.dumps(target),
+            cwd=folder,
+            env={"MCPGATE_CANARY": "canary-of-the-daemon"},
+            pass_fds=(smuggled,),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            start_new_session=True,
+        )
+        os.close(smuggled)
+        last = done.stdout.strip().splitlines()[-1:] or ["{}"]
+        try:
+            return json.loads(last[0])
+        except ValueError:
+            said = (done.stdout + done.stderr)[-500:]
+            return {"refused": f"exit {done.returncode}", "text": said}
+
+    def open_files(self, name: str) -> int:
+        try:
+            return len(os.listdir(f"/proc/{self.daemons[name].pid}/fd"))
+        except PermissionError:  # the daemon is not dumpable, and we are not root
+            return -1
+
+    def close(self) -> dict:
+        """Ends everything. What is left then was left by an attack."""
+        left = []
+        for name, daemon in self.daemons.items():
+            family = below(daemon.pid)
+            daemon.send_signal(signal.SIGTERM)
+            try:
+                daemon.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                left.append(f"daemon {name} did not end")
+            until = time.monotonic() + 2
+            while any(Path(f"/proc/{pid}").exists() for pid in family):
+                if time.monotonic() > until:
+                    left.append(f"processes of {name}: {family}")
+                    break
+                time.sleep(0.02)
+            scratch = self.root / f"scratch-{name}"
+            left += [f"file {path}" for path in scratch.rglob("*")]
+        self.victim.kill()
+        self.victim.wait()
+        return {"left": left}
+
+
+def main() -> None:
+    place = Place(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    print(json.dumps({"target": place.target}), flush=True)
+    for line in sys.stdin:
+        question = json.loads(line)
+        answer = getattr(place, question["ask"])(*question["arguments"])
+        print(json.dumps({"answer": answer}), flush=True)
+    print(json.dumps({"answer": place.close()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Every attack, in every set-up, and its control.
+
+`test_refused[set-up-attack]` calls the attack through a real daemon and wants the declared refusal.
+`test_control[attack]` runs the same code without the layers that refuse it and wants it to work: an
+attack that can no longer succeed anywhere proves nothing.
+"""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from places import CONTROLS, IS_ROOT, SETUPS, Place, Setup, Unavailable, ending_of_call
+from support import ROOT
+
+HOSTILE = Path(__file__).parent / "hostile"
+
+
+def load_attacks() -> dict:
+    module = importlib.import_module("_attack")
+    for path in sorted(HOSTILE.glob("[a-z]*.py")):
+        if path.stem != "sibling":
+            importlib.import_module(path.stem)
+    return module.declared
+
+
+ATTACKS = load_attacks()
+#: What one place carries: the set-ups that differ only in their profile.
+PLACES: dict[str, list[Setup]] = {}
+for each in [*SETUPS, *CONTROLS.values()]:
+    PLACES.setdefault(each.place, []).append(each)
+#: Tests of one place run on one worker.
+SETUP_PARAMETERS = [
+    pytest.param(setup, id=setup.name, marks=pytest.mark.xdist_group(setup.place))
+    for setup in SETUPS
+]
+
+
+class Places:
+    """Starts a place when it is first needed; one that cannot be had is not tried again."""
+
+    def __init__(self):
+        self.started: dict[str, Place | Unavailable] = {}
+
+    def endpoint(self, setup: Setup):
+        return self.place(setup).endpoint(setup)
+
+    def place(self, setup: Setup) -> Place:
+        if setup.place not in self.started:
+            try:
+                self.started[setup.place] = Place(setup.place, PLACES[setup.place])
+            except Unavailable as error:
+                self.started[setup.place] = error
+        found = self.started[setup.place]
+        if isinstance(found, Unavailable):
+            raise found
+        return found
+
+
+@pytest.fixture(scope="session")
+def places():
+    all_places = Places()
+    yield all_places
+    left = {
+        name: leftovers
+        for name, place in all_places.started.items()
+        if isinstance(place, Place) and (leftovers := place.close())
+    }
+    assert not left, f"left behind by attacks: {left}"
+
+
+def run(endpoint, attack) -> str:
+    target = dict(endpoint.target)
+    if attack.plant is not None:
+        planted = ending_of_call(endpoint.call(f"{attack.name}_plant", "bob", target, 20))
+        assert planted.startswith("worked: "), planted
+        target["planted"] = planted.removeprefix("worked: ")
+    return ending_of_call(endpoint.call(attack.name, "ada", target, attack.deadline))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("setup", SETUP_PARAMETERS)
+def test_refused(places, setup, name):
+    attack = ATTACKS[name]
+    try:
+        endpoint = places.endpoint(setup)
+    except Unavailable as error:
+        pytest.skip(f"{setup.name} cannot be had here: {error}")
+    ended = run(endpoint, attack)
+    if setup.profile in attack.open:
+        closed = f"closed now, so take it off the list of the open: {ended}"
+        assert ended.startswith(attack.opens), closed
+        return
+    expected = attack.strict if setup.profile == "strict" else attack.refused
+    assert ended.split(":")[0] in expected, f"{attack.text}\n{ended}"
+    assert attack.says in ended
+
+
+@pytest.mark.xdist_group("control")
+@pytest.mark.parametrize("name", ATTACKS)
+def test_control(places, name):
+    attack = ATTACKS[name]
+    if attack.needs == "root" and not IS_ROOT:
+        pytest.skip("only root could do this at all")
+    try:
+        if attack.control == "masked":
+            ended = run(places.endpoint(CONTROLS[tuple(sorted(attack.layers))]), attack)
+        else:
+            ended = places.place(CONTROLS["landlock",]).control(name)
+    except Unavailable as error:
+        pytest.skip(f"no control here: {error}")
+    if ended == "ENOSYS" and "ENOSYS" not in attack.refused:
+        pytest.skip("this kernel does not have what it attacks")
+    assert ended.startswith("worked"), f"{attack.text}\nProves nothing: without its layers, {ended}"
+
+
+def test_what_is_open_is_documented():
+    """The threat model's table of what stays open is exactly what the attacks declare."""
+    page = (ROOT / "docs/threat-model.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| ([a-z, ]+) \|", page, re.MULTILINE)
+    declared = {name: set(attack.open) for name, attack in ATTACKS.items() if attack.open}
+    assert {name: set(profiles.split(", ")) for name, profiles in rows} == declared
+
+
+def test_every_file_is_one_attack():
+    files = {path.stem for path in HOSTILE.glob("[a-z]*.py")} - {"sibling"}
+    assert set(ATTACKS) == files
+    assert len(files) >= 120
+    for attack in ATTACKS.values():
+        assert attack.text.endswith("."), attack.name
+        assert attack.layers and (attack.refused or attack.open), attack.name
