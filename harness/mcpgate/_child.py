@@ -66,20 +66,19 @@ def _check_size(size: int, bytes_max: int) -> None:
 # ---- One call
 
 
-def rehearse(tool_source: bytes, tool_name: str, arguments: dict[str, Any]) -> None:
+def rehearse(source: SourceImporter, tool_name: str, arguments: dict[str, Any]) -> None:
     """A whole call of a tool of our own, in the zygote: what the interpreter specializes and caches
     by the way, no child has to. Leaves no tool behind."""
     global importer
-    actual, importer = importer, SourceImporter("/")
+    actual, importer = importer, source
     try:
-        importer.add("mcpgate_rehearsal.py", tool_source)
-        tool, signature = _find("mcpgate_rehearsal.py", tool_name)
+        tool, signature = _find("rehearsal.py", tool_name)
         positional, named = signature.bind(arguments, None)  # type: ignore[arg-type]
         encode(_result(tool.function(*positional, **named), signature, 1 << 20, tool_name))
     finally:
         importer = actual
         _tool.declared.clear()
-        sys.modules.pop("mcpgate_rehearsal", None)
+        sys.modules.pop("rehearsal", None)
 
 
 def _call(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr std::size_t kDataMountsMax = 32;
+/// Each holds some MiB; more than cores is of use for bursts only.
+constexpr std::int64_t kReadyMax = 64;
 constexpr std::size_t kImportableMax = 64;
 constexpr std::size_t kDescriptionBytesMax = 4096;
 constexpr std::size_t kNameBytesMax = 64;
@@ -130,6 +132,8 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   file.required_role = root.string("requiredRole");
   file.limits = read_set_limits(root.map("limits"));
   read_tools(root.map("tools"), file);
+  file.ready_children =
+      static_cast<std::size_t>(root.integer("readyChildren", 0, {.min = 0, .max = kReadyMax}));
   read_data_mounts(root.list("dataMounts"), folder, file.data_mounts);
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);

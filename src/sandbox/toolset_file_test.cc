@@ -21,6 +21,7 @@ dataMounts:
   - {name: corpus, path: ../../build/log-corpus, code: true}
   - {name: system, path: /var/log}
 codeMode: true
+readyChildren: 2
 importable: [privacy]
 output: {scrub: false, maxBytes: 64Ki}
 )",
@@ -43,6 +44,7 @@ output: {scrub: false, maxBytes: 64Ki}
   EXPECT_EQ(file->data_mounts[1].path, "/var/log");
   EXPECT_FALSE(file->data_mounts[1].code);
   EXPECT_TRUE(file->code_mode);
+  EXPECT_EQ(file->ready_children, 2U);
   EXPECT_EQ(file->importable, std::vector<std::string>{"privacy"});
   EXPECT_FALSE(file->output.scrub);
   EXPECT_EQ(file->output.bytes_max, 64U << 10);
@@ -79,6 +81,8 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"dataMounts: [{name: a, path: /x, mode: rw}]", "mode"},
            {"importable: [os.path]", "module"},
            {"codeMode: yes", "codeMode"},
+           {"readyChildren: 65", "readyChildren"},
+           {"readyChildren: -1", "readyChildren"},
            {"output: {maxBytes: 1}", "maxBytes"},
            {"requirements: requirements.txt", "not supported"},
            {"command: [npx, server]", "not supported"},

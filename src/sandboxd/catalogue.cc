@@ -225,6 +225,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(read.error()));
   }
   finish_manifest(*version, options);
+  version->zygote->keep_ready(settings.ready_children, version->limits, version->mounts);
   co_return version;
 }
 

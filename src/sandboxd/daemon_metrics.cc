@@ -77,6 +77,8 @@ std::string DaemonMetrics::write(const DaemonGauges& gauges) const {
   };
   single("mcpgate_sandbox_calls_in_flight", "gauge", "Calls that run now.", gauges.in_flight);
   single("mcpgate_sandbox_calls_waiting", "gauge", "Calls that wait for a place.", gauges.waiting);
+  single("mcpgate_sandbox_ready_children", "gauge", "Children that wait, locked down, for a call.",
+         gauges.ready_children);
   single("mcpgate_sandbox_ready", "gauge", "Whether a version of the tool set is served.",
          gauges.ready ? 1 : 0);
   single("mcpgate_sandbox_events_dropped_total", "counter",

@@ -20,6 +20,7 @@ namespace mcpgate::sandboxd {
 struct DaemonGauges {
   std::size_t in_flight = 0;
   std::size_t waiting = 0;
+  std::size_t ready_children = 0;
   bool ready = false;
   Catalogue::Reloads reloads;
 };

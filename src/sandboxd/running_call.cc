@@ -66,9 +66,8 @@ std::uint64_t page_bytes() {
 
 }  // namespace
 
-Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loop, ChildSpec spec,
-                                                           ScratchDirectory scratch,
-                                                           EventSink& sink) {
+Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loop, ChildSetup setup,
+                                                           ScratchDirectory scratch) {
   std::array<int, 2> sockets{};
   std::array<int, 2> pipe_ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
@@ -82,8 +81,7 @@ Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loo
   UniqueFd output(pipe_ends[0]);
   ends.output.reset(pipe_ends[1]);
 
-  std::shared_ptr<RunningCall> call(
-      new RunningCall(loop, std::move(spec), std::move(scratch), sink));
+  std::shared_ptr<RunningCall> call(new RunningCall(loop, std::move(setup), std::move(scratch)));
   call->child_ends_ = std::move(ends);
   boost::system::error_code error;
   call->socket_.assign(asio::local::stream_protocol(), ours.get(), error);
@@ -98,22 +96,24 @@ Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loo
   return call;
 }
 
-RunningCall::RunningCall(asio::io_context& loop, ChildSpec spec, ScratchDirectory scratch,
-                         EventSink& sink)
-    : spec_(std::move(spec)),
+RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup, ScratchDirectory scratch)
+    : setup_(std::move(setup)),
       scratch_(std::move(scratch)),
-      sink_(sink),
       socket_(loop),
       output_(loop),
       watch_timer_(loop),
       done_(loop, steady_clock::time_point::max()),
-      frames_(spec_.limits.output_bytes),
-      started_(steady_clock::now()),
-      deadline_(std::min(spec_.deadline, started_ + spec_.limits.wall)) {}
+      frames_(0),
+      made_at_(steady_clock::now()) {}
 
-void RunningCall::begin() {
+void RunningCall::begin(ChildSpec spec, EventSink& sink) {
+  spec_ = std::move(spec);
+  sink_ = &sink;
+  frames_ = FrameReader(spec_.limits.output_bytes);
+  started_ = steady_clock::now();
+  deadline_ = std::min(spec_.deadline, started_ + spec_.limits.wall);
   const auto executor = socket_.get_executor();
-  if (spec_.task == SpawnTask::kCall) {
+  if (setup_.task == SpawnTask::kCall) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - steady_clock::now());
     std::string json =
@@ -259,9 +259,9 @@ bool RunningCall::take_frame(Frame frame) {
     return false;
   }
   if (frame.type == FrameType::kLog) {
-    sink_.on_log(frame.payload);
+    sink_->on_log(frame.payload);
   } else {
-    sink_.on_progress(frame.payload);
+    sink_->on_progress(frame.payload);
   }
   return true;
 }

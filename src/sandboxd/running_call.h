@@ -25,19 +25,31 @@
 
 namespace mcpgate::sandboxd {
 
-/// What a child is told and allowed: a CallSpec, a description or a self-test.
-struct ChildSpec {
+/// What a child is locked down for; settled before it is known which call it will serve.
+struct ChildSetup {
   SpawnTask task = SpawnTask::kCall;
+  std::uint64_t address_space_bytes = 0;
+  /// Of its largest file.
+  std::uint64_t file_bytes = 0;
+  std::uint32_t cpu_s = 0;
+  std::uint32_t open_files = 0;
+  std::vector<std::string> read_only = {};
+
+  friend bool operator==(const ChildSetup&, const ChildSetup&) = default;
+};
+
+/// What a child is told to do, and what the daemon holds it to: a call or a description.
+struct ChildSpec {
   /// Unique among the children, or empty: cannot be cancelled.
   std::string call_id = {};
   std::chrono::steady_clock::time_point deadline = {};
   Limits limits = {};
   /// The members of the request after `tmp` and the like: `"op":"call","tool":…`.
   std::string request = {};
-  std::vector<std::string> read_only = {};
 };
 
-/// Owned by run(), shared with its own coroutines until they end. Lives on one loop.
+/// A child waits, locked down, from its creation to begin(), and serves one call from there. Owned
+/// by run(), shared with its own coroutines until they end. Lives on one loop.
 class RunningCall : public std::enable_shared_from_this<RunningCall> {
  public:
   /// The child's ends of what was made for it; sent with the SPAWN, then closed.
@@ -46,27 +58,32 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
     UniqueFd output;
   };
 
-  /// Makes socket, pipe and temporary directory. `sink` outlives the call.
+  /// Makes socket and pipe.
   [[nodiscard]] static Expected<std::shared_ptr<RunningCall>> create(asio::io_context& loop,
-                                                                     ChildSpec spec,
-                                                                     ScratchDirectory scratch,
-                                                                     EventSink& sink);
+                                                                     ChildSetup setup,
+                                                                     ScratchDirectory scratch);
   RunningCall(const RunningCall&) = delete;
   RunningCall& operator=(const RunningCall&) = delete;
   ~RunningCall() = default;
 
+  [[nodiscard]] const ChildSetup& setup() const { return setup_; }
+  /// Empty before begin().
   [[nodiscard]] const ChildSpec& spec() const { return spec_; }
+  /// When it was asked for.
+  [[nodiscard]] std::chrono::steady_clock::time_point made_at() const { return made_at_; }
   [[nodiscard]] const std::filesystem::path& tmp() const { return scratch_.path(); }
   /// After the end, to be removed where that may take its time.
   [[nodiscard]] ScratchDirectory& scratch() { return scratch_; }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
 
-  /// Starts to send the request, to read and to watch.
-  void begin();
+  /// Starts to send the request, to read and to watch. `sink` outlives the call.
+  void begin(ChildSpec spec, EventSink& sink);
 
   /// The zygote forked it.
   void spawned(std::int32_t pid, UniqueFd pidfd);
   [[nodiscard]] bool is_spawned() const { return static_cast<bool>(pidfd_); }
+  /// Whether its end is known; then begin() is too late.
+  [[nodiscard]] bool is_gone() const { return gone_; }
   /// The zygote reaped it.
   void exited(const ExitedMessage& message);
   /// The zygote went away, or could not fork: there is no child, or none that will be reaped.
@@ -81,7 +98,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] int wait_status() const { return exit_.wait_status; }
 
  private:
-  RunningCall(asio::io_context& loop, ChildSpec spec, ScratchDirectory scratch, EventSink& sink);
+  RunningCall(asio::io_context& loop, ChildSetup setup, ScratchDirectory scratch);
 
   static Task<> send_request(std::shared_ptr<RunningCall> call);
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
@@ -98,9 +115,10 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   void finish_if_done();
   void decide_outcome(CallOutcome& outcome) const;
 
+  ChildSetup setup_;
   ChildSpec spec_;
   ScratchDirectory scratch_;
-  EventSink& sink_;
+  EventSink* sink_ = nullptr;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor output_;
   asio::steady_timer watch_timer_;
@@ -109,6 +127,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   FrameReader frames_;
   std::string request_;
 
+  std::chrono::steady_clock::time_point made_at_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point deadline_;
   std::optional<std::chrono::steady_clock::time_point> answered_;

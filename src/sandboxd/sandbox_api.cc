@@ -262,9 +262,11 @@ http::Response SandboxApi::capabilities() const {
 
 http::Response SandboxApi::metrics() const {
   http::Response response = text_response(200, "");
+  const auto version = catalogue_.current();
   response.body = metrics_.write({.in_flight = queue_.in_flight(),
                                   .waiting = queue_.waiting(),
-                                  .ready = catalogue_.current() != nullptr,
+                                  .ready_children = version ? version->zygote->ready_children() : 0,
+                                  .ready = version != nullptr,
                                   .reloads = catalogue_.reloads()});
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -43,6 +44,9 @@ constexpr std::chrono::milliseconds kBackoffMin{100};
 constexpr std::chrono::milliseconds kBackoffMax{10'000};
 /// A zygote that lived this long did not fail at its start.
 constexpr std::chrono::seconds kStableAfter{10};
+/// A child that waited longer is not used: a data mount that was not there when it was locked down
+/// is seen after a minute.
+constexpr std::chrono::seconds kReadyFor{60};
 
 /// What every interpreter reads: its library with native modules, and time zones. Nothing there is
 /// particular to this machine.
@@ -80,6 +84,19 @@ Expected<UniqueFd> make_setup_file(const ZygoteSetup& setup) {
 std::uint32_t whole_seconds(std::chrono::milliseconds time) {
   return static_cast<std::uint32_t>(
       std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count()));
+}
+
+ChildSetup setup_of(SpawnTask task, const Limits& limits,
+                    const std::map<std::string, std::filesystem::path>& mounts = {}) {
+  ChildSetup setup{.task = task,
+                   .address_space_bytes = limits.address_space_bytes,
+                   .file_bytes = limits.tmp_bytes,
+                   .cpu_s = whole_seconds(limits.cpu),
+                   .open_files = static_cast<std::uint32_t>(limits.open_files)};
+  for (const auto& [name, path] : mounts) {
+    setup.read_only.push_back(path);
+  }
+  return setup;
 }
 
 std::string call_request(const CallSpec& spec) {
@@ -152,8 +169,15 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   Task<Expected<void>> start_once();
   Task<Expected<void>> ensure_running();
   Task<Expected<void>> run_self_test();
-  Task<Expected<CallOutcome>> run_child(ChildSpec spec, EventSink& sink);
-  Task<Expected<std::shared_ptr<RunningCall>>> run_to_end(ChildSpec spec, EventSink& sink);
+  Task<Expected<CallOutcome>> run_child(ChildSetup setup, ChildSpec spec, EventSink& sink);
+  Task<Expected<std::shared_ptr<RunningCall>>> run_to_end(ChildSetup setup, ChildSpec spec,
+                                                          EventSink& sink);
+  /// The number of a new child, asked for and not yet there.
+  [[nodiscard]] Expected<std::uint64_t> make_child(ChildSetup setup);
+  /// The number of a child that waits, made as `setup` says; nothing where none does.
+  [[nodiscard]] std::optional<std::uint64_t> take_ready(const ChildSetup& setup);
+  void fill_ready();
+  void drop_ready();
   [[nodiscard]] Expected<void> send_spawn(std::uint64_t number, RunningCall& call);
   void expect_spawned(asio::steady_timer& timer, std::uint64_t number);
   static Task<> read_control(std::shared_ptr<State> self, std::uint64_t generation);
@@ -191,7 +215,12 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   std::optional<asio::thread_pool> cleaner;
 
   std::uint64_t next_number = 1;
+  /// All children by number: those that run a call, and those that wait for one.
   std::map<std::uint64_t, std::shared_ptr<RunningCall>> calls;
+  /// Who waits, the oldest first; what they are made as, and how many there should be.
+  std::deque<std::uint64_t> ready_children;
+  ChildSetup ready_setup;
+  std::size_t ready_wanted = 0;
 };
 
 // ---- Start
@@ -272,6 +301,7 @@ Task<Expected<void>> Zygote::State::start_once() {
   }
   phase = Phase::kRunning;
   notify();
+  fill_ready();
   co_return Expected<void>{};
 }
 
@@ -298,10 +328,9 @@ Task<Expected<void>> Zygote::State::run_self_test() {
   Limits limits;
   limits.wall = std::chrono::seconds(10);
   NullSink sink;
-  auto call = co_await run_to_end({.task = SpawnTask::kSelfTest,
-                                   .deadline = steady_clock::now() + limits.wall,
-                                   .limits = limits},
-                                  sink);
+  auto call =
+      co_await run_to_end(setup_of(SpawnTask::kSelfTest, limits),
+                          {.deadline = steady_clock::now() + limits.wall, .limits = limits}, sink);
   if (!call) {
     co_return std::unexpected(std::move(call.error()));
   }
@@ -431,6 +460,7 @@ void Zygote::State::died() {
   if (steady_clock::now() - started >= kStableAfter) {
     backoff = std::chrono::milliseconds(0);
   }
+  drop_ready();
   for (const auto& [number, call] : calls) {
     call->lost("the sandbox's interpreter ended while it ran");
   }
@@ -444,16 +474,15 @@ void Zygote::State::notify() {
 // ---- Calls
 
 Expected<void> Zygote::State::send_spawn(std::uint64_t number, RunningCall& call) {
-  const ChildSpec& spec = call.spec();
-  const std::string bytes =
-      encode(SpawnMessage{.number = number,
-                          .task = spec.task,
-                          .address_space_bytes = spec.limits.address_space_bytes,
-                          .file_bytes = spec.limits.tmp_bytes,
-                          .cpu_s = whole_seconds(spec.limits.cpu),
-                          .open_files = static_cast<std::uint32_t>(spec.limits.open_files),
-                          .tmp = call.tmp().native(),
-                          .read_only = spec.read_only});
+  const ChildSetup& setup = call.setup();
+  const std::string bytes = encode(SpawnMessage{.number = number,
+                                                .task = setup.task,
+                                                .address_space_bytes = setup.address_space_bytes,
+                                                .file_bytes = setup.file_bytes,
+                                                .cpu_s = setup.cpu_s,
+                                                .open_files = setup.open_files,
+                                                .tmp = call.tmp().native(),
+                                                .read_only = setup.read_only});
   const RunningCall::ChildEnds ends = call.take_child_ends();
   const std::array<int, 2> descriptors{ends.call_socket.get(), ends.output.get()};
   iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
@@ -496,44 +525,90 @@ void Zygote::State::expect_spawned(asio::steady_timer& timer, std::uint64_t numb
   });
 }
 
-Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSpec spec,
-                                                                       EventSink& sink) {
-  Expected<ScratchDirectory> scratch = ScratchDirectory::create(options.scratch, random);
-  if (!scratch) {
-    co_return std::unexpected(std::move(scratch.error()));
-  }
-  auto call = RunningCall::create(loop, std::move(spec), std::move(*scratch), sink);
-  if (!call) {
-    co_return std::unexpected(std::move(call.error()));
-  }
+Expected<std::uint64_t> Zygote::State::make_child(ChildSetup setup) {
+  ScratchDirectory scratch = TRY(ScratchDirectory::create(options.scratch, random));
+  auto child = TRY(RunningCall::create(loop, std::move(setup), std::move(scratch)));
   const std::uint64_t number = next_number++;
-  if (auto sent = send_spawn(number, **call); !sent) {
+  if (auto sent = send_spawn(number, *child); !sent) {
     died();
-    co_return fail(ErrorCode::kUnavailable, "{}", sent.error().message);
+    return fail(ErrorCode::kUnavailable, "{}", sent.error().message);
   }
-  calls.emplace(number, *call);
+  calls.emplace(number, std::move(child));
+  return number;
+}
+
+std::optional<std::uint64_t> Zygote::State::take_ready(const ChildSetup& setup) {
+  if (setup != ready_setup) {
+    return std::nullopt;
+  }
+  while (!ready_children.empty()) {
+    const std::uint64_t number = ready_children.front();
+    ready_children.pop_front();
+    const auto child = calls.find(number);
+    if (!child->second->is_gone() && steady_clock::now() - child->second->made_at() < kReadyFor) {
+      return number;
+    }
+    child->second->kill(EndReason::kNone, "");
+    calls.erase(child);
+  }
+  return std::nullopt;
+}
+
+void Zygote::State::fill_ready() {
+  while (phase == Phase::kRunning && ready_children.size() < ready_wanted) {
+    const auto number = make_child(ready_setup);
+    if (!number) {
+      log_warn("no child can be made ready: {}", number.error().message);
+      return;
+    }
+    ready_children.push_back(*number);
+  }
+}
+
+void Zygote::State::drop_ready() {
+  for (const std::uint64_t number : ready_children) {
+    calls.at(number)->kill(EndReason::kNone, "");
+    calls.erase(number);
+  }
+  ready_children.clear();
+}
+
+Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSetup setup,
+                                                                       ChildSpec spec,
+                                                                       EventSink& sink) {
+  auto number = take_ready(setup);
+  if (!number) {
+    auto made = make_child(std::move(setup));
+    if (!made) {
+      co_return std::unexpected(std::move(made.error()));
+    }
+    number = *made;
+  }
+  const std::shared_ptr<RunningCall> call = calls.at(*number);
   asio::steady_timer patience(loop);
-  expect_spawned(patience, number);
-  (*call)->begin();
-  co_await (*call)->wait();
-  if (!(*call)->scratch().remove_if_empty()) {
+  expect_spawned(patience, *number);
+  call->begin(std::move(spec), sink);
+  co_await call->wait();
+  fill_ready();  // Not before: its work would take turns with the call's.
+  if (!call->scratch().remove_if_empty()) {
     if (!cleaner) {
       cleaner.emplace(1);
     }
-    co_await asio::co_spawn(*cleaner, remove_scratch(std::move((*call)->scratch())), kAwait);
+    co_await asio::co_spawn(*cleaner, remove_scratch(std::move(call->scratch())), kAwait);
   }
-  calls.erase(number);
-  co_return std::move(*call);
+  calls.erase(*number);
+  co_return call;
 }
 
 /// Where the zygote turns out to be dead before anything ran, another one gets the call.
-Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSpec spec, EventSink& sink) {
+Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec spec,
+                                                     EventSink& sink) {
   constexpr int kAttempts = 2;
   for (int attempt = 1;; ++attempt) {
     if (auto running = co_await ensure_running(); !running) {
       co_return std::unexpected(std::move(running.error()));
     }
-    auto call = co_await run_to_end(spec, sink);
+    auto call = co_await run_to_end(setup, spec, sink);
     if (call) {
       co_return (*call)->outcome();
     }
@@ -566,7 +641,8 @@ Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
 
 Task<Expected<CallOutcome>> Zygote::describe(Limits limits) {
   NullSink sink;
-  co_return co_await state_->run_child({.deadline = steady_clock::now() + limits.wall,
+  co_return co_await state_->run_child(setup_of(SpawnTask::kCall, limits),
+                                       {.deadline = steady_clock::now() + limits.wall,
                                         .limits = limits,
                                         .request = R"("op":"describe")"},
                                        sink);
@@ -586,10 +662,8 @@ Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
                   .deadline = spec.deadline,
                   .limits = spec.limits,
                   .request = call_request(spec)};
-  for (const auto& [name, path] : spec.mounts) {
-    child.read_only.push_back(path);
-  }
-  co_return co_await state_->run_child(std::move(child), sink);
+  co_return co_await state_->run_child(setup_of(SpawnTask::kCall, spec.limits, spec.mounts),
+                                       std::move(child), sink);
 }
 
 void Zygote::cancel(std::string_view call_id) {
@@ -600,8 +674,19 @@ void Zygote::cancel(std::string_view call_id) {
   }
 }
 
+void Zygote::keep_ready(std::size_t count, const Limits& limits,
+                        const std::map<std::string, std::filesystem::path>& mounts) {
+  state_->drop_ready();
+  state_->ready_wanted = count;
+  state_->ready_setup = setup_of(SpawnTask::kCall, limits, mounts);
+  state_->fill_ready();
+}
+
 std::size_t Zygote::in_flight() const {
-  return state_->calls.size();
+  return state_->calls.size() - state_->ready_children.size();
+}
+std::size_t Zygote::ready_children() const {
+  return state_->ready_children.size();
 }
 const std::vector<LayerReport>& Zygote::layers() const {
   return state_->layers;

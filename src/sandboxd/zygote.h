@@ -80,11 +80,18 @@ class Zygote {
   /// kAlreadyExists where the call id is in flight.
   [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink);
 
+  /// Keeps `count` children forked, locked down and waiting, for calls of these limits and mounts;
+  /// others are forked when they come. Each serves one call, and waits a minute at most. 0: none.
+  void keep_ready(std::size_t count, const Limits& limits,
+                  const std::map<std::string, std::filesystem::path>& mounts);
+
   /// Kills a call's child at once; its run() then returns kKilled, `cancelled`. No effect on an id
   /// that is not in flight.
   void cancel(std::string_view call_id);
 
   [[nodiscard]] std::size_t in_flight() const;
+  /// Children that wait for a call.
+  [[nodiscard]] std::size_t ready_children() const;
   /// What the self-test found at the latest start.
   [[nodiscard]] const std::vector<LayerReport>& layers() const;
   /// The zygote's process id; -1 while there is none.

@@ -455,6 +455,95 @@ TEST_F(ZygoteTest, OneCallIdRunsOnce) {
   EXPECT_EQ(text(**result), "x");
 }
 
+// ---- Children kept ready
+
+class ReadyChildren : public ZygoteTest {
+ protected:
+  /// Lets the zygote fork what was asked for.
+  void settle() {
+    asio::steady_timer timer(loop_, 100ms);
+    loop_.restart();
+    timer.async_wait([this](auto) { loop_.stop(); });
+    loop_.run();
+    loop_.restart();
+  }
+  std::vector<std::string> children() const {
+    const std::string pid = std::to_string(zygote_->pid());
+    std::ifstream list("/proc/" + pid + "/task/" + pid + "/children");
+    return {std::istream_iterator<std::string>(list), {}};
+  }
+};
+
+TEST_F(ReadyChildren, ACallFindsOneThatWasThereBefore) {
+  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
+  zygote_->keep_ready(2, limits_, {});
+  settle();
+  const std::vector<std::string> waiting = children();
+  ASSERT_EQ(waiting.size(), 2U);
+  EXPECT_EQ(zygote_->in_flight(), 0U);
+  const std::string first = text(run("pid"));
+  const std::string second = text(run("pid"));
+  EXPECT_EQ(std::vector({first, second}), waiting) << "the oldest first, each once";
+  EXPECT_NE(text(run("pid")), first);
+  EXPECT_EQ(zygote_->ready_children(), 2U);
+}
+
+TEST_F(ReadyChildren, ACallOfOtherLimitsGetsAChildOfItsOwn) {
+  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
+  zygote_->keep_ready(1, limits_, {});
+  settle();
+  const std::vector<std::string> waiting = children();
+  CallSpec call = spec("pid");
+  call.limits.open_files = 32;
+  EXPECT_NE(text(run(std::move(call))), waiting.at(0));
+  EXPECT_EQ(text(run("pid")), waiting.at(0));
+}
+
+TEST_F(ReadyChildren, OneThatWasKilledIsNotUsed) {
+  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
+  zygote_->keep_ready(1, limits_, {});
+  settle();
+  ::kill(std::stoi(children().at(0)), SIGKILL);
+  settle();
+  EXPECT_FALSE(text(run("pid")).empty());
+}
+
+TEST_F(ReadyChildren, ThoseOfAKilledZygoteAreReplaced) {
+  start("@tool\ndef pid() -> str: return str(os.getpid())\n");
+  zygote_->keep_ready(2, limits_, {});
+  settle();
+  ::kill(zygote_->pid(), SIGKILL);
+  settle();
+  EXPECT_EQ(zygote_->ready_children(), 0U);
+  EXPECT_FALSE(text(run("pid")).empty());
+  EXPECT_EQ(zygote_->ready_children(), 2U);
+}
+
+TEST_F(ReadyChildren, NoneIsLeftWhenNoneIsWanted) {
+  start("@tool\ndef f() -> str: return 'x'\n");
+  zygote_->keep_ready(3, limits_, {});
+  settle();
+  zygote_->keep_ready(0, limits_, {});
+  settle();
+  EXPECT_TRUE(children().empty());
+  EXPECT_TRUE(fs::is_empty(root_ / "scratch"));
+}
+
+TEST_F(ReadyChildren, AHundredCallsShareNothing) {
+  start(
+      "import random\nseen = []\n@tool\ndef f() -> str:\n    seen.append(1)\n"
+      "    return f'{len(seen)} {random.random()}'\n");
+  zygote_->keep_ready(2, limits_, {});
+  std::set<std::string> answers;
+  for (int i = 0; i < 100; ++i) {
+    const std::string answer = text(run("f"));
+    EXPECT_TRUE(answer.starts_with("1 ")) << answer;
+    EXPECT_TRUE(answers.insert(answer).second) << "the same random numbers twice";
+  }
+  settle();
+  EXPECT_EQ(children().size(), 2U);
+}
+
 // ---- The zygote goes wrong
 
 TEST_F(ZygoteTest, AZygoteKilledMidCallEndsTheCallAndComesBack) {

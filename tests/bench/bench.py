@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from servers import BENCH, CLIENT_CORE, ROOT
 CONNECTIONS = 32
 # The generator is fixed: the order of the servers is random, and the same in each run.
 SEED = 20261122
+READY_CHILDREN = 2
 
 
 @dataclass
@@ -215,17 +217,18 @@ class Bench:
         return instructions(out)
 
     def measure_confined_call(self):
-        up = servers.start_up(self.folder / "up")
-        self.started.append(up.started)
         text = ("10.0.0.1 said hello to 192.168.17.4; version 1.2.3; " * 20)[:1000]
-        request = call_request(up.url, up.key, "addresses", json.dumps({"text": text}))
-        expected = len(first_result(up.port, request)["structuredContent"]["result"])
+        requests = {}
+        for name, ready_children in (("forked", 0), ("ready", READY_CHILDREN)):
+            up = servers.start_up(self.folder / name, ready_children)
+            self.started.append(up.started)
+            requests[name] = call_request(up.url, up.key, "addresses", json.dumps({"text": text}))
+            expected = len(first_result(up.port, requests[name])["structuredContent"]["result"])
         profile = self.profile_of(up)
         self.say(f"a confined call (profile {profile}) beside bwrap")
-        confined, by_bwrap = self.interleave_confined(request, text, expected)
+        confined, by_bwrap = self.interleave_confined(requests, text, expected)
         p50 = {
-            places: median([load.p50_us for load in loads]) / 1000
-            for places, loads in confined.items()
+            what: median([load.p50_us for load in loads]) / 1000 for what, loads in confined.items()
         }
         targets = {"pod": (1.8, 2.6, 700), "strict": (2.2, None, 450)}[profile]
         for places, target in ((1, targets[0]), (2, targets[1])):
@@ -248,7 +251,9 @@ class Bench:
                 note=note,
             )
         )
-        up.started.stop()
+        what = f"the same at 1 in flight with {READY_CHILDREN} children kept ready"
+        self.rows.append(Row(what, p50["ready"], "ms", None, 0.9, False))
+        self.rows.append(Row("memory of a waiting child", waiting_child_mib(up), "MiB"))
 
     def profile_of(self, up: servers.Gateway) -> str:
         """The isolation that the audit names for the first call."""
@@ -258,16 +263,19 @@ class Bench:
                     return profile
         raise RuntimeError("no call is in the audit log")
 
-    def interleave_confined(self, request: Request, text: str, expected: int):
+    def interleave_confined(self, requests: dict[str, Request], text: str, expected: int):
+        """Loads by calls in flight, and of one in flight with children kept ready; bwrap's times."""
         rounds = 2 if self.quick else 6
-        confined = {1: [], 2: []}
+        confined = {1: [], 2: [], "ready": []}
         by_bwrap: list[float] = []
         for _ in range(rounds):
-            for what in self.random.sample([1, 2, "bwrap"], 3):
+            for what in self.random.sample([*confined, "bwrap"], len(confined) + 1):
                 if what == "bwrap":
                     by_bwrap += [bwrap_seconds(text, expected) for _ in range(10)]
+                elif what == "ready":
+                    confined[what].append(wrk(requests["ready"], self.script, 1, 1, None))
                 else:
-                    confined[what].append(wrk(request, self.script, what, 1, None))
+                    confined[what].append(wrk(requests["forked"], self.script, what, 1, None))
         return confined, by_bwrap
 
 
@@ -292,6 +300,20 @@ def first_result(port: int, request: Request) -> dict:
     if not result or result.get("isError"):
         raise RuntimeError(f"the tool does not work: {message}")
     return result
+
+
+def waiting_child_mib(up: servers.Gateway) -> float:
+    """What one child that waits has for itself: its private pages. Needs root, as the children may
+    not be dumped."""
+    private = []
+    for pid in family(up.started.pid):
+        rollup = Path(f"/proc/{pid}/smaps_rollup")
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        name = Path(f"/proc/{parent}/comm").read_text().strip()
+        if name == "mcpgate-zygote":
+            found = re.search(r"^Private_Dirty:\s+(\d+) kB", rollup.read_text(), re.MULTILINE)
+            private.append(int(found.group(1)) / 1024 if found else 0)
+    return median(private)
 
 
 # What bwrap starts: the same tool body in a fresh interpreter; text in, count of addresses out.

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -251,11 +252,13 @@ def start_gateway(
     return Gateway(started, port, key)
 
 
-def start_up(folder: Path) -> Gateway:
+def start_up(folder: Path, ready_children: int = 0) -> Gateway:
     """`mcpgate up` with the bench tool set: the real sandbox."""
-    folder.mkdir(parents=True)
+    shutil.copytree(BENCH / "tools", folder / "tools")
+    with (folder / "tools" / "bench" / "toolset.yaml").open("a") as settings:
+        settings.write(f"readyChildren: {ready_children}\n")
     port, admin = free_port(), free_port()
-    argv = [MCPGATE, "up", "--tools", BENCH / "tools", "--port", port, "--admin-port", admin]
+    argv = [MCPGATE, "up", "--tools", folder / "tools", "--port", port, "--admin-port", admin]
     key = create_key(folder, "mcp-bench")
     started = Started(argv, folder, env={"MCPGATE_STATE": str(folder)})
     started.wait_for(lambda: ready(port), "mcpgate up is not ready", 60)

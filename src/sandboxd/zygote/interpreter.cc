@@ -24,8 +24,8 @@ using Reference = std::unique_ptr<PyObject, Release>;
 
 /// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
 PyObject* serve_function = nullptr;
-/// `mcpgate._zygote.rehearse`; likewise.
-PyObject* rehearse_function = nullptr;
+/// `mcpgate._zygote.serve_rehearsal`; likewise.
+PyObject* rehearsal_function = nullptr;
 
 /// The pending exception in one line; clears it.
 std::string take_exception() {
@@ -110,9 +110,9 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   const Reference loaded(
       PyObject_CallMethod(zygote.get(), "load", "sO", tool_set.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
-  rehearse_function = PyObject_GetAttrString(zygote.get(), "rehearse");
-  return loaded && serve_function != nullptr && rehearse_function != nullptr ? ""
-                                                                             : take_exception();
+  rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
+  return loaded && serve_function != nullptr && rehearsal_function != nullptr ? ""
+                                                                              : take_exception();
 }
 
 void before_fork() {
@@ -125,19 +125,25 @@ void after_fork_in_child() {
   PyOS_AfterFork_Child();
 }
 
-void rehearse_call() {
-  after_fork_in_child();
-  const Reference done(PyObject_CallNoArgs(rehearse_function));
-  PyErr_Clear();
-}
+namespace {
 
-int serve_call() {
-  const Reference status(PyObject_CallNoArgs(serve_function));
+/// The exit status that a function of the harness returns.
+int call_for_status(PyObject* function) {
+  const Reference status(PyObject_CallNoArgs(function));
   if (!status) {
     PyErr_Print();
     return 1;
   }
   return static_cast<int>(PyLong_AsLong(status.get()));
+}
+
+}  // namespace
+
+int serve_call() {
+  return call_for_status(serve_function);
+}
+int serve_rehearsal() {
+  return call_for_status(rehearsal_function);
 }
 
 }  // namespace mcpgate::sandboxd

@@ -17,10 +17,9 @@ void before_fork();
 void after_fork_in_parent();
 void after_fork_in_child();
 
-/// A call of a tool of our own, from its first step after fork() on.
-void rehearse_call();
-
 /// Serves the call at descriptor 3; the exit status.
 [[nodiscard]] int serve_call();
+/// The same for a call of a tool of our own, `typed` of `rehearsal.py`.
+[[nodiscard]] int serve_rehearsal();
 
 }  // namespace mcpgate::sandboxd

@@ -141,6 +141,9 @@ std::optional<Received> receive() {
   return received;
 }
 
+/// Where lock_down() puts a child's end of its call's socket.
+constexpr int kCallSocket = 3;
+
 /// `0` or `1` per probe, as a kResult frame.
 int serve_self_test() {
   const std::uint64_t stopped = run_probes();
@@ -149,7 +152,6 @@ int serve_self_test() {
     verdicts += ((stopped >> i) & 1) != 0 ? '1' : '0';
   }
   const auto header = frame_header(FrameType::kResult, static_cast<std::uint32_t>(verdicts.size()));
-  constexpr int kCallSocket = 3;
   const bool written = ::write(kCallSocket, header.data(), header.size()) > 0 &&
                        ::write(kCallSocket, verdicts.data(), verdicts.size()) > 0;
   return written ? 0 : 1;
@@ -272,6 +274,26 @@ int harden() {
   return ::signalfd(-1, &child_ended, SFD_CLOEXEC);
 }
 
+/// In a child of our own: a small call from fork() to its answer, as every call goes but for the
+/// lock-down.
+void rehearse() {
+  after_fork_in_child();
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) != 0 ||
+      ::dup2(sockets[1], kCallSocket) < 0) {
+    ::_exit(1);
+  }
+  constexpr std::string_view kRequest =
+      R"({"timeLeftMs":30000,"outputBytes":65536,"tmp":"/tmp","op":"call","tool":"typed",)"
+      R"("file":"rehearsal.py","callId":"0","user":"rehearsal","traceparent":"",)"
+      R"("progress":false,"mounts":{},"arguments":{"text":"10.0.0.1","limits":[1,2]}})";
+  const auto header = frame_header(FrameType::kRequest, kRequest.size());
+  if (::write(sockets[0], header.data(), header.size()) < 0 ||
+      ::write(sockets[0], kRequest.data(), kRequest.size()) < 0 || serve_rehearsal() != 0) {
+    ::_exit(1);
+  }
+}
+
 /// Loads everything; empty, or why it cannot serve.
 std::string prepare(Zygote& zygote) {
   std::optional<ZygoteSetup> setup = decode_setup(read_setup());
@@ -294,7 +316,7 @@ std::string prepare(Zygote& zygote) {
     return "the interpreter has " + std::to_string(threads) + " threads; only 1 can be forked";
   }
   before_fork();
-  zygote.hot_pages.learn(&rehearse_call);
+  zygote.hot_pages.learn(&rehearse);
   after_fork_in_parent();
   constexpr std::uint64_t kKibibyte = 1024;
   zygote.address_space_bytes = own_status("VmSize:") * kKibibyte;
