@@ -174,7 +174,7 @@ void finish_manifest(Version& version, const CatalogueOptions& options) {
   sandbox::Manifest& manifest = version.manifest;
   manifest.tool_set = version.folder.settings.name;
   manifest.description = version.folder.settings.description;
-  manifest.profile = to_string(options.zygote.profile);
+  manifest.profile = version.zygote->confinement().label();
   manifest.instance = options.instance;
   manifest.digest = sandbox::manifest_digest(manifest);
   version.document = sandbox::write_manifest(manifest);
@@ -203,6 +203,9 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   ZygoteOptions zygote = options.zygote;
   zygote.tool_set = std::filesystem::absolute(options.tool_set);
   zygote.sources = version->folder.sources;
+  for (const auto& [name, path] : version->mounts) {
+    zygote.mounts.push_back(path);
+  }
   auto started = co_await Zygote::start(loop, std::move(zygote));
   if (!started) {
     co_return std::unexpected(std::move(started.error()));

@@ -59,7 +59,7 @@ struct Version {
 
 /// How versions are made.
 struct CatalogueOptions {
-  /// executable, harness, profile, scratch; the rest comes from the folder.
+  /// executable, harness, profile, allow_missing, scratch; the rest comes from the folder.
   ZygoteOptions zygote;
   std::filesystem::path tool_set;
   std::string instance;

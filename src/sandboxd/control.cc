@@ -90,8 +90,11 @@ std::string encode(const ZygoteSetup& setup) {
   writer.string(setup.harness)
       .string(setup.tool_set)
       .strings(setup.read_only)
+      .strings(setup.lendable)
       .string(setup.filter)
       .integer(setup.without)
+      .integer(setup.landlock_abi_max)
+      .string(setup.workbench)
       .integer(static_cast<std::uint64_t>(setup.sources.size()));
   for (const auto& [path, bytes] : setup.sources) {
     writer.string(path).string(bytes);
@@ -107,13 +110,17 @@ std::string encode(const SpawnMessage& message) {
       .integer(message.file_bytes)
       .integer(message.cpu_s)
       .integer(message.open_files)
+      .integer(message.tmp_entries)
       .string(message.tmp)
       .strings(message.read_only)
+      .integer(message.without)
+      .integer(message.witness.process)
+      .integer(message.witness.shared_memory)
       .take();
 }
 
 std::string encode(const ReadyMessage& message) {
-  return Writer(Kind::kReady).string(message.error).take();
+  return Writer(Kind::kReady).string(message.error).integer(message.layer).take();
 }
 
 std::string encode(const SpawnedMessage& message) {
@@ -140,8 +147,11 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
   reader.string(setup.harness)
       .string(setup.tool_set)
       .strings(setup.read_only)
+      .strings(setup.lendable)
       .string(setup.filter)
       .integer(setup.without)
+      .integer(setup.landlock_abi_max)
+      .string(setup.workbench)
       .integer(files);
   for (; reader.good() && files > 0; --files) {
     std::string path;
@@ -162,19 +172,25 @@ std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
                          .integer(message.file_bytes)
                          .integer(message.cpu_s)
                          .integer(message.open_files)
+                         .integer(message.tmp_entries)
                          .string(message.tmp)
                          .strings(message.read_only)
+                         .integer(message.without)
+                         .integer(message.witness.process)
+                         .integer(message.witness.shared_memory)
                          .done();
   if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kSelfTest)) {
     return std::nullopt;
   }
   message.task = static_cast<SpawnTask>(task);
-  return message;
+  // A tool never runs with less than the profile.
+  const bool allowed = message.without == 0 || message.task == SpawnTask::kSelfTest;
+  return allowed ? std::optional(std::move(message)) : std::nullopt;
 }
 
 std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes) {
   ReadyMessage ready;
-  if (Reader(bytes, Kind::kReady).string(ready.error).done()) {
+  if (Reader(bytes, Kind::kReady).string(ready.error).integer(ready.layer).done()) {
     return ready;
   }
   SpawnedMessage spawned;

@@ -13,7 +13,9 @@
 #include <variant>
 #include <vector>
 
+#include "sandboxd/layer.h"
 #include "sandboxd/lockdown.h"
+#include "sandboxd/probes.h"
 
 namespace mcpgate::sandboxd {
 
@@ -29,9 +31,17 @@ struct ZygoteSetup {
   std::string tool_set = {};
   /// What every child may read besides: the interpreter's library, time zones.
   std::vector<std::string> read_only = {};
+  /// What calls may be given to read besides (SpawnMessage::read_only): it must be in a private
+  /// tree from the start.
+  std::vector<std::string> lendable = {};
   /// The bytes of a sock_filter array.
   std::string filter = {};
+  /// Layers that are left out of zygote and children.
   LayerBits without = 0;
+  /// Landlock as if the kernel had no later version: for tests.
+  std::int32_t landlock_abi_max = kLandlockAbiAny;
+  /// Where the private tree is put together; an existing folder.
+  std::string workbench = {};
   std::map<std::string, std::string> sources = {};
 };
 
@@ -44,17 +54,25 @@ struct SpawnMessage {
   std::uint64_t number = 0;
   SpawnTask task = SpawnTask::kCall;
   std::uint64_t address_space_bytes = 0;
+  /// The largest file, and all of a private temporary folder.
   std::uint64_t file_bytes = 0;
   std::uint32_t cpu_s = 0;
   std::uint32_t open_files = 0;
+  /// Files and folders in a private temporary folder.
+  std::uint32_t tmp_entries = 0;
   std::string tmp = {};
   std::vector<std::string> read_only = {};
+  /// For a self-test: what else is left out of this child, and what it tries to reach.
+  LayerBits without = 0;
+  Witness witness = {};
 };
 
 /// Zygote → daemon, once: sources are loaded.
 struct ReadyMessage {
   /// Why it cannot serve, or empty.
   std::string error = {};
+  /// The layer that could not be had, as a number of Layer; -1: something else is wrong.
+  std::int32_t layer = -1;
 };
 
 /// Zygote → daemon, with the child's pidfd; without one and `error` set where fork failed.

@@ -9,8 +9,11 @@ ZygoteSetup sample_setup() {
   return {.harness = "/h",
           .tool_set = "/t",
           .read_only = {"/usr/lib", ""},
+          .lendable = {"/data"},
           .filter = std::string("\x06\x00\x00", 3),
           .without = 5,
+          .landlock_abi_max = 3,
+          .workbench = "/w",
           .sources = {{"a.py", "x = 1\n"}, {"b/c.py", ""}}};
 }
 
@@ -21,6 +24,9 @@ TEST(Control, SetupComesBackAsItWent) {
   EXPECT_EQ(setup->read_only, sample_setup().read_only);
   EXPECT_EQ(setup->filter.size(), 3U);
   EXPECT_EQ(setup->without, 5U);
+  EXPECT_EQ(setup->lendable, sample_setup().lendable);
+  EXPECT_EQ(setup->landlock_abi_max, 3);
+  EXPECT_EQ(setup->workbench, "/w");
   EXPECT_EQ(setup->sources, sample_setup().sources);
 }
 
@@ -35,6 +41,20 @@ TEST(Control, MessagesComeBackAsTheirKind) {
       *decode_zygote_message(encode(SpawnedMessage{.number = 1, .pid = 2}))));
   EXPECT_TRUE(std::holds_alternative<ReadyMessage>(
       *decode_zygote_message(encode(ReadyMessage{.error = "no"}))));
+}
+
+TEST(Control, ASelfTestAloneLeavesLayersOut) {
+  SpawnMessage message{.number = 1,
+                       .task = SpawnTask::kSelfTest,
+                       .without = 3,
+                       .witness = {.process = 7, .shared_memory = 9}};
+  const auto spawn = decode_spawn(encode(message));
+  ASSERT_TRUE(spawn);
+  EXPECT_EQ(spawn->without, 3U);
+  EXPECT_EQ(spawn->witness.process, 7);
+  EXPECT_EQ(spawn->witness.shared_memory, 9);
+  message.task = SpawnTask::kCall;
+  EXPECT_FALSE(decode_spawn(encode(message)));
 }
 
 TEST(Control, AnyCutOrLengthenedMessageIsRefused) {

@@ -154,8 +154,10 @@ Task<Expected<std::unique_ptr<Daemon>>> Daemon::start(asio::io_context& loop,
     co_return std::unexpected(std::move(loaded.error()));
   }
   state->server->start();
+  const std::shared_ptr<Version>& version = state->catalogue.current();
   log_info("tool set {}: listening on {}, profile {}", state->options.tool_set.string(),
-           state->address, to_string(state->options.zygote.profile));
+           state->address,
+           version ? version->manifest.profile : to_string(state->options.zygote.profile));
   co_return std::unique_ptr<Daemon>(new Daemon(std::move(state)));
 }
 

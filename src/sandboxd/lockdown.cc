@@ -10,13 +10,16 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -34,6 +37,20 @@ constexpr int kCallSocket = 3;
 /// Where the two descriptors wait until their numbers are free.
 constexpr int kParkingDescriptor = 10;
 
+/// Nothing outlives the zygote. It may have died before we asked: then nobody sends the signal.
+/// (getppid(2) does not tell: in a pid namespace of one's own it is always 0.)
+bool die_with_parent(const LockdownPlan& plan) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    return false;
+  }
+  pollfd parent{.fd = plan.parent, .events = POLLIN, .revents = 0};
+  const int ended = ::poll(&parent, 1, 0);
+  if (ended > 0) {
+    errno = ESRCH;
+  }
+  return ended == 0;
+}
+
 /// Exactly 0–3 remain: /dev/null, output, output, the call's socket.
 bool arrange_descriptors(const LockdownPlan& plan) {
   const int socket = ::fcntl(plan.call_socket, F_DUPFD_CLOEXEC, kParkingDescriptor);
@@ -44,16 +61,14 @@ bool arrange_descriptors(const LockdownPlan& plan) {
          ::dup2(socket, kCallSocket) >= 0 && ::close_range(kCallSocket + 1, ~0U, 0) == 0;
 }
 
-/// Nothing outlives the zygote. It may have died before we asked: then nobody sends the signal.
-bool die_with_parent(const LockdownPlan& plan) {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-    return false;
-  }
-  if (::getppid() != plan.parent) {
-    errno = ESRCH;
-    return false;
-  }
-  return true;
+/// An empty file system of bounded size in memory, in this child's own view of the tree: it goes
+/// with the child, and nobody else can even see it.
+bool mount_private_tmp(const LockdownPlan& plan) {
+  std::array<char, 96> options{};
+  std::snprintf(options.data(), options.size(), "mode=0700,size=%llu,nr_inodes=%u",
+                static_cast<unsigned long long>(plan.tmp_bytes),
+                plan.tmp_entries + 1);  // the folder itself
+  return ::mount("tmpfs", plan.tmp, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.data()) == 0;
 }
 
 bool limit(int resource, std::uint64_t soft, std::uint64_t hard) {
@@ -62,7 +77,8 @@ bool limit(int resource, std::uint64_t soft, std::uint64_t hard) {
 }
 
 /// Soft equal to hard, so that nothing can be raised; CPU time alone gets a second more before
-/// SIGKILL, in case that SIGXCPU is ignored.
+/// SIGKILL, in case that SIGXCPU is ignored. The first process of a pid namespace always ignores
+/// it.
 bool set_resource_limits(const LockdownPlan& plan) {
   constexpr std::uint64_t kStackBytes = std::uint64_t{8} << 20;
   constexpr std::uint64_t kPendingSignals = 64;
@@ -148,14 +164,16 @@ constexpr std::uint64_t kAccessOfFiles =
     kAccessTruncate | kAccessIoctlDev;
 
 /// Everything that this kernel can forbid is forbidden unless a rule allows it.
-RulesetAttributes ruleset_for(int abi) {
+RulesetAttributes ruleset_for(int abi, LayerBits without) {
   std::uint64_t files = LANDLOCK_ACCESS_FS_MAKE_SYM | (LANDLOCK_ACCESS_FS_MAKE_SYM - 1);
   files |= abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0;
   files |= abi >= 3 ? kAccessTruncate : 0;
   files |= abi >= 5 ? kAccessIoctlDev : 0;
+  const bool net = abi >= 4 && !has(without, Layer::kLandlockNet);
+  const bool scope = abi >= 6 && !has(without, Layer::kLandlockScope);
   return {.handled_access_fs = files,
-          .handled_access_net = abi >= 4 ? kNetBindTcp | kNetConnectTcp : 0,
-          .scoped = abi >= 6 ? kScopeAbstractUnix | kScopeSignal : 0};
+          .handled_access_net = net ? kNetBindTcp | kNetConnectTcp : 0,
+          .scoped = scope ? kScopeAbstractUnix | kScopeSignal : 0};
 }
 
 /// The size of the attributes as that version of the kernel knows them.
@@ -185,12 +203,12 @@ bool allow_path(int ruleset, const char* path, std::uint64_t access, Missing mis
 
 /// Of all files it can reach those of the plan; no TCP, no abstract sockets, no signals outwards.
 bool confine_to_paths(const LockdownPlan& plan) {
-  const int abi = landlock_abi();
+  const int abi = std::min(landlock_abi(), plan.landlock_abi_max);
   if (abi < 1) {
     errno = ENOSYS;
     return false;
   }
-  const RulesetAttributes attributes = ruleset_for(abi);
+  const RulesetAttributes attributes = ruleset_for(abi, plan.without);
   const UniqueFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, ruleset_size(abi), 0)));
   if (!ruleset) {
@@ -236,29 +254,30 @@ bool confine_to_calls(const LockdownPlan& plan) {
 
 struct Step {
   Layer layer;
-  const char* name;
   bool (*apply)(const LockdownPlan&);
 };
 
-constexpr std::array<Step, kLayerCount> kSteps{{
-    {Layer::kDescriptors, "descriptors", arrange_descriptors},
-    {Layer::kParentDeath, "parent-death", die_with_parent},
-    {Layer::kResourceLimits, "rlimits", set_resource_limits},
-    {Layer::kEnvironment, "environment", clear_environment},
-    {Layer::kCapabilities, "capabilities", drop_capabilities},
-    {Layer::kNoNewPrivileges, "no-new-privs", forbid_new_privileges},
-    {Layer::kNotDumpable, "not-dumpable", forbid_dumps},
-    {Layer::kLandlock, "landlock", confine_to_paths},
-    {Layer::kSeccomp, "seccomp", confine_to_calls},
-}};
+constexpr auto kSteps = std::to_array<Step>({
+    {Layer::kParentDeath, die_with_parent},
+    {Layer::kDescriptors, arrange_descriptors},
+    {Layer::kPrivateTmp, mount_private_tmp},
+    {Layer::kResourceLimits, set_resource_limits},
+    {Layer::kEnvironment, clear_environment},
+    {Layer::kCapabilities, drop_capabilities},
+    {Layer::kNoNewPrivileges, forbid_new_privileges},
+    {Layer::kNotDumpable, forbid_dumps},
+    {Layer::kLandlock, confine_to_paths},
+    {Layer::kSeccomp, confine_to_calls},
+});
 
 [[noreturn]] void give_up(const LockdownPlan& plan, const Step& step, int error) {
   std::array<char, 160> text{};
+  const std::string_view name = layer_name(step.layer);
   const int size =
-      std::snprintf(text.data(), text.size(), "killed\nthe sandbox could not be locked: %s: %s",
-                    step.name, std::strerror(error));
+      std::snprintf(text.data(), text.size(), "killed\nthe sandbox could not be locked: %.*s: %s",
+                    static_cast<int>(name.size()), name.data(), std::strerror(error));
   const auto header = frame_header(FrameType::kError, static_cast<std::uint32_t>(size));
-  const int socket = step.layer == Layer::kDescriptors ? plan.call_socket : kCallSocket;
+  const int socket = step.layer <= Layer::kDescriptors ? plan.call_socket : kCallSocket;
   if (::write(socket, header.data(), header.size()) < 0 ||
       ::write(socket, text.data(), static_cast<std::size_t>(size)) < 0) {
     // Nobody listens; the exit status says it too.
@@ -268,10 +287,6 @@ constexpr std::array<Step, kLayerCount> kSteps{{
 
 }  // namespace
 
-const char* layer_name(Layer layer) {
-  return kSteps[static_cast<std::size_t>(layer)].name;
-}
-
 int landlock_abi() {
   const long abi =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -280,7 +295,7 @@ int landlock_abi() {
 
 void lock_down(const LockdownPlan& plan) {
   for (const Step& step : kSteps) {
-    if ((plan.without & layer_bit(step.layer)) != 0) {
+    if (has(plan.without, step.layer)) {
       continue;
     }
     if (!step.apply(plan)) {

@@ -11,30 +11,9 @@
 #include <span>
 #include <string>
 
+#include "sandboxd/layer.h"
+
 namespace mcpgate::sandboxd {
-
-/// The steps in their order. Later ones would forbid what earlier ones need.
-enum class Layer : std::uint8_t {
-  kDescriptors,
-  kParentDeath,
-  kResourceLimits,
-  kEnvironment,
-  kCapabilities,
-  kNoNewPrivileges,
-  kNotDumpable,
-  kLandlock,
-  kSeccomp,
-};
-inline constexpr unsigned kLayerCount = 9;
-
-/// `landlock`, `seccomp`, …
-[[nodiscard]] const char* layer_name(Layer layer);
-
-/// A set of layers, as bits.
-using LayerBits = std::uint32_t;
-[[nodiscard]] constexpr LayerBits layer_bit(Layer layer) {
-  return LayerBits{1} << static_cast<unsigned>(layer);
-}
 
 /// Stands for the child's own pid in the filter; not a pid that Linux can give (the most is 2^22).
 inline constexpr std::uint32_t kPidPlaceholder = 0x7A5C0DE5;
@@ -42,13 +21,15 @@ inline constexpr std::uint32_t kPidPlaceholder = 0x7A5C0DE5;
 /// The child's exit status when a step fails is this plus the step's number.
 inline constexpr int kLockdownFailed = 90;
 
+inline constexpr int kLandlockAbiAny = 1 << 20;
+
 /// What the steps need to know. Everything is borrowed.
 struct LockdownPlan {
   /// Become descriptor 3, and 1 and 2.
   int call_socket = -1;
   int output = -1;
-  /// The zygote: when it dies, so does the child.
-  pid_t parent = -1;
+  /// The zygote, as a pidfd: when it dies, so does the child.
+  int parent = -1;
   /// RLIMIT_AS, RLIMIT_FSIZE (bytes), RLIMIT_CPU (s), RLIMIT_NOFILE.
   std::uint64_t address_space_bytes = 0;
   std::uint64_t file_bytes = 0;
@@ -58,10 +39,16 @@ struct LockdownPlan {
   std::span<const std::string> read_only;
   /// The one folder it may write, and its working directory.
   const char* tmp = nullptr;
+  /// The private file system that is mounted there, where it is one: bytes, files and folders.
+  std::uint64_t tmp_bytes = 0;
+  std::uint32_t tmp_entries = 0;
   /// The system calls it may make: call_filter(), with kPidPlaceholder in it.
   std::span<const sock_filter> filter;
-  /// Layers to leave out: none, but in profile `dev` and in tests that show what a layer stops.
+  /// Layers to leave out: those that the profile does not demand or that --allow-missing names, and
+  /// in a self-test's child those that would hide the layer that is tried.
   LayerBits without = 0;
+  /// Landlock as if the kernel had no later version. For tests.
+  int landlock_abi_max = kLandlockAbiAny;
 };
 
 /// Carries out all steps. If one fails, says which on the call's socket (a kError frame) and ends

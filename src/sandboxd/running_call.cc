@@ -17,6 +17,7 @@
 
 #include "base/process.h"
 #include "json/write.h"
+#include "sandboxd/namespaces.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -67,7 +68,7 @@ std::uint64_t page_bytes() {
 }  // namespace
 
 Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loop, ChildSetup setup,
-                                                           ScratchDirectory scratch) {
+                                                           std::optional<ScratchDirectory> scratch) {
   std::array<int, 2> sockets{};
   std::array<int, 2> pipe_ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
@@ -96,7 +97,7 @@ Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loo
   return call;
 }
 
-RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup, ScratchDirectory scratch)
+RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch)
     : setup_(std::move(setup)),
       scratch_(std::move(scratch)),
       socket_(loop),
@@ -105,6 +106,10 @@ RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup, ScratchDirect
       done_(loop, steady_clock::time_point::max()),
       frames_(0),
       made_at_(steady_clock::now()) {}
+
+std::string RunningCall::tmp() const {
+  return scratch_ ? scratch_->path().native() : kPrivateTmpPath;
+}
 
 void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   spec_ = std::move(spec);
@@ -119,7 +124,7 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
     std::string json =
         fmt::format(R"({{"timeLeftMs":{},"outputBytes":{},"tmp":)",
                     std::max<std::int64_t>(left.count(), 0), spec_.limits.output_bytes);
-    json::append_string(json, tmp().native());
+    json::append_string(json, tmp());
     json += ',';
     json += spec_.request;
     json += '}';
@@ -316,7 +321,7 @@ void RunningCall::check_limits() {
     return;
   }
   check_memory();
-  if (++samples_ % kScratchSamples == 0) {
+  if (scratch_ && ++samples_ % kScratchSamples == 0) {
     check_scratch();
   }
 }
@@ -344,7 +349,7 @@ void RunningCall::check_memory() {
 
 void RunningCall::check_scratch() {
   const auto content =
-      scratch_.measure(spec_.limits.tmp_bytes, static_cast<unsigned>(spec_.limits.files));
+      scratch_->measure(spec_.limits.tmp_bytes, static_cast<unsigned>(spec_.limits.files));
   if (content.bytes > spec_.limits.tmp_bytes) {
     kill(EndReason::kOutput, fmt::format("wrote more than {} of temporary files",
                                          in_mebibytes(spec_.limits.tmp_bytes)));

@@ -29,11 +29,16 @@ namespace mcpgate::sandboxd {
 struct ChildSetup {
   SpawnTask task = SpawnTask::kCall;
   std::uint64_t address_space_bytes = 0;
-  /// Of its largest file.
+  /// Of its largest file, and of all in a private temporary folder.
   std::uint64_t file_bytes = 0;
   std::uint32_t cpu_s = 0;
   std::uint32_t open_files = 0;
+  /// Files and folders in a private temporary folder.
+  std::uint32_t tmp_entries = 0;
   std::vector<std::string> read_only = {};
+  /// For a self-test: layers left out, and what it tries to reach.
+  LayerBits without = 0;
+  Witness witness = {};
 
   friend bool operator==(const ChildSetup&, const ChildSetup&) = default;
 };
@@ -58,10 +63,11 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
     UniqueFd output;
   };
 
-  /// Makes socket and pipe.
+  /// Makes socket and pipe. Without `scratch` the child's temporary folder is its own private file
+  /// system.
   [[nodiscard]] static Expected<std::shared_ptr<RunningCall>> create(asio::io_context& loop,
                                                                      ChildSetup setup,
-                                                                     ScratchDirectory scratch);
+                                                                     std::optional<ScratchDirectory> scratch);
   RunningCall(const RunningCall&) = delete;
   RunningCall& operator=(const RunningCall&) = delete;
   ~RunningCall() = default;
@@ -71,9 +77,10 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] const ChildSpec& spec() const { return spec_; }
   /// When it was asked for.
   [[nodiscard]] std::chrono::steady_clock::time_point made_at() const { return made_at_; }
-  [[nodiscard]] const std::filesystem::path& tmp() const { return scratch_.path(); }
+  /// The child's temporary folder, by the path that the child knows.
+  [[nodiscard]] std::string tmp() const;
   /// After the end, to be removed where that may take its time.
-  [[nodiscard]] ScratchDirectory& scratch() { return scratch_; }
+  [[nodiscard]] std::optional<ScratchDirectory>& scratch() { return scratch_; }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
 
   /// Starts to send the request, to read and to watch. `sink` outlives the call.
@@ -98,7 +105,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] int wait_status() const { return exit_.wait_status; }
 
  private:
-  RunningCall(asio::io_context& loop, ChildSetup setup, ScratchDirectory scratch);
+  RunningCall(asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch);
 
   static Task<> send_request(std::shared_ptr<RunningCall> call);
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
@@ -117,7 +124,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
 
   ChildSetup setup_;
   ChildSpec spec_;
-  ScratchDirectory scratch_;
+  std::optional<ScratchDirectory> scratch_;
   EventSink* sink_ = nullptr;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor output_;

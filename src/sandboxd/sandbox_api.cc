@@ -244,19 +244,12 @@ Task<void> SandboxApi::tools(const http::Request& request, http::Responder& resp
 }
 
 http::Response SandboxApi::capabilities() const {
-  const Version* const version = catalogue_.current().get();
+  const std::shared_ptr<Version>& version = catalogue_.current();
   std::string body;
   json::Writer writer(body);
   writer.begin_object().field("instance", verifier_.instance());
-  writer.field("profile", version != nullptr ? version->manifest.profile : std::string());
-  writer.key("layers").begin_array();
-  if (version != nullptr) {
-    for (const LayerReport& layer : version->zygote->layers()) {
-      writer.begin_object().field("layer", layer.layer).field("wanted", true);
-      writer.field("inForce", layer.holds).field("proof", layer.attempt).end_object();
-    }
-  }
-  writer.end_array().end_object();
+  (version ? version->zygote->confinement() : Confinement{}).write_members(writer);
+  writer.end_object();
   return json_response(std::move(body));
 }
 

@@ -27,8 +27,9 @@
 #include "sandboxd/call_filter.h"
 #include "sandboxd/control.h"
 #include "sandboxd/lockdown.h"
-#include "sandboxd/probes.h"
+#include "sandboxd/namespaces.h"
 #include "sandboxd/running_call.h"
+#include "sandboxd/verdict.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -92,7 +93,8 @@ ChildSetup setup_of(SpawnTask task, const Limits& limits,
                    .address_space_bytes = limits.address_space_bytes,
                    .file_bytes = limits.tmp_bytes,
                    .cpu_s = whole_seconds(limits.cpu),
-                   .open_files = static_cast<std::uint32_t>(limits.open_files)};
+                   .open_files = static_cast<std::uint32_t>(limits.open_files),
+                   .tmp_entries = static_cast<std::uint32_t>(limits.files)};
   for (const auto& [name, path] : mounts) {
     setup.read_only.push_back(path);
   }
@@ -129,18 +131,6 @@ std::string call_request(const CallSpec& spec) {
 
 }  // namespace
 
-std::string_view to_string(Profile profile) {
-  switch (profile) {
-    case Profile::kStrict:
-      return "strict";
-    case Profile::kPod:
-      return "pod";
-    case Profile::kDev:
-      return "dev";
-  }
-  return "unknown";
-}
-
 Expected<void> locate_installed(ZygoteOptions& options) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -169,6 +159,10 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   Task<Expected<void>> start_once();
   Task<Expected<void>> ensure_running();
   Task<Expected<void>> run_self_test();
+  Task<Expected<void>> run_probe_round(LayerBits without, Witness witness, std::string& verdicts);
+  [[nodiscard]] bool may_miss(Layer layer) const;
+  [[nodiscard]] Error refusal(Layer layer, std::string_view why) const;
+  void report_gaps() const;
   Task<Expected<CallOutcome>> run_child(ChildSetup setup, ChildSpec spec, EventSink& sink);
   Task<Expected<std::shared_ptr<RunningCall>>> run_to_end(ChildSetup setup, ChildSpec spec,
                                                           EventSink& sink);
@@ -192,9 +186,14 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   SystemRandom random;
   std::string filter;
   UniqueFd setup_file;
+  /// Layers that are left out: not demanded, or missing here with leave.
   LayerBits without = 0;
-  /// What the self-test's child ended with, to name the layer that cannot be had.
-  int self_test_status = 0;
+  LayerGaps gaps;
+  /// The layer that the latest start failed for, and why; empty: for something else.
+  std::optional<Layer> failed_layer;
+  std::string failed_why;
+  /// After the first start, which decides what may be missing.
+  bool settled = false;
 
   enum class Phase : std::uint8_t { kStopped, kStarting, kRunning };
   Phase phase = Phase::kStopped;
@@ -204,7 +203,7 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   std::uint64_t generation = 0;
   bool ready = false;
   std::string ready_error;
-  std::vector<LayerReport> layers;
+  Confinement confinement;
   steady_clock::time_point started;
   steady_clock::time_point start_allowed;
   std::chrono::milliseconds backoff{0};
@@ -227,13 +226,18 @@ struct Zygote::State : std::enable_shared_from_this<State> {
 
 /// What is the same for every start.
 Expected<void> Zygote::State::prepare() {
-  if (options.profile == Profile::kStrict) {
-    return fail(ErrorCode::kFailedPrecondition,
-                "profile strict needs namespaces, which this version does not make: use pod");
+  // Where nothing proves it, Landlock's scope is taken all the same.
+  without = kAllLayers & ~demanded_layers(options.profile) & ~layer_bit(Layer::kLandlockScope);
+  const auto program = build_call_filter();
+  if (program) {
+    filter.assign(reinterpret_cast<const char*>(program->data()),
+                  program->size() * sizeof(sock_filter));
+  } else if (may_miss(Layer::kSeccomp)) {
+    gaps[Layer::kSeccomp] = program.error().message;
+    without |= layer_bit(Layer::kSeccomp);
+  } else {
+    return std::unexpected(refusal(Layer::kSeccomp, program.error().message));
   }
-  const std::vector<sock_filter> program = TRY(build_call_filter());
-  filter.assign(reinterpret_cast<const char*>(program.data()),
-                program.size() * sizeof(sock_filter));
   return {};
 }
 
@@ -242,8 +246,11 @@ Expected<void> Zygote::State::launch() {
   ZygoteSetup setup{.harness = options.harness,
                     .tool_set = options.tool_set,
                     .read_only = {kSystemPaths.begin(), kSystemPaths.end()},
+                    .lendable = {options.mounts.begin(), options.mounts.end()},
                     .filter = filter,
                     .without = without,
+                    .landlock_abi_max = options.landlock_abi_max,
+                    .workbench = options.scratch,
                     .sources = options.sources};
   setup.read_only.push_back(options.harness);
   setup.read_only.push_back(options.tool_set);
@@ -305,57 +312,110 @@ Task<Expected<void>> Zygote::State::start_once() {
   co_return Expected<void>{};
 }
 
-/// In profile `dev`, without the layers that cannot be had here; else whole or not at all.
+/// What this profile, or leave that was given, lets be missing. Later starts may miss no more than
+/// the first one did.
+bool Zygote::State::may_miss(Layer layer) const {
+  const LayerBits optional = kAllLayers & ~required_layers(options.profile);
+  return !settled && has(optional | options.allow_missing, layer);
+}
+
+Error Zygote::State::refusal(Layer layer, std::string_view why) const {
+  return {ErrorCode::kFailedPrecondition,
+          fmt::format("profile {}: the layer {} is missing: {}", to_string(options.profile),
+                      layer_name(layer), why)};
+}
+
+/// Without the layers that may be missing and cannot be had; else whole or not at all.
 Task<Expected<void>> Zygote::State::start() {
   for (;;) {
-    self_test_status = 0;
+    failed_layer.reset();
     Expected<void> result = co_await start_once();
-    const int step =
-        WIFEXITED(self_test_status) ? WEXITSTATUS(self_test_status) - kLockdownFailed : -1;
-    const bool layer_missing = step >= 0 && step < static_cast<int>(kLayerCount);
-    if (result || options.profile != Profile::kDev || !layer_missing) {
+    if (result) {
+      settled = true;
+      if (options.gaps_are_logged) {
+        report_gaps();
+      }
       co_return result;
     }
-    const auto layer = static_cast<Layer>(step);
-    log_warn("profile dev: calls run WITHOUT the layer {}: {}", layer_name(layer),
-             result.error().message);
-    without |= layer_bit(layer);
+    if (!failed_layer || has(without, *failed_layer)) {
+      co_return result;
+    }
+    if (!may_miss(*failed_layer)) {
+      co_return std::unexpected(refusal(*failed_layer, "it cannot be had here: " + failed_why));
+    }
+    gaps[*failed_layer] = failed_why;
+    without |= layer_bit(*failed_layer);
     setup_file.reset();
   }
 }
 
-Task<Expected<void>> Zygote::State::run_self_test() {
+void Zygote::State::report_gaps() const {
+  for (const LayerReport& report : confinement.layers) {
+    const bool allowed = has(options.allow_missing, report.layer);
+    if (!report.in_force && (allowed || options.profile == Profile::kDev)) {
+      log_warn("profile {}: calls run WITHOUT the layer {}: {}", confinement.label(),
+               layer_name(report.layer), report.proof);
+    } else if (!report.in_force) {
+      log_info("profile {}: the optional layer {} is not in force: {}", confinement.label(),
+               layer_name(report.layer), report.proof);
+    } else if (allowed) {
+      log_info("--allow-missing {}: not needed, the layer holds here", layer_name(report.layer));
+    }
+  }
+}
+
+/// One child, which tries what belongs to it.
+Task<Expected<void>> Zygote::State::run_probe_round(LayerBits round_without, Witness witness,
+                                                    std::string& verdicts) {
   Limits limits;
   limits.wall = std::chrono::seconds(10);
+  limits.tmp_bytes = std::uint64_t{1} << 20;
   NullSink sink;
+  ChildSetup setup = setup_of(SpawnTask::kSelfTest, limits);
+  setup.without = round_without;
+  setup.witness = witness;
   auto call =
-      co_await run_to_end(setup_of(SpawnTask::kSelfTest, limits),
+      co_await run_to_end(std::move(setup),
                           {.deadline = steady_clock::now() + limits.wall, .limits = limits}, sink);
   if (!call) {
     co_return std::unexpected(std::move(call.error()));
   }
-  self_test_status = (*call)->wait_status();
   const CallOutcome outcome = (*call)->outcome();
-  if (outcome.reason != EndReason::kNone || outcome.result.size() != probes().size()) {
-    co_return fail(ErrorCode::kFailedPrecondition, "profile {} cannot be had here: {}",
-                   to_string(options.profile), outcome.text);
+  if (outcome.reason == EndReason::kNone && merge_verdicts(verdicts, outcome.result)) {
+    co_return Expected<void>{};
   }
-  layers.clear();
-  for (std::size_t i = 0; i < probes().size(); ++i) {
-    const Probe& probe = probes()[i];
-    layers.push_back(
-        {.layer = probe.layer, .attempt = probe.attempt, .holds = outcome.result[i] == '1'});
-    if (layers.back().holds) {
-      continue;
-    }
-    if (options.profile != Profile::kDev) {
-      co_return fail(ErrorCode::kFailedPrecondition,
-                     "profile {}: the layer {} does not hold here: a child could {}",
-                     to_string(options.profile), probe.layer, probe.attempt);
-    }
-    log_warn("profile dev: the layer {} does not hold here: a child can {}", probe.layer,
-             probe.attempt);
+  const int status = (*call)->wait_status();
+  const int step = WIFEXITED(status) ? WEXITSTATUS(status) - kLockdownFailed : -1;
+  if (step >= 0 && step <= static_cast<int>(Layer::kSeccomp)) {
+    // `the sandbox could not be locked: landlock: Function not implemented`
+    failed_layer = static_cast<Layer>(step);
+    failed_why = outcome.text.substr(outcome.text.rfind(':') + 1);
+    failed_why.erase(0, failed_why.find_first_not_of(' '));
   }
+  co_return fail(ErrorCode::kFailedPrecondition, "profile {}: the self-test ended early: {}",
+                 to_string(options.profile), outcome.text);
+}
+
+Task<Expected<void>> Zygote::State::run_self_test() {
+  const SharedMemoryWitness memory;
+  const Witness witness{.process = process.pid(), .shared_memory = memory.id()};
+  std::string verdicts;
+  for (const LayerBits round : probe_rounds(kAllLayers & ~without)) {
+    auto tried = co_await run_probe_round(round, witness, verdicts);
+    if (!tried) {
+      co_return tried;
+    }
+  }
+  Confinement found = judge(options.profile, gaps, verdicts);
+  for (const LayerReport& report : found.layers) {
+    const bool known = settled && std::ranges::any_of(confinement.layers, [&](const auto& before) {
+                         return before.layer == report.layer && !before.in_force;
+                       });
+    if (!report.in_force && !known && !may_miss(report.layer)) {
+      co_return std::unexpected(refusal(report.layer, report.proof));
+    }
+  }
+  confinement = std::move(found);
   co_return Expected<void>{};
 }
 
@@ -431,6 +491,10 @@ void Zygote::State::take(const ZygoteMessage& message, UniqueFd descriptor) {
   if (const auto* told = std::get_if<ReadyMessage>(&message)) {
     ready = true;
     ready_error = told->error;
+    if (told->layer >= 0 && told->layer < static_cast<int>(kLayerCount)) {
+      failed_layer = static_cast<Layer>(told->layer);
+      failed_why = told->error;
+    }
     notify();
   } else if (const auto* spawned = std::get_if<SpawnedMessage>(&message)) {
     if (const auto call = calls.find(spawned->number); call != calls.end()) {
@@ -481,8 +545,11 @@ Expected<void> Zygote::State::send_spawn(std::uint64_t number, RunningCall& call
                                                 .file_bytes = setup.file_bytes,
                                                 .cpu_s = setup.cpu_s,
                                                 .open_files = setup.open_files,
-                                                .tmp = call.tmp().native(),
-                                                .read_only = setup.read_only});
+                                                .tmp_entries = setup.tmp_entries,
+                                                .tmp = call.tmp(),
+                                                .read_only = setup.read_only,
+                                                .without = setup.without,
+                                                .witness = setup.witness});
   const RunningCall::ChildEnds ends = call.take_child_ends();
   const std::array<int, 2> descriptors{ends.call_socket.get(), ends.output.get()};
   iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
@@ -526,7 +593,11 @@ void Zygote::State::expect_spawned(asio::steady_timer& timer, std::uint64_t numb
 }
 
 Expected<std::uint64_t> Zygote::State::make_child(ChildSetup setup) {
-  ScratchDirectory scratch = TRY(ScratchDirectory::create(options.scratch, random));
+  // A private file system needs no folder of ours.
+  std::optional<ScratchDirectory> scratch;
+  if (has(without, Layer::kPrivateTmp)) {
+    scratch.emplace(TRY(ScratchDirectory::create(options.scratch, random)));
+  }
   auto child = TRY(RunningCall::create(loop, std::move(setup), std::move(scratch)));
   const std::uint64_t number = next_number++;
   if (auto sent = send_spawn(number, *child); !sent) {
@@ -590,11 +661,12 @@ Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSetu
   call->begin(std::move(spec), sink);
   co_await call->wait();
   fill_ready();  // Not before: its work would take turns with the call's.
-  if (!call->scratch().remove_if_empty()) {
+  auto& left = call->scratch();
+  if (left && !left->remove_if_empty()) {
     if (!cleaner) {
       cleaner.emplace(1);
     }
-    co_await asio::co_spawn(*cleaner, remove_scratch(std::move(call->scratch())), kAwait);
+    co_await asio::co_spawn(*cleaner, remove_scratch(std::move(*left)), kAwait);
   }
   calls.erase(*number);
   co_return call;
@@ -688,8 +760,8 @@ std::size_t Zygote::in_flight() const {
 std::size_t Zygote::ready_children() const {
   return state_->ready_children.size();
 }
-const std::vector<LayerReport>& Zygote::layers() const {
-  return state_->layers;
+const Confinement& Zygote::confinement() const {
+  return state_->confinement;
 }
 int Zygote::pid() const {
   return state_->process.pid();

@@ -16,25 +16,10 @@
 #include "base/error.h"
 #include "base/task.h"
 #include "sandboxd/call.h"
+#include "sandboxd/lockdown.h"
+#include "sandboxd/profile.h"
 
 namespace mcpgate::sandboxd {
-
-/// How much confinement is demanded. kStrict (namespaces as well) comes with a later version and is
-/// refused until then; kPod is what an ordinary Kubernetes pod can do; kDev serves with whatever
-/// this machine has, and says what is missing.
-enum class Profile : std::uint8_t { kStrict, kPod, kDev };
-
-[[nodiscard]] std::string_view to_string(Profile profile);
-
-/// One layer of the confinement, as an attempt of the self-test showed it.
-struct LayerReport {
-  /// `seccomp`, `landlock`, `rlimits`, …
-  std::string layer = {};
-  /// What was tried: `open /etc/passwd`.
-  std::string attempt = {};
-  /// Whether it was stopped.
-  bool holds = false;
-};
 
 /// What a zygote is started with.
 struct ZygoteOptions {
@@ -42,14 +27,22 @@ struct ZygoteOptions {
   std::filesystem::path executable = {};
   std::filesystem::path harness = {};
   Profile profile = Profile::kPod;
+  /// Layers without which it serves, if they cannot be had or do not hold here (--allow-missing).
+  LayerBits allow_missing = 0;
+  /// Whether the log says, at each start, what is not in force.
+  bool gaps_are_logged = true;
   /// The tool set's folder; its children may read it.
   std::filesystem::path tool_set = {};
   /// The Python files of the set: path relative to its folder → bytes. These bytes run, whatever
   /// the folder holds later. Files of the top level whose names do not start with `_` declare
   /// tools.
   std::map<std::string, std::string> sources = {};
+  /// What calls may name in CallSpec::mounts.
+  std::vector<std::filesystem::path> mounts = {};
   /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.
   std::filesystem::path scratch = {};
+  /// Landlock as if the kernel had no later version. For tests: nothing sets it from outside.
+  int landlock_abi_max = kLandlockAbiAny;
 };
 
 /// Sets executable and harness as they are installed: `../libexec/mcpgate-zygote` and
@@ -61,7 +54,7 @@ struct ZygoteOptions {
 class Zygote {
  public:
   /// Starts the process, loads the sources and runs the self-test. kFailedPrecondition, naming the
-  /// layer, where the profile's confinement does not hold here.
+  /// layer, where one that the profile requires cannot be had or does not hold here.
   [[nodiscard]] static Task<Expected<std::unique_ptr<Zygote>>> start(asio::io_context& loop,
                                                                      ZygoteOptions options);
   Zygote(const Zygote&) = delete;
@@ -92,8 +85,9 @@ class Zygote {
   [[nodiscard]] std::size_t in_flight() const;
   /// Children that wait for a call.
   [[nodiscard]] std::size_t ready_children() const;
-  /// What the self-test found at the latest start.
-  [[nodiscard]] const std::vector<LayerReport>& layers() const;
+  /// What the self-test found at the latest start. A restart never holds with less than the first
+  /// start: its label stays true.
+  [[nodiscard]] const Confinement& confinement() const;
   /// The zygote's process id; -1 while there is none.
   [[nodiscard]] int pid() const;
 

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "json/parse.h"
+#include "sandboxd/namespaces_test_support.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -53,6 +54,9 @@ constexpr const char* kPrelude = "from mcpgate import *\nimport os, sys, time\n"
 class ZygoteTest : public testing::Test {
  protected:
   ~ZygoteTest() override {
+    if (root_.empty()) {
+      return;  // skipped
+    }
     zygote_.reset();
     loop_.restart();
     loop_.poll();
@@ -60,6 +64,12 @@ class ZygoteTest : public testing::Test {
     fs::remove_all(root_);
   }
 
+  void SetUp() override {
+    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    if (name.starts_with("InStrict") && !namespaces_are_allowed()) {
+      GTEST_SKIP() << "no namespaces may be made here";
+    }
+  }
   void start(const std::string& source, Profile profile = Profile::kPod) {
     start_with({{"t.py", kPrelude + source}}, profile);
   }
@@ -74,10 +84,20 @@ class ZygoteTest : public testing::Test {
     const auto located = locate_installed(options);
     ASSERT_TRUE(located) << located.error().message;
     options.profile = profile;
+    options.allow_missing = allow_missing_;
+    options.landlock_abi_max = landlock_abi_max_;
+    options.mounts = {root_ / "data"};
+    fs::create_directories(root_ / "data");
     options.tool_set = root_ / "set";
     options.scratch = root_ / "scratch";
     options.sources = std::move(sources);
     auto started = wait_for(loop_, Zygote::start(loop_, std::move(options)));
+    if (refusal_wanted_) {
+      ASSERT_FALSE(started);
+      EXPECT_EQ(started.error().code, ErrorCode::kFailedPrecondition);
+      refusal_ = started.error().message;
+      return;
+    }
     ASSERT_TRUE(started) << started.error().message;
     zygote_ = std::move(*started);
   }
@@ -114,6 +134,11 @@ class ZygoteTest : public testing::Test {
   std::unique_ptr<Zygote> zygote_;
   RecordingSink sink_;
   Limits limits_;
+  LayerBits allow_missing_ = 0;
+  int landlock_abi_max_ = kLandlockAbiAny;
+  /// start() is to be refused; the reason it gives.
+  bool refusal_wanted_ = false;
+  std::string refusal_;
   int next_ = 1;
 };
 
@@ -230,10 +255,63 @@ TEST_F(ZygoteTest, TheChildHasFourDescriptorsAndNoEnvironment) {
 
 TEST_F(ZygoteTest, EveryLayerOfTheSelfTestHolds) {
   start("");
-  ASSERT_FALSE(zygote_->layers().empty());
-  for (const LayerReport& layer : zygote_->layers()) {
-    EXPECT_TRUE(layer.holds) << layer.layer << ": " << layer.attempt;
+  ASSERT_FALSE(zygote_->confinement().layers.empty());
+  for (const LayerReport& report : zygote_->confinement().layers) {
+    EXPECT_TRUE(report.in_force) << layer_name(report.layer) << ": " << report.proof;
   }
+  EXPECT_EQ(zygote_->confinement().label(), "pod");
+}
+
+// ---- Layers that are missing
+
+TEST_F(ZygoteTest, WithoutLandlockItRefusesAndNamesIt) {
+  landlock_abi_max_ = 0;
+  refusal_wanted_ = true;
+  for (const Profile profile : {Profile::kPod, Profile::kStrict}) {
+    start("", profile);
+    EXPECT_EQ(refusal_, fmt::format("profile {}: the layer landlock is missing: it cannot be had "
+                                    "here: Function not implemented",
+                                    to_string(profile)));
+    fs::remove_all(root_);
+  }
+  allow_missing_ = layer_bit(Layer::kSeccomp);
+  start("");
+  EXPECT_NE(refusal_.find("landlock"), std::string::npos) << "leave for another is none for this";
+}
+
+TEST_F(ZygoteTest, WithLeaveItServesAndTheLabelNamesTheGap) {
+  landlock_abi_max_ = 0;
+  allow_missing_ = layer_bit(Layer::kLandlock);
+  start("@tool\ndef f() -> str: return open('/etc/hostname').read() and 'read'\n");
+  EXPECT_EQ(zygote_->confinement().label(), "pod-landlock");
+  EXPECT_EQ(text(run("f")), "read") << "the layer is in force after all";
+}
+
+TEST_F(ZygoteTest, AnOldLandlockIsEnough) {
+  for (const int abi : {3, 5}) {
+    landlock_abi_max_ = abi;
+    start("@tool\ndef f() -> str: return open('/etc/hostname').read()\n");
+    EXPECT_EQ(zygote_->confinement().label(), "pod");
+    for (const LayerReport& report : zygote_->confinement().layers) {
+      const bool expected = report.layer == Layer::kLandlockScope ? false
+                            : report.layer == Layer::kLandlockNet ? abi >= 4
+                                                                  : true;
+      EXPECT_EQ(report.in_force, expected) << abi << ' ' << layer_name(report.layer);
+    }
+    EXPECT_NE(text(run("f")).find("PermissionError"), std::string::npos);
+    zygote_.reset();
+    loop_.restart();
+    loop_.poll();
+    fs::remove_all(root_);
+  }
+  start("");  // for the fixture's end
+}
+
+TEST_F(ZygoteTest, DevServesWithWhatThereIs) {
+  landlock_abi_max_ = 0;
+  start("@tool\ndef f() -> str: return 'served'\n", Profile::kDev);
+  EXPECT_NE(zygote_->confinement().label().find("-landlock"), std::string::npos);
+  EXPECT_EQ(text(run("f")), "served");
 }
 
 // The filter ignores modes, times and extended attributes: what copies, unpacks and touches files
@@ -276,15 +354,6 @@ TEST_F(ZygoteTest, TwoCallsShareNothing) {
               simdjson::to_string((*two)[key].value_unsafe()))
         << key;
   }
-}
-
-TEST_F(ZygoteTest, ProfileStrictIsRefusedUntilItExists) {
-  ZygoteOptions options;
-  options.profile = Profile::kStrict;
-  const auto started = wait_for(loop_, Zygote::start(loop_, std::move(options)));
-  ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().code, ErrorCode::kFailedPrecondition);
-  start("");  // for the fixture's end
 }
 
 // ---- Tools that go wrong: the tool failed
@@ -333,80 +402,161 @@ struct BadTool {
   const char* body;
   EndReason reason;
   const char* text;
+  /// Not so in profile strict, where the kernel answers it at once: see below.
+  bool is_pods_own = false;
 };
 
 void PrintTo(const BadTool& tool, std::ostream* out) {
   *out << tool.name;
 }
 
-class BadToolTest : public ZygoteTest, public testing::WithParamInterface<BadTool> {};
+class BadToolTest : public ZygoteTest,
+                    public testing::WithParamInterface<std::tuple<Profile, BadTool>> {};
 
 TEST_P(BadToolTest, EndsWithItsReasonAndLeavesNothing) {
-  start(std::string("import threading, json\n@tool\ndef bad() -> str:\n    ") + GetParam().body +
-        "\n@tool\ndef good() -> str: return 'fine'\n");
+  const auto& [profile, tool] = GetParam();
+  if (profile == Profile::kStrict && !namespaces_are_allowed()) {
+    GTEST_SKIP() << "no namespaces may be made here";
+  }
+  start(std::string("import threading, json\n@tool\ndef bad() -> str:\n    ") + tool.body +
+            "\n@tool\ndef good() -> str: return 'fine'\n",
+        profile);
   // A busy machine may take long over anything but waiting.
-  limits_.wall = GetParam().reason == EndReason::kTimeout ? 1500ms : 20s;
-  limits_.cpu = GetParam().reason == EndReason::kCpu ? 1s : 20s;
+  limits_.wall = tool.reason == EndReason::kTimeout ? 1500ms : 20s;
+  limits_.cpu = tool.reason == EndReason::kCpu ? 1s : 20s;
   limits_.memory_bytes = 100U << 20;
   limits_.tmp_bytes = 8U << 20;
   const CallOutcome outcome = run("bad");
-  EXPECT_EQ(to_string(outcome.reason), to_string(GetParam().reason))
-      << outcome.text << outcome.result;
-  EXPECT_EQ(outcome.text, GetParam().text);
+  EXPECT_EQ(to_string(outcome.reason), to_string(tool.reason)) << outcome.text << outcome.result;
+  EXPECT_EQ(outcome.text, tool.text);
   EXPECT_EQ(outcome.result, "");
-  if (GetParam().reason == EndReason::kTimeout) {
+  if (tool.reason == EndReason::kTimeout) {
     EXPECT_LT(outcome.usage.wall_ms, 1600U) << "dead within 100 ms";
   }
   EXPECT_EQ(zygote_->in_flight(), 0U);
   EXPECT_EQ(text(run("good")), "fine");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, BadToolTest,
-    testing::Values(
-        BadTool{"Sleeps", "time.sleep(1000)", EndReason::kTimeout, "did not end within 1.5 s"},
-        BadTool{"IgnoresSigterm",
-                "import signal\n    for s in range(1, 64):\n        try: signal.signal(s, "
-                "signal.SIG_IGN)\n        except (OSError, ValueError): pass\n    time.sleep(1000)",
-                EndReason::kTimeout, "did not end within 1.5 s"},
-        BadTool{"Loops", "while True: pass", EndReason::kCpu, "used more than 1 s of CPU time"},
-        BadTool{"Allocates", "x = []\n    while True: x.append(bytearray(1 << 20))",
-                EndReason::kMemory, "used more than 100 MiB of memory"},
-        BadTool{"MapsTooMuch", "bytearray(64 << 30)", EndReason::kMemory,
-                "ran out of address space"},
-        BadTool{"PrintsWithoutEnd", "for i in range(100): print('x' * (1 << 20))",
-                EndReason::kOutput, "printed more than 16 MiB"},
-        BadTool{"ReturnsTooMuch", "return 'x' * (50 << 20)", EndReason::kOutput,
-                "the result has 52428800 bytes; the limit is 4194304"},
-        BadTool{"ReturnsTooMuchList", "return [1] * (3 << 20)", EndReason::kOutput,
-                "the result has 6291457 bytes; the limit is 4194304"},
-        BadTool{"ExitsAtOnce", "os._exit(7)", EndReason::kCrashed,
-                "ended without an answer: exited with 7"},
-        BadTool{"Segfaults", "import ctypes; ctypes.string_at(0)", EndReason::kCrashed,
-                "ended without an answer: killed by signal 11 (Segmentation fault)"},
-        BadTool{"KillsItself", "os.kill(os.getpid(), 6)", EndReason::kCrashed,
-                "ended without an answer: killed by signal 6 (Aborted)"},
-        BadTool{"ClosesItsSocket", "os.close(3); os._exit(0)", EndReason::kCrashed,
-                "ended without an answer: exited with 0"},
-        BadTool{"AnnouncesAHugeFrame", "os.write(3, b'\\xff\\xff\\xff\\xff\\x02'); time.sleep(100)",
-                EndReason::kKilled,
-                "broke the protocol: a frame of 4294967295 bytes; at most 4194304 are allowed"},
-        BadTool{"SendsAForeignFrame", "os.write(3, b'\\0\\0\\0\\0\\x09'); time.sleep(100)",
-                EndReason::kKilled, "broke the protocol: a frame of type 9, which no child sends"},
-        BadTool{"AnswersTwice", "os.write(3, b'\\2\\0\\0\\0\\2{}' * 2); time.sleep(100)",
-                EndReason::kKilled, "broke the protocol: a frame after its answer"},
-        BadTool{"FloodsEvents", "f = b'\\2\\0\\0\\0\\4{}' * 1000\n    while True: os.write(3, f)",
-                EndReason::kKilled, "sent more than 2000 events in a second"},
-        BadTool{"FillsItsTmp",
-                "for i in range(1000):\n        open(f'f{i}', 'wb').write(b'x' * (1 << 20)); "
-                "time.sleep(0.01)",
-                EndReason::kOutput, "wrote more than 8 MiB of temporary files"},
-        BadTool{"MakesManyFiles",
-                "for i in range(5000): open(f'f{i}', 'w').close()\n    time.sleep(10)",
-                EndReason::kOutput, "made more than 4096 temporary files"},
-        BadTool{"LeavesWithoutExit", "os.write(3, b'\\6\\0\\0\\0\\3cpu\\nhi'); time.sleep(100)",
-                EndReason::kCrashed, "hi"}),
-    [](const auto& tool) { return tool.param.name; });
+std::vector<BadTool> bad_tools(Profile profile) {
+  std::vector<BadTool> tools{
+      BadTool{"Sleeps", "time.sleep(1000)", EndReason::kTimeout, "did not end within 1.5 s"},
+      BadTool{"IgnoresSigterm",
+              "import signal\n    for s in range(1, 64):\n        try: signal.signal(s, "
+              "signal.SIG_IGN)\n        except (OSError, ValueError): pass\n    time.sleep(1000)",
+              EndReason::kTimeout, "did not end within 1.5 s"},
+      BadTool{"Loops", "while True: pass", EndReason::kCpu, "used more than 1 s of CPU time"},
+      BadTool{"Allocates", "x = []\n    while True: x.append(bytearray(1 << 20))",
+              EndReason::kMemory, "used more than 100 MiB of memory"},
+      BadTool{"MapsTooMuch", "bytearray(64 << 30)", EndReason::kMemory, "ran out of address space"},
+      BadTool{"PrintsWithoutEnd", "for i in range(100): print('x' * (1 << 20))", EndReason::kOutput,
+              "printed more than 16 MiB"},
+      BadTool{"ReturnsTooMuch", "return 'x' * (50 << 20)", EndReason::kOutput,
+              "the result has 52428800 bytes; the limit is 4194304"},
+      BadTool{"ReturnsTooMuchList", "return [1] * (3 << 20)", EndReason::kOutput,
+              "the result has 6291457 bytes; the limit is 4194304"},
+      BadTool{"ExitsAtOnce", "os._exit(7)", EndReason::kCrashed,
+              "ended without an answer: exited with 7"},
+      BadTool{"Segfaults", "import ctypes; ctypes.string_at(0)", EndReason::kCrashed,
+              "ended without an answer: killed by signal 11 (Segmentation fault)"},
+      BadTool{"KillsItself", "os.kill(os.getpid(), 6)", EndReason::kCrashed,
+              "ended without an answer: killed by signal 6 (Aborted)", true},
+      BadTool{"ClosesItsSocket", "os.close(3); os._exit(0)", EndReason::kCrashed,
+              "ended without an answer: exited with 0"},
+      BadTool{"AnnouncesAHugeFrame", "os.write(3, b'\\xff\\xff\\xff\\xff\\x02'); time.sleep(100)",
+              EndReason::kKilled,
+              "broke the protocol: a frame of 4294967295 bytes; at most 4194304 are allowed"},
+      BadTool{"SendsAForeignFrame", "os.write(3, b'\\0\\0\\0\\0\\x09'); time.sleep(100)",
+              EndReason::kKilled, "broke the protocol: a frame of type 9, which no child sends"},
+      BadTool{"AnswersTwice", "os.write(3, b'\\2\\0\\0\\0\\2{}' * 2); time.sleep(100)",
+              EndReason::kKilled, "broke the protocol: a frame after its answer"},
+      BadTool{"FloodsEvents", "f = b'\\2\\0\\0\\0\\4{}' * 1000\n    while True: os.write(3, f)",
+              EndReason::kKilled, "sent more than 2000 events in a second"},
+      BadTool{"FillsItsTmp",
+              "for i in range(1000):\n        open(f'f{i}', 'wb').write(b'x' * (1 << 20)); "
+              "time.sleep(0.01)",
+              EndReason::kOutput, "wrote more than 8 MiB of temporary files", true},
+      BadTool{"MakesManyFiles",
+              "for i in range(5000): open(f'f{i}', 'w').close()\n    time.sleep(10)",
+              EndReason::kOutput, "made more than 4096 temporary files", true},
+      BadTool{"LeavesWithoutExit", "os.write(3, b'\\6\\0\\0\\0\\3cpu\\nhi'); time.sleep(100)",
+              EndReason::kCrashed, "hi"}};
+  std::erase_if(
+      tools, [&](const BadTool& tool) { return profile == Profile::kStrict && tool.is_pods_own; });
+  return tools;
+}
+
+std::string name_of(const testing::TestParamInfo<std::tuple<Profile, BadTool>>& test) {
+  return std::get<1>(test.param).name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Pod, BadToolTest,
+                         testing::Combine(testing::Values(Profile::kPod),
+                                          testing::ValuesIn(bad_tools(Profile::kPod))),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Strict, BadToolTest,
+                         testing::Combine(testing::Values(Profile::kStrict),
+                                          testing::ValuesIn(bad_tools(Profile::kStrict))),
+                         name_of);
+
+// ---- Profile strict: what is otherwise there
+
+TEST_F(ZygoteTest, InStrictEveryLayerHoldsAndToolsWorkAsEver) {
+  start_with(
+      {{"t.py", std::string(kPrelude) +
+                    "import helper, tempfile, threading, socket, asyncio\n"
+                    "@tool\nasync def f(ctx: Context) -> dict:\n"
+                    "    with tempfile.TemporaryFile() as t: t.write(b'x')\n"
+                    "    await asyncio.sleep(0)\n"
+                    "    thread = threading.Thread(target=helper.g); thread.start(); "
+                    "thread.join()\n"
+                    "    return {'pid': os.getpid(), 'cwd': os.getcwd(), 'host': "
+                    "socket.gethostname(),\n"
+                    "            'root': os.path.exists('/etc/passwd'), 'left': os.listdir('.'),\n"
+                    "            'data': (ctx.mounts['data'] / 'x').read_text()}\n"},
+       {"helper.py", "def g(): return 1\n"}},
+      Profile::kStrict);
+  for (const LayerReport& report : zygote_->confinement().layers) {
+    EXPECT_TRUE(report.in_force) << layer_name(report.layer) << ": " << report.proof;
+  }
+  EXPECT_EQ(zygote_->confinement().label(), "strict");
+  std::ofstream(root_ / "data/x") << "mounted";
+  CallSpec call = spec("f");
+  call.mounts = {{"data", root_ / "data"}};
+  EXPECT_EQ(text(run(std::move(call))),
+            R"({"pid":1,"cwd":"/mcpgate-tmp","host":"sandbox","root":false,"left":[],)"
+            R"("data":"mounted"})");
+}
+
+TEST_F(ZygoteTest, InStrictTheKernelRefusesWhatIsTooMuchForTmp) {
+  start(
+      "@tool\ndef f() -> str:\n    for i in range(64): open(f'f{i}', 'wb').write(b'x' * (1 << "
+      "20))\n@tool\ndef g() -> str:\n    for i in range(9000): open(f'f{i}', 'w').close()\n"
+      "@tool\ndef h() -> list[str]: return os.listdir('.')\n",
+      Profile::kStrict);
+  limits_.tmp_bytes = 8U << 20;
+  for (const char* tool : {"f", "g"}) {
+    const CallOutcome outcome = run(tool);
+    EXPECT_EQ(outcome.reason, EndReason::kOutput);
+    EXPECT_EQ(outcome.text, "wrote more than it may: No space left on device");
+  }
+  EXPECT_NE(run("h").result.find(R"("result":[])"), std::string::npos) << "the next call sees it";
+}
+
+TEST_F(ZygoteTest, InStrictHundredsOfCallsLeaveNothing) {
+  start("@tool\ndef f() -> str:\n    open('x', 'w').write('y')\n    return 'x'\n",
+        Profile::kStrict);
+  EXPECT_EQ(text(run("f")), "x");
+  const auto mounts = [] {
+    std::ifstream file("/proc/self/mountinfo");
+    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  };
+  const auto before = mounts();
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_EQ(text(run("f")), "x");
+  }
+  EXPECT_EQ(mounts(), before);
+  EXPECT_TRUE(fs::is_empty(root_ / "scratch"));
+}
 
 TEST_F(ZygoteTest, ForkIsRefusedInsideTheTool) {
   start("@tool\ndef f() -> str:\n    return str(os.fork())\n");

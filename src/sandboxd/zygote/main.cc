@@ -31,20 +31,23 @@
 #include "sandboxd/frame.h"
 #include "sandboxd/hot_pages.h"
 #include "sandboxd/lockdown.h"
+#include "sandboxd/namespaces.h"
 #include "sandboxd/probes.h"
 #include "sandboxd/zygote/interpreter.h"
 
 namespace mcpgate::sandboxd {
 namespace {
 
-/// Before the daemon and before whatever else runs here: 0 is usual, 1000 the most.
+/// Killed before the daemon and before whatever else runs here, when memory is short: 0 is usual,
+/// 1000 the most.
 constexpr const char* kOomScoreAdjust = "500";
 
 /// What fork hands on: the child reads it, nothing of it is a secret.
 struct Zygote {
   ZygoteSetup setup;
   std::vector<sock_filter> filter;
-  pid_t pid = -1;
+  /// Itself, as a pidfd.
+  UniqueFd self;
   /// Its address space once everything is loaded, bytes: the limit of a child counts from there.
   std::uint64_t address_space_bytes = 0;
   HotPages hot_pages;
@@ -144,13 +147,10 @@ std::optional<Received> receive() {
 /// Where lock_down() puts a child's end of its call's socket.
 constexpr int kCallSocket = 3;
 
-/// `0` or `1` per probe, as a kResult frame.
-int serve_self_test() {
-  const std::uint64_t stopped = run_probes();
-  std::string verdicts;
-  for (std::size_t i = 0; i < probes().size(); ++i) {
-    verdicts += ((stopped >> i) & 1) != 0 ? '1' : '0';
-  }
+/// One character for each probe, as a kResult frame.
+int serve_self_test(const Zygote& zygote, const SpawnMessage& spawn) {
+  const std::string verdicts =
+      run_probes(kAllLayers & ~zygote.setup.without, spawn.without, spawn.witness);
   const auto header = frame_header(FrameType::kResult, static_cast<std::uint32_t>(verdicts.size()));
   const bool written = ::write(kCallSocket, header.data(), header.size()) > 0 &&
                        ::write(kCallSocket, verdicts.data(), verdicts.size()) > 0;
@@ -164,17 +164,20 @@ int serve_self_test() {
   read_only.insert(read_only.end(), spawn.read_only.begin(), spawn.read_only.end());
   lock_down({.call_socket = received.call_socket.get(),
              .output = received.output.get(),
-             .parent = zygote.pid,
+             .parent = zygote.self.get(),
              .address_space_bytes = zygote.address_space_bytes + spawn.address_space_bytes,
              .file_bytes = spawn.file_bytes,
              .cpu_s = spawn.cpu_s,
              .open_files = spawn.open_files,
              .read_only = read_only,
              .tmp = spawn.tmp.c_str(),
+             .tmp_bytes = spawn.file_bytes,
+             .tmp_entries = spawn.tmp_entries,
              .filter = zygote.filter,
-             .without = zygote.setup.without});
+             .without = zygote.setup.without | spawn.without,
+             .landlock_abi_max = zygote.setup.landlock_abi_max});
   if (spawn.task == SpawnTask::kSelfTest) {
-    ::_exit(serve_self_test());
+    ::_exit(serve_self_test(zygote, spawn));
   }
   after_fork_in_child();
   // No exit handlers, no destructors: whatever the tool left in them must not run.
@@ -187,7 +190,7 @@ bool spawn(Zygote& zygote, const Received& received) {
     return false;
   }
   before_fork();
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_apart(zygote.setup.without);
   if (pid == 0) {
     run_child(zygote, *message, received);
   }
@@ -255,12 +258,11 @@ void serve(Zygote& zygote, int signals) {
 }
 
 /// Before the interpreter: without an environment, ended by the daemon alone, told of children by
-/// descriptor, killed before the daemon when memory is short, closed to other processes of our uid,
-/// one malloc arena however many threads a tool starts.
+/// descriptor, closed to other processes of our uid, one malloc arena however many threads a tool
+/// starts.
 int harden() {
   ::clearenv();  // What is there was for the loader.
   ::mallopt(M_ARENA_MAX, 1);
-  std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjust;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   // Who stops every process at once means the daemon: it ends us, after the calls in flight.
@@ -295,16 +297,14 @@ void rehearse() {
 }
 
 /// Loads everything; empty, or why it cannot serve.
-std::string prepare(Zygote& zygote) {
-  std::optional<ZygoteSetup> setup = decode_setup(read_setup());
-  if (!setup) {
-    return "the setup cannot be read";
-  }
-  zygote.setup = std::move(*setup);
-  zygote.pid = ::getpid();
+std::string load(Zygote& zygote) {
   zygote.filter.resize(zygote.setup.filter.size() / sizeof(sock_filter));
   std::memcpy(zygote.filter.data(), zygote.setup.filter.data(),
               zygote.filter.size() * sizeof(sock_filter));
+  zygote.self.reset(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  if (!zygote.self) {
+    return std::string("pidfd_open: ") + std::strerror(errno);
+  }
   std::string error =
       start_interpreter(zygote.setup.harness, zygote.setup.tool_set, zygote.setup.sources);
   zygote.setup.sources.clear();
@@ -323,14 +323,62 @@ std::string prepare(Zygote& zygote) {
   return "";
 }
 
-int run() {
-  const UniqueFd signals(harden());
-  if (!signals) {
-    return 1;
+/// Whether children can be had as the profile wants them.
+NamespaceFailure try_fork_apart(const Zygote& zygote) {
+  const pid_t pid = fork_apart(zygote.setup.without);
+  if (pid == 0) {
+    ::_exit(0);
   }
+  if (pid < 0) {
+    return {.layer = Layer::kPidNamespace, .error = std::strerror(errno)};
+  }
+  ::waitpid(pid, nullptr, 0);
+  return {};
+}
+
+ReadyMessage failed(const NamespaceFailure& failure) {
+  return {.error = failure.error, .layer = static_cast<std::int32_t>(failure.layer)};
+}
+
+/// Everything before the first call. The tree of files goes last, since the interpreter is loaded
+/// from it; `signals` is told of children.
+ReadyMessage prepare(Zygote& zygote, UniqueFd& signals) {
+  std::optional<ZygoteSetup> setup = decode_setup(read_setup());
+  if (!setup) {
+    return {.error = "the setup cannot be read"};
+  }
+  zygote.setup = std::move(*setup);
+  const LayerBits without = zygote.setup.without;
+  std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjust;
+  if (NamespaceFailure failure = enter_namespaces(without); !failure.error.empty()) {
+    return failed(failure);
+  }
+  signals.reset(harden());
+  if (!signals) {
+    return {.error = std::string("signalfd: ") + std::strerror(errno)};
+  }
+  if (std::string error = load(zygote); !error.empty()) {
+    return {.error = std::move(error)};
+  }
+  if (!has(without, Layer::kMountNamespace)) {
+    std::vector<std::string> readable = zygote.setup.read_only;
+    readable.insert(readable.end(), zygote.setup.lendable.begin(), zygote.setup.lendable.end());
+    if (NamespaceFailure failure = enter_private_tree(readable, zygote.setup.workbench);
+        !failure.error.empty()) {
+      return failed(failure);
+    }
+  }
+  if (NamespaceFailure failure = try_fork_apart(zygote); !failure.error.empty()) {
+    return failed(failure);
+  }
+  return {};
+}
+
+int run() {
   Zygote zygote;
-  const std::string error = prepare(zygote);
-  if (!send_message(encode(ReadyMessage{.error = error})) || !error.empty()) {
+  UniqueFd signals;
+  const ReadyMessage ready = prepare(zygote, signals);
+  if (!send_message(encode(ready)) || !ready.error.empty()) {
     return 1;
   }
   serve(zygote, signals.get());
