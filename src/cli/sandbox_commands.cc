@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "json/write.h"
 #include "sandboxd/daemon.h"
+#include "sandboxd/doctor.h"
 #include "sandboxd/scratch.h"
 
 namespace mcpgate::cli {
@@ -29,16 +30,15 @@ int complain(const World& world, const Error& error) {
 }
 
 Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments) {
-  const std::string name = arguments.get("profile", "pod");
   sandboxd::ZygoteOptions options;
-  for (const auto profile :
-       {sandboxd::Profile::kStrict, sandboxd::Profile::kPod, sandboxd::Profile::kDev}) {
-    if (to_string(profile) == name) {
-      options.profile = profile;
+  options.profile =
+      sandboxd::parse_profile(arguments.get("profile", "pod")).value_or(sandboxd::Profile::kStrict);
+  for (const std::string& name : arguments.all("allow-missing")) {
+    const auto layer = sandboxd::parse_layer(name);
+    if (!layer) {
+      return fail(ErrorCode::kInvalidArgument, "--allow-missing {}: no such layer", name);
     }
-  }
-  if (options.profile == sandboxd::Profile::kDev) {
-    log_warn("profile dev: layers of confinement that this machine lacks are left out");
+    options.allow_missing |= sandboxd::layer_bit(*layer);
   }
   TRY_VOID(sandboxd::locate_installed(options));
   return options;
@@ -143,15 +143,59 @@ Task<int> run(asio::io_context& loop, Arguments arguments, World world,
   co_return ran->is_error ? kAnswerIsNo : kDone;
 }
 
-/// What each command takes, before its own.
+/// One line for each layer.
+std::string as_table(const sandboxd::Confinement& confinement) {
+  std::string table =
+      fmt::format("{:<15} {:<9} {:<9} {}\n", "LAYER", "WANTED", "IN FORCE", "PROOF");
+  for (const sandboxd::LayerReport& report : confinement.layers) {
+    table += fmt::format("{:<15} {:<9} {:<9} {}\n", layer_name(report.layer),
+                         to_string(report.wanted), report.in_force ? "yes" : "NO", report.proof);
+  }
+  return table;
+}
+
+Task<int> doctor(asio::io_context& loop, Arguments arguments, World world,
+                 sandboxd::ZygoteOptions zygote) {
+  const sandboxd::Profile profile = zygote.profile;
+  const auto found = co_await sandboxd::examine(loop, std::move(zygote));
+  if (!found) {
+    co_return complain(world, found.error());
+  }
+  if (arguments.get("output", "table") == "json") {
+    std::string json;
+    json::Writer writer(json);
+    writer.begin_object();
+    found->write_members(writer);
+    writer.end_object();
+    world.out << json << '\n';
+  } else {
+    world.out << as_table(*found);
+  }
+  if (const sandboxd::LayerReport* gap = found->first_gap()) {
+    world.err << fmt::format("mcpgate-sandbox: profile {}: the layer {} is missing: {}\n",
+                             to_string(profile), layer_name(gap->layer), gap->proof);
+    co_return kAnswerIsNo;
+  }
+  co_return kDone;
+}
+
+Flag profile_flag() {
+  return {.name = "profile",
+          .value = "PROFILE",
+          .help = "how much confinement is demanded: strict, pod (default) or dev",
+          .choices = {"strict", "pod", "dev"}};
+}
+
+/// What each command that runs tools takes, before its own.
 std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
   flags.insert(
       flags.begin(),
       {{.name = "tools", .value = "DIR", .help = "the tool set's folder", .is_required = true},
-       {.name = "profile",
-        .value = "PROFILE",
-        .help = "how much confinement is demanded: strict, pod (default) or dev",
-        .choices = {"strict", "pod", "dev"}}});
+       profile_flag(),
+       {.name = "allow-missing",
+        .value = "LAYER",
+        .help = "serve although this layer, as doctor names it, is missing; may be repeated",
+        .is_many = true}});
   return flags;
 }
 
@@ -184,6 +228,9 @@ std::vector<Flag> serve_flags() {
 int run_serve(const Arguments& arguments, const World& world) {
   return run_to_end(&serve, arguments, world);
 }
+int run_doctor(const Arguments& arguments, const World& world) {
+  return run_to_end(&doctor, arguments, world);
+}
 int run_describe(const Arguments& arguments, const World& world) {
   return run_to_end(&describe, arguments, world);
 }
@@ -199,6 +246,15 @@ std::vector<Command> sandbox_commands() {
        .help = "The daemon: answers the gateway's signed requests",
        .flags = serve_flags(),
        .run = &run_serve,
+       .takes_config = false},
+      {.name = "doctor",
+       .help = "Which layers of isolation hold here, each proven by an attempt",
+       .flags = {profile_flag(),
+                 {.name = "output",
+                  .value = "FORM",
+                  .help = "table or json [default: table]",
+                  .choices = {"table", "json"}}},
+       .run = &run_doctor,
        .takes_config = false},
       {.name = "describe",
        .help = "Print the manifest of the tool set as JSON",

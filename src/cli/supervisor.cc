@@ -21,21 +21,37 @@ constexpr std::chrono::milliseconds kRestartFirst{100};
 constexpr std::chrono::milliseconds kRestartLast{5000};
 /// A daemon that ran this long was well: the next restart is quick again.
 constexpr std::chrono::seconds kWell{10};
+/// For a self-test.
+constexpr std::chrono::seconds kDoctorPatience{10};
 
 }  // namespace
+
+std::string strictest_profile(const std::filesystem::path& program) {
+  auto doctor = Process::start({.program = program,
+                                .arguments = {"doctor", "--profile", "strict"},
+                                .stderr_to = ProcessOptions::Stderr::kDiscard});
+  if (doctor && doctor->wait_for(kDoctorPatience) && doctor->wait_status() == 0) {
+    return "strict";
+  }
+  log_info(
+      "profile strict cannot be had here, so the sandboxes are to hold profile pod; "
+      "mcpgate-sandbox doctor --profile strict says why");
+  return "pod";
+}
 
 /// One daemon; shared with the coroutine that keeps it running until `wanted` is false.
 struct Supervisor::Daemon {
   DaemonSpec spec;
   std::filesystem::path program;
+  std::string profile;
   asio::posix::stream_descriptor ended;
   asio::steady_timer timer;
   Process process = {};
   bool wanted = true;
 };
 
-Supervisor::Supervisor(asio::io_context& loop, std::filesystem::path program)
-    : loop_(loop), program_(std::move(program)) {}
+Supervisor::Supervisor(asio::io_context& loop, std::filesystem::path program, std::string profile)
+    : loop_(loop), program_(std::move(program)), profile_(std::move(profile)) {}
 
 Supervisor::~Supervisor() {
   stop();
@@ -59,17 +75,18 @@ void Supervisor::follow(const std::vector<DaemonSpec>& specs) {
     if (daemons_.contains(spec.tool_set)) {
       continue;
     }
-    auto daemon = std::make_shared<Daemon>(spec, program_, asio::posix::stream_descriptor(loop_),
-                                           asio::steady_timer(loop_));
+    auto daemon = std::make_shared<Daemon>(
+        spec, program_, profile_, asio::posix::stream_descriptor(loop_), asio::steady_timer(loop_));
     daemons_.emplace(spec.tool_set, daemon);
     asio::co_spawn(loop_, keep_running(std::move(daemon)), asio::detached);
   }
 }
 
 Expected<void> Supervisor::start(Daemon& daemon) {
-  ProcessOptions options{.program = daemon.program,
-                         .arguments = {"serve", "--tools", daemon.spec.folder.string(), "--listen",
-                                       "unix:" + daemon.spec.socket.string()}};
+  ProcessOptions options{
+      .program = daemon.program,
+      .arguments = {"serve", "--tools", daemon.spec.folder.string(), "--listen",
+                    "unix:" + daemon.spec.socket.string(), "--profile", daemon.profile}};
   for (const auto& file : daemon.spec.key_files) {
     options.arguments.insert(options.arguments.end(), {"--key-file", file.string()});
   }

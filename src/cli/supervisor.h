@@ -32,8 +32,8 @@ class Supervisor {
   /// How long a daemon may take to let its calls finish before it is killed.
   static constexpr std::chrono::seconds kStopPatience{10};
 
-  /// `program` is the daemon's executable.
-  Supervisor(asio::io_context& loop, std::filesystem::path program);
+  /// `program` is the daemon's executable, `profile` what it is to demand.
+  Supervisor(asio::io_context& loop, std::filesystem::path program, std::string profile);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -51,7 +51,12 @@ class Supervisor {
 
   asio::io_context& loop_;
   std::filesystem::path program_;
+  std::string profile_;
   std::map<std::string, std::shared_ptr<Daemon>, std::less<>> daemons_;
 };
+
+/// The strictest profile whose self-test passes here, `strict` or `pod`; never `dev`, which would
+/// pass anywhere. `program` is the daemon's executable. Takes a tenth of a second.
+[[nodiscard]] std::string strictest_profile(const std::filesystem::path& program);
 
 }  // namespace mcpgate::cli

@@ -99,7 +99,7 @@ int up(const Arguments& arguments, const World& world) {
     return kWrongUsage;
   }
   GatewayProcess& gateway = **process;
-  supervisor.emplace(gateway.loop(), sandbox_program());
+  supervisor.emplace(gateway.loop(), sandbox_program(), strictest_profile(sandbox_program()));
   supervise(gateway.config());
   gateway.service().on_ready([&] { welcome(gateway, world.out); });
   gateway.run();

@@ -67,8 +67,8 @@ std::uint64_t page_bytes() {
 
 }  // namespace
 
-Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loop, ChildSetup setup,
-                                                           std::optional<ScratchDirectory> scratch) {
+Expected<std::shared_ptr<RunningCall>> RunningCall::create(
+    asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch) {
   std::array<int, 2> sockets{};
   std::array<int, 2> pipe_ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
@@ -97,7 +97,8 @@ Expected<std::shared_ptr<RunningCall>> RunningCall::create(asio::io_context& loo
   return call;
 }
 
-RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch)
+RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup,
+                         std::optional<ScratchDirectory> scratch)
     : setup_(std::move(setup)),
       scratch_(std::move(scratch)),
       socket_(loop),

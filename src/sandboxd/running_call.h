@@ -65,9 +65,8 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
 
   /// Makes socket and pipe. Without `scratch` the child's temporary folder is its own private file
   /// system.
-  [[nodiscard]] static Expected<std::shared_ptr<RunningCall>> create(asio::io_context& loop,
-                                                                     ChildSetup setup,
-                                                                     std::optional<ScratchDirectory> scratch);
+  [[nodiscard]] static Expected<std::shared_ptr<RunningCall>> create(
+      asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch);
   RunningCall(const RunningCall&) = delete;
   RunningCall& operator=(const RunningCall&) = delete;
   ~RunningCall() = default;

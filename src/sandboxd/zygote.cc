@@ -374,9 +374,8 @@ Task<Expected<void>> Zygote::State::run_probe_round(LayerBits round_without, Wit
   ChildSetup setup = setup_of(SpawnTask::kSelfTest, limits);
   setup.without = round_without;
   setup.witness = witness;
-  auto call =
-      co_await run_to_end(std::move(setup),
-                          {.deadline = steady_clock::now() + limits.wall, .limits = limits}, sink);
+  auto call = co_await run_to_end(
+      std::move(setup), {.deadline = steady_clock::now() + limits.wall, .limits = limits}, sink);
   if (!call) {
     co_return std::unexpected(std::move(call.error()));
   }

@@ -47,8 +47,15 @@ class Gateway:
     """A running `mcpgate up`: the gateway, and one sandbox daemon per tool set."""
 
     def __init__(
-        self, tools: Path, *, config: dict | None = None, scheme: str = "http", serve=False
+        self,
+        tools: Path,
+        *,
+        config: dict | None = None,
+        scheme: str = "http",
+        serve=False,
+        before: list | None = None,
     ):
+        """`before`: the words of a program that starts the gateway, such as support/masked.py."""
         # A short path: that of a Unix socket has at most 107 bytes.
         self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         self.tools = tools
@@ -60,7 +67,7 @@ class Gateway:
         self._stopped = False
         self._records: list[dict] = []
         self._taken: dict[str, int] = {}
-        command = [BIN / "mcpgate", "serve" if serve else "up"]
+        command = [*(before or []), BIN / "mcpgate", "serve" if serve else "up"]
         if not serve:
             command += ["--tools", tools, "--port", self.port, "--admin-port", self.admin_port]
         if config is not None:
@@ -211,16 +218,17 @@ class Gateway:
 
 
 class SandboxDaemon:
-    """A running `mcpgate-sandbox serve` of one tool set, without a gateway."""
+    """A running `mcpgate-sandbox serve` of one tool set, without a gateway; `words` are more of its
+    flags, `before` those of a program that starts it."""
 
-    def __init__(self, tools: Path):
+    def __init__(self, tools: Path, words: tuple = (), before: list | None = None):
         self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         self.socket_path = self.state / "sandbox.sock"
         self.key_file = self.state / "sandbox.key"
         self.key_file.touch(mode=0o600)
         secret = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         self.key_file.write_text(secret + "\n")
-        argv = [BIN / "mcpgate-sandbox", "serve", "--tools", tools]
+        argv = [*(before or []), BIN / "mcpgate-sandbox", "serve", "--tools", tools, *words]
         argv += ["--listen", f"unix:{self.socket_path}", "--key-file", self.key_file]
         self.process = Running(argv, environment(self.state), cwd=self.state)
 
