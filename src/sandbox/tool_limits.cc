@@ -32,7 +32,7 @@ const Row kRows[] = {
      "times as much. Above it Python raises MemoryError; untaken, the reason is `memory`"},
     {"cpu",
      Time{[](ToolLimits& l) -> milliseconds& { return l.cpu; }, std::chrono::seconds{1}, kHour},
-     "CPU time over all threads, in whole seconds: below `wall`, so that spinning ends earlier "
+     "CPU time over all threads: below `wall`, so that spinning ends earlier "
      "than "
      "waiting. Above it the reason is `cpu`"},
     {"wall", Time{[](ToolLimits& l) -> milliseconds& { return l.wall; }, milliseconds{10}, kHour},

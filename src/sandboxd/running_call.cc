@@ -140,6 +140,10 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
 void RunningCall::spawned(std::int32_t pid, UniqueFd pidfd) {
   pidfd_ = std::move(pidfd);
   statm_.reset(::open(fmt::format("/proc/{}/statm", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  clockid_t clock{};
+  if (::clock_getcpuclockid(pid, &clock) == 0) {
+    cpu_clock_ = clock;
+  }
   if (killed_) {
     signal_pidfd(pidfd_.get(), SIGKILL);
   }
@@ -321,9 +325,22 @@ void RunningCall::check_limits() {
     kill(EndReason::kTimeout, fmt::format("did not end within {}", in_seconds(ran)));
     return;
   }
+  check_cpu();
   check_memory();
   if (scratch_ && ++samples_ % kScratchSamples == 0) {
     check_scratch();
+  }
+}
+
+/// RLIMIT_CPU is behind it: it knows seconds only, and asks with a signal that a child may ignore.
+void RunningCall::check_cpu() {
+  timespec used{};
+  if (!cpu_clock_ || ::clock_gettime(*cpu_clock_, &used) != 0) {
+    return;
+  }
+  if (std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec) >
+      spec_.limits.cpu) {
+    kill(EndReason::kCpu, cpu_text());
   }
 }
 
@@ -380,6 +397,10 @@ CallOutcome RunningCall::outcome() {
   return outcome;
 }
 
+std::string RunningCall::cpu_text() const {
+  return fmt::format("used more than {} of CPU time", in_seconds(spec_.limits.cpu));
+}
+
 /// What we did comes first, then what the kernel did, then what the child says.
 void RunningCall::decide_outcome(CallOutcome& outcome) const {
   if (kill_reason_ != EndReason::kNone) {
@@ -402,7 +423,7 @@ void RunningCall::decide_outcome(CallOutcome& outcome) const {
   if (by_signal &&
       (WTERMSIG(status) == SIGXCPU || (WTERMSIG(status) == SIGKILL && cpu >= spec_.limits.cpu))) {
     outcome.reason = EndReason::kCpu;
-    outcome.text = fmt::format("used more than {} of CPU time", in_seconds(spec_.limits.cpu));
+    outcome.text = cpu_text();
     return;
   }
   outcome.reason = EndReason::kCrashed;

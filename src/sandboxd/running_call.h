@@ -3,6 +3,8 @@
 // One child, seen from the daemon: its socket, its output, its clock. The zygote's class tells it
 // when the child exists and when it is reaped; everything else it finds out by itself.
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -116,9 +118,11 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] bool is_within_rate();
   void take_output(std::string_view bytes);
   void check_limits();
+  void check_cpu();
   void check_memory();
   void check_scratch();
   void finish_if_done();
+  [[nodiscard]] std::string cpu_text() const;
   void decide_outcome(CallOutcome& outcome) const;
 
   ChildSetup setup_;
@@ -140,6 +144,8 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   UniqueFd pidfd_;
   /// /proc/PID/statm, opened once: it stays the child's even after the number is another's.
   UniqueFd statm_;
+  /// Its CPU time, for clock_gettime(2).
+  std::optional<clockid_t> cpu_clock_;
   unsigned samples_ = 0;
   std::chrono::steady_clock::time_point rate_window_;
   unsigned frames_in_window_ = 0;

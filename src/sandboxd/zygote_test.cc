@@ -558,6 +558,15 @@ TEST_F(ZygoteTest, InStrictHundredsOfCallsLeaveNothing) {
   EXPECT_TRUE(fs::is_empty(root_ / "scratch"));
 }
 
+TEST_F(ZygoteTest, CpuTimeEndsBeforeTheSecondIsFull) {
+  start("@tool\ndef f() -> str:\n    while True: pass\n");
+  limits_.cpu = 200ms;
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(outcome.reason, EndReason::kCpu);
+  EXPECT_EQ(outcome.text, "used more than 0.2 s of CPU time");
+  EXPECT_LT(outcome.usage.cpu_ms, 900U);
+}
+
 TEST_F(ZygoteTest, ForkIsRefusedInsideTheTool) {
   start("@tool\ndef f() -> str:\n    return str(os.fork())\n");
   EXPECT_EQ(text(run("f")), "PermissionError: [Errno 1] Operation not permitted");
