@@ -160,6 +160,7 @@ class Place:
         command = [
             str(self.root / "installed/bin/mcpgate-sandbox"),
             *["serve", "--profile", profile, "--tools", self.paths["tool_set"]],
+            *[word for layer in masked for word in ("--allow-missing", layer)],
             *["--listen", f"unix:{self.root}/{name}.sock", "--key-file", self.paths["key_file"]],
         ]
         self.daemons[name] = subprocess.Popen(

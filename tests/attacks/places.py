@@ -61,7 +61,7 @@ SETUPS = [
 ]
 #: Where the controls run: the same attacks, minus the layers that refuse them.
 CONTROLS = {
-    masked: Setup("without-" + "-".join(masked), OWN_UID, "dev", masked=masked, throwaway=True)
+    masked: Setup("without-" + "-".join(masked), OWN_UID, "pod", masked=masked, throwaway=True)
     for masked in (("landlock",), ("seccomp",), ("landlock", "seccomp"))
 }
 

@@ -5,7 +5,7 @@ import os
 from _attack import Refused, attack
 
 
-@attack(refused="unchanged", layers="seccomp")
+@attack(refused="unchanged", strict="ENOENT", layers="seccomp")
 def run(target):
     before = os.stat(target["victim_file"]).st_mode
     os.chmod(target["victim_file"], 0o644)

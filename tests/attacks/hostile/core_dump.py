@@ -6,7 +6,7 @@ import resource
 from _attack import attack
 
 
-@attack(refused="crashed", says="signal 6", layers=("rlimits", "not-dumpable"), control="plain")
+@attack(refused="crashed", says="killed by signal", layers=("rlimits", "not-dumpable"), control="plain")
 def run(target):
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     if (soft, hard) == (0, 0):

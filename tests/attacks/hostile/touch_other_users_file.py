@@ -5,7 +5,7 @@ import os
 from _attack import Refused, attack
 
 
-@attack(refused="unchanged", layers="seccomp")
+@attack(refused="unchanged", strict="ENOENT", layers="seccomp")
 def run(target):
     before = os.stat(target["victim_file"]).st_mtime_ns
     os.utime(target["victim_file"], (1, 1))

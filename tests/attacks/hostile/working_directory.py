@@ -12,7 +12,7 @@ def run(target):
         return os.listdir(".")
     if stat.S_IMODE(os.stat(".").st_mode) & 0o077:
         return "open to others"
-    if not os.getcwd().startswith(("/tmp", target["scratch"])):
+    if not os.getcwd().startswith(("/tmp", "/mcpgate-tmp", target["scratch"])):
         return os.getcwd()
     open("mark", "x").close()
     raise Refused("its own")
