@@ -12,11 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).resolve().parent
+MASKED = ROOT / "tests/e2e/support/masked.py"
 BUILD = Path(os.environ.get("MCPGATE_BUILD", ROOT / "build"))
 MCPGATE = BUILD / "bin" / "mcpgate"
 
@@ -252,13 +254,16 @@ def start_gateway(
     return Gateway(started, port, key)
 
 
-def start_up(folder: Path, ready_children: int = 0) -> Gateway:
-    """`mcpgate up` with the bench tool set: the real sandbox."""
+def start_up(folder: Path, profile: str, ready_children: int = 0) -> Gateway:
+    """`mcpgate up` with the bench tool set: the real sandbox. For profile pod in a kernel that seems
+    to have no user namespaces, since `up` would take the stricter one."""
     shutil.copytree(BENCH / "tools", folder / "tools")
     with (folder / "tools" / "bench" / "toolset.yaml").open("a") as settings:
         settings.write(f"readyChildren: {ready_children}\n")
     port, admin = free_port(), free_port()
     argv = [MCPGATE, "up", "--tools", folder / "tools", "--port", port, "--admin-port", admin]
+    if profile == "pod":
+        argv = [sys.executable, MASKED, "userns", "--", *argv]
     key = create_key(folder, "mcp-bench")
     started = Started(argv, folder, env={"MCPGATE_STATE": str(folder)})
     started.wait_for(lambda: ready(port), "mcpgate up is not ready", 60)
