@@ -188,7 +188,7 @@ SUITES = [
     Suite("e2e", "the real executables through real clients", run_pytest, ("tests/e2e",),
           ("-n", str(min(4, 2 * (os.cpu_count() or 1))))),
     Suite("attacks", "attacks on the sandbox in every set-up, and their controls", run_pytest,
-          ("tests/attacks",), ("-n", str(min(4, os.cpu_count() or 1)))),
+          ("tests/attacks",), ("-n", str(min(4, 2 * (os.cpu_count() or 1))))),
 ]
 
 
