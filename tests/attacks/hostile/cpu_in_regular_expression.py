@@ -1,4 +1,4 @@
-"""Computes for ever inside a regular expression."""
+"""Computes for ever inside a regular expression, in C."""
 
 import re
 import time
@@ -6,11 +6,11 @@ import time
 from _attack import attack
 
 
-@attack(refused=("cpu", "timeout"), layers=("rlimits", "limits"), deadline=20.0)
+@attack(refused="timeout", layers="limits", deadline=0.5)
 def run(target):
-    for size in range(24, 40):
+    for size in range(25, 40):
         started = time.process_time()
         re.match("(a+)+$", "a" * size + "b")
-        if time.process_time() - started > 1.5:
+        if time.process_time() - started > 0.8:
             return f"{size} letters"
     return "never slow"
