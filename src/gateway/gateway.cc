@@ -96,7 +96,8 @@ class InFlight {
 /// One HTTP request on its way.
 struct Gateway::Visit {
   const http::Request& request;
-  http::Responder& responder;
+  /// Null while only the head is looked at.
+  http::Responder* responder;
   std::shared_ptr<const Snapshot> snapshot;
   SteadyTime started;
   std::string request_id;
@@ -153,7 +154,7 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_return;
   }
   Visit visit{.request = request,
-              .responder = responder,
+              .responder = &responder,
               .snapshot = snapshot_,
               .started = parts_.clock.steady_now(),
               .request_id = parts_.random.hex(kRequestIdBytes)};
@@ -164,6 +165,19 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_return;
   }
   co_await serve(visit);
+}
+
+bool Gateway::wants_body(const http::Request& head) {
+  if (head.method != "POST") {
+    return false;
+  }
+  Visit visit{.request = head,
+              .responder = nullptr,
+              .snapshot = snapshot_,
+              .started = parts_.clock.steady_now(),
+              .request_id = {}};
+  audit::Record unused;
+  return !admit(visit, unused);
 }
 
 http::Response Gateway::refused(const http::Refusal& refusal) {
@@ -272,14 +286,14 @@ Task<void> Gateway::serve(Visit& visit) {
     audit::Record record = begin_record(visit);
     record.reason = body.error().message;
     Answer answer = error_answer(mcp::kNullId, body.error());
-    visit.responder.send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
+    visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
   if (!knows_session(visit, *body)) {
     audit::Record record = begin_record(visit);
     record.reason = "session";
     Answer answer = refusal_answer(404, "This session is unknown or has ended; initialize again.");
-    visit.responder.send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
+    visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
   if (body->batch) {
@@ -300,14 +314,14 @@ bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
 }
 
 Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
-  EventStream stream(visit.responder, visit.headers);
+  EventStream stream(*visit.responder, visit.headers);
   audit::Record record = begin_record(visit);
   const std::string id(incoming.id);
   Answer answer = co_await this->answer(visit, incoming, record,
                                         accepts_events(visit.request) ? &stream : nullptr);
   answer = co_await recorded(visit, record, id, std::move(answer));
   if (!stream.begun()) {
-    visit.responder.send(to_response(std::move(answer)));
+    visit.responder->send(to_response(std::move(answer)));
     co_return;
   }
   if (!answer.body.empty()) {
@@ -334,7 +348,7 @@ Task<void> Gateway::serve_batch(Visit& visit) {
     if (is_unrecorded(answer)) {
       // One answer has one status: what the batch gave so far stays here, its rest does not run.
       answer.body = unrecorded_answer(mcp::kNullId).body;
-      visit.responder.send(to_response(std::move(answer)));
+      visit.responder->send(to_response(std::move(answer)));
       co_return;
     }
     if (!answer.body.empty() && !incoming.is_notification()) {
@@ -345,7 +359,7 @@ Task<void> Gateway::serve_batch(Visit& visit) {
   if (!answers.empty()) {
     whole.body = answers + "]";
   }
-  visit.responder.send(to_response(std::move(whole)));
+  visit.responder->send(to_response(std::move(whole)));
 }
 
 Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
@@ -486,7 +500,7 @@ Task<Answer> Gateway::run(Visit& visit, const AskedCall& asked,
   };
   std::optional<RunningCalls::Registration> registration;
   if (era_of(asked.revision) == mcp::Era::kModern) {
-    visit.responder.on_disconnect(cancel);  // In this era it is how a client cancels.
+    visit.responder->on_disconnect(cancel);  // In this era it is how a client cancels.
   } else if (const auto session = visit.request.header(kSessionHeader)) {
     registration.emplace(
         parts_.running_calls.add(*session, asked.id, parts_.loop.get_executor(), cancel));

@@ -47,6 +47,8 @@ class Gateway final : public http::Handler {
   void use(std::shared_ptr<const Snapshot> snapshot);
 
   Task<void> handle(const http::Request& request, http::Responder& responder) override;
+  /// Only of who is let in: a body that nobody vouches for takes no memory.
+  [[nodiscard]] bool wants_body(const http::Request& head) override;
   http::Response refused(const http::Refusal& refusal) override;
 
  private:

@@ -208,6 +208,21 @@ Task<Expected<void>> Connection::continue_if_expected() {
   co_return co_await write_all(pieces);
 }
 
+/// Whether the whole body came with the head. What is chunked is not looked at.
+bool Connection::has_body() const {
+  return head_.framing != Framing::kChunked && buffer_.size() - head_bytes_ >= head_.content_length;
+}
+
+bool Connection::wants_body() {
+  body_end_ = head_bytes_;
+  try {
+    return shared_->handler.wants_body(request_view());
+  } catch (const std::exception& exception) {
+    log_error("request handler: {}", exception.what());
+    return false;
+  }
+}
+
 Task<Connection::Received> Connection::receive_body() {
   const ServerLimits& limits = shared_->options.limits;
   deadline_.cancel();
@@ -304,7 +319,11 @@ Task<bool> Connection::serve_one() {
   const std::size_t headers_max = shared_->options.limits.headers_max;
   head_bytes_ = 0;
   Received received = co_await receive_head();
-  if (received == Received::kReady) {
+  const bool unwanted = received == Received::kReady && !has_body() && !wants_body();
+  if (unwanted) {
+    body_end_ = request_end_ = head_bytes_;
+    head_.keep_alive = false;
+  } else if (received == Received::kReady) {
     const char* const parsed_at = buffer_.data();
     received = co_await receive_body();
     if (buffer_.data() != parsed_at) {
@@ -329,7 +348,7 @@ Task<bool> Connection::serve_one() {
     gone_ = nullptr;
   }
   if (!co_await answer()) {
-    if (!broken_ && (received == Received::kRefused || buffer_.size() > request_end_)) {
+    if (!broken_ && (received == Received::kRefused || unwanted || buffer_.size() > request_end_)) {
       co_await linger();
     }
     co_return false;

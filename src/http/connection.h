@@ -81,6 +81,8 @@ class Connection final : public HangupWatch::Watched,
   void on_hangup() override;
 
   Task<Received> receive_head();
+  [[nodiscard]] bool has_body() const;
+  [[nodiscard]] bool wants_body();
   Task<Received> receive_body();
   Task<Received> receive_chunks();
   Task<Received> receive_more(DeadlineQueue& queue, std::chrono::milliseconds timeout,

@@ -17,22 +17,29 @@ namespace mcpgate::http {
 
 namespace {
 
-// A socket of the address's family, bound to it and listening.
+enum class Port { kMine, kShared };
+
+// A socket of the address's family, bound to it and listening. kMine fails where anybody has the
+// port; from then on those who ask for kShared share it.
 Expected<UniqueFd> open_listening(const sockaddr* address, socklen_t length,
-                                  const std::string& name) {
+                                  const std::string& name, Port port) {
   UniqueFd fd(::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) {
     return fail_errno("socket for " + name);
   }
-  if (address->sa_family != AF_UNIX) {
+  const auto set = [&](int option) {
     const int on = 1;
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-      return fail_errno("set options of " + name);
-    }
+    return address->sa_family == AF_UNIX ||
+           ::setsockopt(fd.get(), SOL_SOCKET, option, &on, sizeof on) == 0;
+  };
+  if (!set(SO_REUSEADDR) || (port == Port::kShared && !set(SO_REUSEPORT))) {
+    return fail_errno("set options of " + name);
   }
   if (::bind(fd.get(), address, length) != 0) {
-    return fail_errno("bind " + name);
+    return fail_errno("listen on " + name);
+  }
+  if (!set(SO_REUSEPORT)) {
+    return fail_errno("set options of " + name);
   }
   if (::listen(fd.get(), kListenBacklog) != 0) {
     return fail_errno("listen on " + name);
@@ -82,15 +89,23 @@ void Listener::unlink_path() {
 }
 
 Expected<Listener> Listener::another() const {
-  if (port_ != 0) {
-    return listen(address_);
-  }
   Listener copy;
-  copy.fd_ = UniqueFd(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.fd_) {
-    return fail_errno("duplicate " + address_);
+  if (port_ == 0) {
+    copy.fd_ = UniqueFd(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
+    if (!copy.fd_) {
+      return fail_errno("duplicate " + address_);
+    }
+  } else {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    auto* const bound = reinterpret_cast<sockaddr*>(&address);
+    if (::getsockname(fd(), bound, &length) != 0) {
+      return fail_errno("name of " + address_);
+    }
+    copy.fd_ = TRY(open_listening(bound, length, address_, Port::kShared));
   }
   copy.address_ = address_;
+  copy.port_ = port_;
   return copy;
 }
 
@@ -137,7 +152,7 @@ Expected<Listener> listen_tcp(std::string_view host, std::uint16_t port) {
   }
   Listener listener;
   listener.fd_ = TRY(open_listening(reinterpret_cast<const sockaddr*>(&address), length,
-                                    name + ":" + std::to_string(port)));
+                                    name + ":" + std::to_string(port), Port::kMine));
   if (::getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return fail_errno("name of " + name);
   }
@@ -178,7 +193,7 @@ Expected<Listener> listen_unix(const std::filesystem::path& path) {
   std::memcpy(hidden_address.sun_path, bound.data(), bound.size());
   Listener listener;
   listener.fd_ = TRY(open_listening(reinterpret_cast<const sockaddr*>(&hidden_address),
-                                    sizeof hidden_address, "unix:" + bound));
+                                    sizeof hidden_address, "unix:" + bound, Port::kMine));
   if (::chmod(bound.c_str(), 0600) != 0 || (fits && ::rename(bound.c_str(), name.c_str()) != 0)) {
     auto error = fail_errno("set up unix:" + name);
     (void)::unlink(bound.c_str());

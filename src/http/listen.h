@@ -52,7 +52,8 @@ class Listener {
 /// Connections the kernel holds for us before accept(2).
 inline constexpr int kListenBacklog = 4096;
 
-/// Listens on an IP address, IPv6 with or without brackets. Port 0 takes a free one.
+/// Listens on an IP address, IPv6 with or without brackets. Port 0 takes a free one. Fails where
+/// anybody listens there, another process of ours too: two gateways must not share a port unasked.
 [[nodiscard]] Expected<Listener> listen_tcp(std::string_view host, std::uint16_t port);
 
 /// Listens on a unix path, mode 0600. A socket file that nobody listens on is replaced;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -23,6 +24,10 @@ namespace {
 constexpr int kAcceptBatch = 16;
 /// How long to leave the queue alone when descriptors or connections have run out.
 constexpr std::chrono::milliseconds kAcceptPause{20};
+/// One in so many connections makes room at a time: a flood of idle ones must not hold off others.
+constexpr std::size_t kEvictedShare = 64;
+/// Between two lines of log that say so.
+constexpr std::chrono::minutes kWarnEvery{1};
 /// While draining: handshakes that were under way come to their end within a round trip.
 constexpr std::chrono::milliseconds kHandshakeGrace{100};
 /// How long handlers have to notice that their connection was cut.
@@ -83,6 +88,7 @@ struct Server::Core : ConnectionShared, std::enable_shared_from_this<Server::Cor
   static Task<void> serve(Place place, std::unique_ptr<Connection> connection);
   Accepted accept_one();
   bool has_place();
+  void make_room(const char* why);
   void cut_all();
   Task<void> until_empty(SteadyTime deadline);
 
@@ -94,15 +100,27 @@ struct Server::Core : ConnectionShared, std::enable_shared_from_this<Server::Cor
   Connections connections;
   std::size_t open = 0;
   bool closed = false;
+  SteadyTime next_warning{};
 };
 
 bool Server::Core::has_place() {
   if (open < options.limits.connections_max) {
     return true;
   }
-  // The evicted one leaves by its coroutine, so the place is free in the next round.
-  idle.expire_first();
+  make_room("limits.connections is reached");
   return false;
+}
+
+/// Ends the connections that have been idle longest. They leave by their coroutines, so their
+/// places are free in the next round.
+void Server::Core::make_room(const char* why) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (now >= next_warning) {
+    log_warn("no room for new connections, so those idle longest are ended: {}", why);
+    next_warning = now + kWarnEvery;
+  }
+  for (std::size_t ended = 0; ended <= open / kEvictedShare && idle.expire_first(); ++ended) {
+  }
 }
 
 Server::Place::Place(std::shared_ptr<Core> counted) : core(std::move(counted)) {
@@ -130,6 +148,7 @@ Server::Core::Accepted Server::Core::accept_one() {
       case ENFILE:
       case ENOMEM:
       case ENOBUFS:
+        make_room(std::strerror(errno));
         return Accepted::kExhausted;
       case ECONNABORTED:
       case EINTR:

@@ -109,6 +109,11 @@ class Handler {
   /// Answers one request through `responder`. Returning without an answer is a 500.
   virtual Task<void> handle(const Request& request, Responder& responder) = 0;
 
+  /// Whether the body of a request is worth waiting for, by its head alone; asked where it has not
+  /// arrived with it. Where not, handle() gets the request without its body, and the connection is
+  /// closed after the answer.
+  [[nodiscard]] virtual bool wants_body(const Request& /*head*/) { return true; }
+
   /// Records a refused request and gives its answer; the status stays the refusal's, and the
   /// connection is closed after it. The default says the reason as plain text.
   virtual Response refused(const Refusal& refusal);

@@ -2,8 +2,10 @@
 
 #include "http/server.h"
 
+#include <netinet/in.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <mutex>
@@ -166,6 +168,31 @@ TEST(Server, ContinueIsSaidOnlyWhenTheBodyIsWanted) {
   client.send(
       "POST /p HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n");
   EXPECT_EQ(client.read_answer().status(), 413);
+}
+
+// What the handler would refuse by its head is answered before the body comes, and holds no memory.
+TEST(Server, ABodyThatIsNotWantedIsNotWaitedFor) {
+  TestServer server;
+  server.handler.on_head = [](const Request& head) {
+    EXPECT_EQ(head.body, "");
+    return head.path != "/no";
+  };
+  server.start();
+  for (const char* framing :
+       {"Content-Length: 100000\r\n\r\nxx", "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n"}) {
+    RawClient client(server.address);
+    client.send("POST /no HTTP/1.1\r\nHost: a\r\n" + std::string(framing));
+    const auto answer = client.read_answer();
+    EXPECT_EQ(answer.status(), 200) << framing;
+    EXPECT_EQ(answer.body, "POST /no ") << framing;
+    client.send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(client.read_all(), "") << framing;
+  }
+  RawClient client(server.address);
+  client.send("POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok" + post("ok"));
+  EXPECT_EQ(client.read_answer().body, "POST /no ok") << "it was there already";
+  EXPECT_EQ(client.read_answer().body, "POST /p ok");
 }
 
 struct RefusedCase {
@@ -342,6 +369,34 @@ TEST(Server, IdleConnectionMakesRoomAtTheLimit) {
   third.send(kGet);
   EXPECT_EQ(third.read_answer().status(), 200);
   EXPECT_EQ(first.read_all(), "") << "the longest idle one left";
+}
+
+// As when somebody opens connections and says nothing.
+TEST(Server, IdleConnectionsMakeRoomWhenDescriptorsRunOut) {
+  TestServer server;
+  server.start();
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 20; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server.address));
+    idle.back()->send(kGet);
+    EXPECT_EQ(idle.back()->read_answer().status(), 200);
+  }
+  const UniqueFd late(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(std::stoi(server.address.substr(server.address.rfind(':') + 1)));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit full{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
+  ASSERT_EQ(::connect(late.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  EXPECT_EQ(idle.front()->read_all(), "") << "the longest idle one left";
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_GT(::send(late.get(), kGet.data(), kGet.size(), MSG_NOSIGNAL), 0);
+  std::array<char, 64> answer{};
+  ASSERT_GT(::recv(late.get(), answer.data(), answer.size(), 0), 0);
+  EXPECT_TRUE(std::string_view(answer.data()).starts_with("HTTP/1.1 200 OK"));
 }
 
 TEST(Server, HandlerWithoutAnswerAndHandlerThatThrowsAre500) {
@@ -661,8 +716,11 @@ TEST(Listen, TcpSocketsShareAPortAndOthersAreRefused) {
   const auto first = listen_tcp("127.0.0.1", 0);
   ASSERT_TRUE(first);
   EXPECT_NE(first->port(), 0);
+  EXPECT_FALSE(listen(first->address())) << "not by whoever asks";
   const auto second = first->another();
   ASSERT_TRUE(second);
+  EXPECT_FALSE(listen(first->address()));
+  EXPECT_TRUE(second->another());
   EXPECT_EQ(second->port(), first->port());
   EXPECT_TRUE(listen("localhost:0"));
   EXPECT_TRUE(listen("[::1]:0"));

@@ -66,7 +66,9 @@ class TestHandler final : public Handler {
  public:
   std::function<Task<void>(const Request&, Responder&)> on_request;
   std::function<void(const Refusal&)> on_refusal;
+  std::function<bool(const Request&)> on_head;
 
+  bool wants_body(const Request& head) override { return !on_head || on_head(head); }
   Task<void> handle(const Request& request, Responder& responder) override {
     co_await on_request(request, responder);
   }
