@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -103,7 +104,7 @@ Expected<void> Log::write_pending() {
   if (torn_) {
     TRY_VOID(cut_back());
   }
-  if (file_bytes_ >= options_.file_bytes_max) {
+  if (file_bytes_ >= options_.file_bytes_max || is_removed()) {
     TRY_VOID(open_next_file());
   }
   if (auto written = write_all(file_.get(), pending_); !written) {
@@ -114,6 +115,19 @@ Expected<void> Log::write_pending() {
   }
   file_bytes_ += pending_.size();
   return {};
+}
+
+/// Whether somebody removed the file: what is written to it then proves nothing.
+bool Log::is_removed() const {
+  struct stat status{};
+  if (::fstat(file_.get(), &status) == 0 && status.st_nlink > 0) {
+    return false;
+  }
+  log_error(
+      "audit: file {} of {} was removed while it was written; its records are gone, and the "
+      "chain goes on in the next",
+      file_number_, options_.directory.string());
+  return true;
 }
 
 Expected<void> Log::cut_back() {

@@ -73,6 +73,7 @@ class Log {
   std::shared_ptr<const Group> add(const Record& record, RecordType type);
   void flush();
   Expected<void> write_pending();
+  [[nodiscard]] bool is_removed() const;
   Expected<void> cut_back();
   void mirror(std::string_view lines);
 

@@ -225,6 +225,20 @@ TEST_F(AuditLog, ARoundThatDoesNotFitIsRefusedWhole) {
   expect_whole_chain();
 }
 
+// A clean-up job, or somebody who wants no witness: what follows is on disk all the same.
+TEST_F(AuditLog, ARemovedFileIsReplaced) {
+  auto log = open();
+  ASSERT_TRUE(log->append_now(request("lost")));
+  fs::remove(directory_ / "w-000001.jsonl");
+  ASSERT_TRUE(log->append_now(request("kept")));
+  ASSERT_EQ(lines().size(), 1U);
+  EXPECT_TRUE(lines().front().contains(R"("seq":2,)")) << "the gap is seen";
+  fs::remove_all(directory_);
+  EXPECT_FALSE(log->append_now(request("refused")));
+  fs::create_directories(directory_);
+  EXPECT_TRUE(log->append_now(request("again")));
+}
+
 TEST_F(AuditLog, TwoWritersOfOneNameAreRefused) {
   auto log = open();
   EXPECT_FALSE(Log::open({.directory = directory_, .writer = "w"}, clock_));

@@ -77,8 +77,14 @@ Expected<KeyRecord> read_record(const fs::path& path, std::string_view id) {
   return key;
 }
 
-/// The names of all `*.json` in a directory.
+/// The names of all `*.json` in a directory, which nobody but its owner and group may write to: who
+/// puts a file there makes a key.
 Expected<std::set<std::string, std::less<>>> list_files(const fs::path& directory) {
+  struct stat info{};
+  if (::stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0) {
+    return fail(ErrorCode::kFailedPrecondition, "{}: everybody may make keys there; chmod 700",
+                directory.string());
+  }
   std::set<std::string, std::less<>> names;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;

@@ -99,6 +99,17 @@ TEST_F(DirectoryKeyStoreTest, AFileThatEverybodyMayWriteIsRefused) {
   EXPECT_NE((*store_.read_all())->find(id), nullptr);
 }
 
+// Whoever may put a file there makes a key for any role.
+TEST_F(DirectoryKeyStoreTest, ADirectoryThatEverybodyMayWriteIsRefused) {
+  create("alice");
+  fs::permissions(folder_, fs::perms(0777));
+  const auto keys = store_.read_all();
+  ASSERT_FALSE(keys);
+  EXPECT_TRUE(keys.error().message.contains("chmod 700")) << keys.error().message;
+  fs::permissions(folder_, fs::perms(0700));
+  EXPECT_TRUE(store_.read_all());
+}
+
 TEST_F(DirectoryKeyStoreTest, ABadFileIsAnErrorWhereItIsMeant) {
   fs::create_directories(folder_);
   put("aaaaaaaaaaaa.json", "{}");

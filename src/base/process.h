@@ -75,4 +75,8 @@ bool signal_pidfd(int pidfd, int number);
 /// `exited with 3`, `killed by signal 9 (Killed)`.
 [[nodiscard]] std::string describe_wait_status(int wait_status);
 
+/// Lets this process have as many descriptors as it may (RLIMIT_NOFILE, soft to hard), and says how
+/// many that is: the soft limit is kept low for programs that use select(2), of which we are none.
+[[nodiscard]] std::size_t raise_descriptor_limit();
+
 }  // namespace mcpgate

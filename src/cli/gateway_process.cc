@@ -1,10 +1,12 @@
 #include "cli/gateway_process.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/process.h"
 
 namespace mcpgate::cli {
 
@@ -12,6 +14,8 @@ namespace {
 
 constexpr mode_t kSecretMode = 0600;
 constexpr mode_t kPrivateDirectory = 0700;
+/// For calls to sandboxes, files and what else is no connection of a client.
+constexpr std::size_t kKeptDescriptors = 1024;
 
 /// The key that seals what clients carry; made on first start.
 Expected<Sealer> local_sealer(const std::filesystem::path& state) {
@@ -50,7 +54,7 @@ Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& c
 GatewayProcess::GatewayProcess(GatewayProcessOptions options, Config config)
     : options_(std::move(options)),
       config_(std::move(config)),
-      signals_(loops_[0], SIGTERM, SIGINT) {}
+      signals_(loops_[0], SIGTERM, SIGINT, SIGHUP) {}
 
 GatewayProcess::~GatewayProcess() = default;
 
@@ -69,18 +73,46 @@ Expected<void> GatewayProcess::start() {
   for (const std::string& warning : config_.warnings) {
     log_warn("{}", warning);
   }
+  fit_connections();
   TRY_VOID(start_service());
   TRY_VOID(start_admin());
   TRY_VOID(start_watches());
-  signals_.async_wait([this](const boost::system::error_code& error, int) {
-    if (!error) {
-      log_info("ending: requests in flight may finish");
-      admin_.reset();
-      service_->drain();
-    }
-  });
+  follow_signals();
   service_->start();
   return {};
+}
+
+void GatewayProcess::follow_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) {
+      return;
+    }
+    if (signal == SIGHUP && options_.on_hangup == GatewayProcessOptions::OnHangup::kReload) {
+      reload_tls();
+      reload();
+      follow_signals();
+      return;
+    }
+    log_info("ending: requests in flight may finish");
+    admin_.reset();
+    service_->drain();
+  });
+}
+
+/// As many connections as there are descriptors for. Each loop counts its own, and a call has one
+/// to its sandbox beside the client's.
+void GatewayProcess::fit_connections() {
+  const std::size_t descriptors = raise_descriptor_limit();
+  const std::size_t kept = std::min(kKeptDescriptors, descriptors / 2);
+  const std::size_t most = (descriptors - kept) / loops_.size();
+  std::size_t& wanted = config_.limits.http.connections_max;
+  if (wanted > most) {
+    log_warn(
+        "limits.connections: {} on each of {} loops need more than the {} descriptors that "
+        "this process may have (ulimit -n): {} it is",
+        wanted, loops_.size(), descriptors, most);
+    wanted = most;
+  }
 }
 
 Expected<void> GatewayProcess::start_service() {
@@ -170,12 +202,19 @@ void GatewayProcess::reload_tls() {
 
 void GatewayProcess::reload() {
   auto fresh = options_.load();
+  // What serves stays as it is unless all of the new is good.
   auto settings =
       fresh ? make_settings(*fresh)
             : Expected<std::shared_ptr<const gateway::Settings>>(std::unexpected(fresh.error()));
   if (!settings) {
     log_error("the configuration in force stays: {}", settings.error().message);
     return;
+  }
+  if (const auto& tls = fresh->tls; tls_ && tls && tls != config_.tls) {
+    if (auto used = tls_->use(*tls); !used) {
+      log_error("the configuration in force stays: {}", used.error().message);
+      return;
+    }
   }
   warn_of_what_needs_a_restart(*fresh);
   config_ = *std::move(fresh);

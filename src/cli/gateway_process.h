@@ -31,6 +31,9 @@ struct GatewayProcessOptions {
   std::function<std::vector<std::filesystem::path>()> also_watched = {};
   /// Whether GET /ready waits for every tool set.
   bool ready_means_all = false;
+  /// What SIGHUP means: to a program in a terminal that it goes, to a service that its files
+  /// changed.
+  enum class OnHangup { kReload, kEnd } on_hangup = OnHangup::kReload;
 };
 
 /// A wired gateway. Built, run once, destroyed.
@@ -53,9 +56,12 @@ class GatewayProcess {
  private:
   GatewayProcess(GatewayProcessOptions options, Config config);
   Expected<void> start();
+  void fit_connections();
   Expected<void> start_service();
   Expected<void> start_watches();
   Expected<void> start_admin();
+  /// Waits for the next signal.
+  void follow_signals();
   void reload();
   void reload_tls();
   [[nodiscard]] std::shared_ptr<const auth::Authenticator> make_authenticator() const;

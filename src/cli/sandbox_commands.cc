@@ -94,7 +94,7 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
                 sandboxd::ZygoteOptions zygote) {
   // The signing key is in our memory; no process of our uid may look at it.
   ::prctl(PR_SET_DUMPABLE, 0);
-  asio::signal_set signals(loop, SIGTERM, SIGINT);
+  asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
   const std::vector<std::string> key_files = arguments.all("key-file");
   sandboxd::DaemonOptions options{.tool_set = arguments.get("tools"),
                                   .listen = arguments.get("listen"),

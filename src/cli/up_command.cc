@@ -93,7 +93,8 @@ int up(const Arguments& arguments, const World& world) {
       GatewayProcess::create({.load = [&flags, environment] { return load(*flags, environment); },
                               .applied = supervise,
                               .also_watched = [&flags] { return tool_set_files(flags->tools); },
-                              .ready_means_all = true});
+                              .ready_means_all = true,
+                              .on_hangup = GatewayProcessOptions::OnHangup::kEnd});
   if (!process) {
     world.err << process.error().message << '\n';
     return kWrongUsage;

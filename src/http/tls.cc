@@ -181,8 +181,9 @@ Expected<std::shared_ptr<TlsServer>> TlsServer::create(TlsServerOptions options)
   return server;
 }
 
-Expected<void> TlsServer::reload() {
-  context_.store(TRY(server_context(options_)));
+Expected<void> TlsServer::use(TlsServerOptions options) {
+  context_.store(TRY(server_context(options)));
+  options_ = std::move(options);
   return {};
 }
 

@@ -24,6 +24,8 @@ struct TlsServerOptions {
   std::filesystem::path key;
   /// PEM. Where set, every client must show a certificate that one of these signed.
   std::optional<std::filesystem::path> client_ca;
+
+  friend bool operator==(const TlsServerOptions&, const TlsServerOptions&) = default;
 };
 
 /// The TLS side of a server. Thread-safe: connections of all loops take the context that is current
@@ -34,7 +36,9 @@ class TlsServer {
   [[nodiscard]] static Expected<std::shared_ptr<TlsServer>> create(TlsServerOptions options);
 
   /// Reads the files again for connections to come. On error the old ones stay in force.
-  [[nodiscard]] Expected<void> reload();
+  [[nodiscard]] Expected<void> reload() { return use(options_); }
+  /// The same from other files.
+  [[nodiscard]] Expected<void> use(TlsServerOptions options);
 
   [[nodiscard]] std::shared_ptr<ssl_ctx_st> context() const { return context_.load(); }
 

@@ -93,6 +93,13 @@ def test_body_at_the_limit_is_read_and_one_byte_more_is_not(gateway, tester):
     assert tester.post(ping + b" " * (limit - len(ping) + 1)).status == 413
 
 
+def test_a_body_without_a_credential_is_not_read(gateway, connection):
+    """What nobody vouches for takes no memory: the answer does not wait for it."""
+    connection.sendall(raw.head(gateway.port, None, "Content-Length: 4000000") + b"{")
+    replies = raw.read_replies(connection)
+    assert [reply.status for reply in replies] == [401]
+
+
 @pytest.mark.parametrize("authenticated", [True, False])
 def test_headers_of_1_mb(gateway, tester, connection, authenticated):
     before = len(gateway.records())

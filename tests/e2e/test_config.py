@@ -3,12 +3,13 @@ file."""
 
 import json
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import BIN
-from support.gateway import copied_tools, fixture_config, run, tool_set
-from support.processes import on_all_loops, wait_until
+from support import BIN, raw
+from support.gateway import copied_tools, environment, fixture_config, run, tool_set
+from support.processes import Running, free_port, on_all_loops, wait_until
 
 RELOAD_SECONDS = 3
 
@@ -151,3 +152,53 @@ def test_collision_of_names_is_an_error_of_check_and_withholds_the_later_set(
     admin = gateway.user("admin@example.com", "mcp-admin")
     assert admin.tool_names().count("vacuum") == 1
     wait_until(lambda: "vacuum" in gateway.log and "dba-copy" in gateway.log, "the log says so")
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts `mcpgate serve` alone, by a command of the shell before it if needed; its port and
+    process."""
+    started = []
+
+    def start(port: int | None = None, before: str = "true") -> tuple[int, Running]:
+        port = port or free_port()
+        config = tmp_path / f"{len(started)}.yaml"
+        document = {"state": str(tmp_path), "listen": f"127.0.0.1:{port}"}
+        config.write_text(json.dumps(document | {"auth": {"apiKeys": {"directory": "keys"}}}))
+        argv = ["/bin/bash", "-c", f"{before}; exec {BIN}/mcpgate serve --config {config}"]
+        started.append(Running(argv, environment(tmp_path), cwd=tmp_path))
+        return port, started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+def test_a_service_reads_its_configuration_again_on_sighup(serve):
+    _, gateway = serve()
+    wait_until(lambda: "listening on" in gateway.log, "it listens")
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: "the configuration was read again" in gateway.log, "it is read again")
+    assert gateway.stop() == 0
+
+
+def test_a_port_belongs_to_one_gateway(serve):
+    port, first = serve()
+    wait_until(lambda: "listening on" in first.log, "it listens")
+    _, second = serve(port)
+    wait_until(lambda: second.exit_code() is not None, "the second one ends")
+    assert second.exit_code() == 2
+    assert f"listen on 127.0.0.1:{port}: Address already in use" in second.log
+
+
+def test_connections_that_do_not_fit_the_descriptors_make_room(serve):
+    port, gateway = serve(before="ulimit -n 256")
+    wait_until(lambda: "listening on" in gateway.log, "it listens")
+    assert "more than the 256 descriptors" in gateway.log
+    idle = [raw.open_connection(port) for _ in range(400)]
+    with raw.open_connection(port) as late:
+        late.sendall(raw.request(port, None, raw.ping()))
+        assert raw.read_reply(late).status == 401
+    assert "idle longest are ended" in gateway.log
+    for connection in idle:
+        connection.close()

@@ -28,6 +28,15 @@ def starts(gateway) -> int:
     return sum(r["type"] == "mcp_call_start" for r in gateway.records())
 
 
+def test_the_end_of_its_terminal_is_an_orderly_one(start_gateway):
+    gateway = start_gateway()
+    gateway.process.signal(signal.SIGHUP)
+    wait_until(lambda: gateway.process.exit_code() is not None, "the end", 5)
+    assert gateway.stop() == 0
+    for writer, records in gateway.chains().items():
+        assert records[-1]["type"] == "chain_end", writer
+
+
 def test_no_new_connection_while_draining_and_not_ready(start_gateway):
     gateway = start_gateway()
     tester = gateway.user("tester@example.com", "mcp-tester")

@@ -132,6 +132,30 @@ def test_new_certificate_is_served_without_a_restart(start_gateway, certificates
     assert not trusted_by(certificates.ca)
 
 
+def test_files_of_a_changed_configuration_are_in_force(start_gateway, certificates, tmp_path):
+    (tmp_path / "new").mkdir()
+    newer = make_certificates(tmp_path / "new")
+    files = {"certificate": str(certificates.server), "key": str(certificates.server_key)}
+    gateway = start_gateway(config=fixture_config(tls=files), scheme="https")
+
+    def answers(ca) -> bool:
+        try:
+            client = gateway.client(None, tls=ssl.create_default_context(cafile=ca))
+            return client.request("ping").status == 401
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+    assert answers(certificates.ca)
+    gateway.write_config(fixture_config(tls=files | {"clientCa": str(certificates.ca)}))
+    wait_until(lambda: not answers(certificates.ca), "client certificates are demanded", 5)
+    new_files = {"certificate": str(newer.server), "key": str(newer.server_key)}
+    gateway.write_config(fixture_config(tls=new_files))
+    wait_until(lambda: answers(newer.ca), "the other certificate is served", 5)
+    gateway.write_config(fixture_config(tls=new_files | {"clientCa": "missing.pem"}))
+    wait_until(lambda: "configuration in force stays" in gateway.log, "the missing file is told")
+    assert answers(newer.ca)
+
+
 def test_sandbox_serves_a_new_certificate_without_a_restart(certificates, tmp_path):
     (tmp_path / "new").mkdir()
     newer = make_certificates(tmp_path / "new")
