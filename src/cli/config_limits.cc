@@ -33,7 +33,9 @@ const Row kRows[] = {
      "bytes of one answer stream that wait for a slow reader, who is dropped above it"},
     {"connections",
      Count{[](Limits& l) -> std::size_t& { return l.http.connections_max; }, 16, 1'000'000},
-     "open connections of a loop; at the limit the longest idle one makes room"},
+     "open connections of a loop, or as many as the process may have descriptors for (`ulimit -n`, "
+     "of which 1024 are kept for calls and files); at the limit the longest idle ones make room, "
+     "with a warning"},
     {"headTimeout",
      Time{[](Limits& l) -> milliseconds& { return l.http.head_timeout; }, milliseconds(100),
           milliseconds(300'000)},
