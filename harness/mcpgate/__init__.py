@@ -14,6 +14,7 @@
 Type hints and docstring become the tool's schemas. Every call runs in a fresh, confined process.
 """
 
+from ._answers import Elicited, Sampled, ToolResult
 from ._content import Audio, EmbeddedResource, Image, ResourceLink, Text
 from ._context import Context
 from ._schema import Field
@@ -22,11 +23,14 @@ from ._tool import ToolError, tool
 __all__ = [
     "Audio",
     "Context",
+    "Elicited",
     "EmbeddedResource",
     "Field",
     "Image",
     "ResourceLink",
+    "Sampled",
     "Text",
     "ToolError",
+    "ToolResult",
     "tool",
 ]

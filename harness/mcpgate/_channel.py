@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any
 
-REQUEST, RESULT, ERROR, LOG, PROGRESS = 1, 2, 3, 4, 5
+REQUEST, RESULT, ERROR, LOG, PROGRESS, QUESTION, REPLY = 1, 2, 3, 4, 5, 6, 7
 
 _HEADER = struct.Struct("<IB")
 _SOCKET = 3
@@ -19,21 +19,27 @@ _EVENTS_PER_SECOND_MAX = 1000
 
 
 class Channel:
-    """Reads the one request, writes events and the answer. Safe to use from several threads."""
+    """Reads the one request and the replies, writes events, questions and the answer. Safe to use
+    from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: Held from a question to its reply: the daemon takes one at a time.
+        self._asking = threading.Lock()
         self._window = 0.0
         self._events = 0
 
     def read_request(self) -> dict[str, Any]:
-        size, kind = _HEADER.unpack(_read_exactly(_HEADER.size))
-        if kind != REQUEST:
-            raise ValueError(f"a frame of type {kind} where the request belongs")
-        return json.loads(_read_exactly(size))
+        return _read_frame(REQUEST)
+
+    def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Asks, and waits: the reply has `result`, or `error` with its `message`."""
+        with self._asking:
+            self.event(QUESTION, {"method": method, "params": params})
+            return _read_frame(REPLY)
 
     def event(self, kind: int, payload: dict[str, Any]) -> None:
-        """Sends a log line or a progress report, in time: a second's worth at most."""
+        """Sends what the tool says or asks, in time: a second's worth at most."""
         data = encode(payload)
         with self._lock:
             now = time.monotonic()
@@ -54,6 +60,13 @@ def encode(value: Any) -> bytes:
     """Compact JSON in UTF-8. A lone surrogate, which UTF-8 cannot say, becomes `?`."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
+
+
+def _read_frame(kind: int) -> dict[str, Any]:
+    size, found = _HEADER.unpack(_read_exactly(_HEADER.size))
+    if found != kind:
+        raise ValueError(f"a frame of type {found} where one of type {kind} belongs")
+    return json.loads(_read_exactly(size))
 
 
 def _read_exactly(size: int) -> bytes:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Generator
 
+from ._answers import Elicited, Sampled, ToolResult
 from ._channel import LOG, PROGRESS, Channel
 from ._tool import ToolError
 
@@ -45,6 +46,51 @@ class Context:
         self.mounts: dict[str, Path] = {
             name: Path(path) for name, path in request.get("mounts", {}).items()
         }
+
+    def call_tool(
+        self, name: str, arguments: dict[str, Any] | None = None, *, raise_on_error: bool = True
+    ) -> ToolResult:
+        """Calls another tool and waits for its result. It runs for the same user, who must be
+        allowed to use it, in a process of its own, and is recorded like any call.
+
+        `name` is a tool's of this set, else one as clients call it. Raises ToolError where there is
+        no such tool or it answers with an error; without `raise_on_error`, only for the first.
+        """
+        result = ToolResult.of(
+            self._ask("tools/call", {"name": name, "arguments": arguments or {}})
+        )
+        if result.is_error and raise_on_error:
+            raise ToolError(result.text)
+        return result
+
+    def elicit(self, message: str, schema: dict[str, Any], *, key: str | None = None) -> Elicited:
+        """Asks the user, by a form of flat fields as JSON Schema. `key` names the question, so that
+        its answer can be told from others'. Raises ToolError where the user cannot be asked."""
+        question: dict[str, Any] = {"message": message, "requestedSchema": schema}
+        if key is not None:
+            question["key"] = key
+        return Elicited.of(self._ask("elicitation/create", question))
+
+    def sample(
+        self,
+        messages: str | list[dict[str, Any]],
+        *,
+        max_tokens: int = 1024,
+        system_prompt: str | None = None,
+    ) -> Sampled:
+        """Asks the client's model. Raises ToolError where it cannot be asked."""
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": {"type": "text", "text": messages}}]
+        question: dict[str, Any] = {"messages": messages, "maxTokens": max_tokens}
+        if system_prompt is not None:
+            question["systemPrompt"] = system_prompt
+        return Sampled.of(self._ask("sampling/createMessage", question))
+
+    def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        reply = self._channel.ask(method, params)
+        if "error" in reply:
+            raise ToolError(reply["error"]["message"])
+        return reply["result"]
 
     @property
     def time_left(self) -> float:

@@ -103,6 +103,7 @@ class ToolSetClient::HttpExecution final : public Execution {
         streaming_(streaming) {}
 
   Task<Expected<Event>> next() override;
+  Task<Expected<void>> reply(std::string reply) override;
   void cancel() override;
   [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const override {
     return retry_after_;
@@ -148,6 +149,34 @@ Task<Expected<Event>> ToolSetClient::HttpExecution::next() {
   co_return event;
 }
 
+Task<Expected<void>> ToolSetClient::HttpExecution::reply(std::string reply) {
+  const std::string target = "/execute/" + call_id_ + "/reply";
+  const std::string instance = state_.instance;
+  const std::string signature = state_.sign_for(
+      {.method = "POST", .path = target, .call_id = call_id_, .instance = instance, .body = reply});
+  const std::array<http::Header, 4> headers = {{{"Content-Type", "application/json"},
+                                                {kSignatureHeader, signature},
+                                                {kInstanceHeader, instance},
+                                                {kCallHeader, call_id_}}};
+  const http::ClientRequest request{.method = "POST",
+                                    .target = target,
+                                    .headers = headers,
+                                    .body = reply,
+                                    .deadline = deadline_,
+                                    .idempotent = true};
+  auto response = co_await state_.pool.fetch(request, kRefusalBytesMax);
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status == 404 || response->status == 409) {
+    co_return fail(ErrorCode::kFailedPrecondition, "the call does not wait for this answer");
+  }
+  if (response->status != 204) {
+    co_return std::unexpected(error_of(response->status));
+  }
+  co_return Expected<void>{};
+}
+
 void ToolSetClient::HttpExecution::cancel() {
   cancelled_ = true;
   if (exchange_) {
@@ -164,7 +193,8 @@ Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
   const std::string instance = state_.instance;
   const std::array<http::Header, 5> headers = {{
       {"Content-Type", "application/json"},
-      {"Accept", streaming_ == Streaming::kYes ? "application/x-ndjson" : "application/json"},
+      {"Accept", streaming_ == Streaming::kYes ? "application/x-ndjson"
+                                               : "application/json, application/x-ndjson"},
       {kSignatureHeader, signature},
       {kInstanceHeader, instance},
       {kCallHeader, call_id_},

@@ -30,7 +30,7 @@ struct ClientOptions {
   std::chrono::milliseconds fetch_timeout{10'000};
 };
 
-/// Whether progress and log events are wanted while the call runs.
+/// Whether progress and log events are wanted while the call runs. Questions come either way.
 enum class Streaming { kNo, kYes };
 
 /// One call at a daemon. Destroying it before its Result was returned cancels the call: the
@@ -49,6 +49,10 @@ class Execution {
   /// (its queue is full, see retry_after()), kInvalidArgument, kUnauthenticated (our signature is
   /// refused: keys or clocks differ), kDeadlineExceeded, kCancelled. After an error: no more.
   virtual Task<Expected<Event>> next() = 0;
+
+  /// Answers the Question that next() gave last. Errors: kFailedPrecondition (the
+  /// call does not wait for it any more: next() tells how it ended), and those of next().
+  virtual Task<Expected<void>> reply(std::string reply) = 0;
 
   /// Ends the call: a pending next() answers kCancelled. Idempotent.
   virtual void cancel() = 0;

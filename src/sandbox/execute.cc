@@ -18,6 +18,9 @@ constexpr std::array<std::string_view, kReasons> kReasonNames = {
 constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info",     "notice", "warning",
                                                         "error", "critical", "alert",  "emergency"};
 
+constexpr std::array<std::string_view, 3> kQuestionMethods = {"tools/call", "elicitation/create",
+                                                              "sampling/createMessage"};
+
 constexpr std::size_t kProfileBytesMax = 128;
 constexpr std::size_t kTraceparentBytesMax = 128;
 
@@ -81,6 +84,8 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
       well_typed = take(value, request.tool_sha256) && well_typed;
     } else if (key == "traceparent") {
       well_typed = take(value, request.traceparent) && well_typed;
+    } else if (key == "parent") {
+      well_typed = take(value, request.parent) && is_call_id(request.parent) && well_typed;
     } else {
       TRY_VOID(check_attached(key, value));
     }
@@ -116,6 +121,9 @@ bool is_profile(std::string_view text) {
 /// What an answer holds, plain or as an event; views into the text and the parser.
 struct AnswerParts {
   std::optional<std::string_view> event;
+  /// Of a question.
+  std::uint64_t id = 0;
+  std::optional<Question::Kind> kind;
   std::optional<json::Member> result;
   std::optional<json::Member> params;
   Usage usage;
@@ -136,6 +144,12 @@ Expected<AnswerParts> read_parts(std::string_view text, json::Parser& parser) {
       parts.result = member;
     } else if (member.key == "params") {
       parts.params = member;
+    } else if (member.key == "id") {
+      if (member.value.get(parts.id) != simdjson::SUCCESS) {
+        return invalid("id: expected a number");
+      }
+    } else if (member.key == "method") {
+      parts.kind = parse_question_method(json::as_string(member.value).value_or(""));
     } else if (member.key == "usage") {
       parts.usage = TRY(parse_usage(member.value));
     } else if (member.key == "profile") {
@@ -149,7 +163,7 @@ Expected<AnswerParts> read_parts(std::string_view text, json::Parser& parser) {
 
 /// `body` is what `parts` was read from.
 Expected<Result> result_from(const AnswerParts& parts, std::string&& body) {
-  if (!parts.result || parts.params || !is_profile(parts.profile)) {
+  if (!parts.result || parts.params || parts.kind || parts.id != 0 || !is_profile(parts.profile)) {
     return invalid("expected result, usage and profile");
   }
   const ResultFacts facts = TRY(check_call_tool_result(parts.result->value, ResultOrigin::kDaemon));
@@ -164,6 +178,29 @@ Expected<Result> result_from(const AnswerParts& parts, std::string&& body) {
   result.body = std::move(body);
   join_lines(result.body.data() + result.result_offset, result.result_bytes);
   return result;
+}
+
+/// What a call says while it runs.
+Expected<Event> spoken_event(const AnswerParts& parts) {
+  if (!parts.params || parts.result) {
+    return invalid("expected a progress, log, request or result event");
+  }
+  const json::Element element = parts.params->value;
+  std::string params(parts.params->raw);
+  join_lines(params.data(), params.size());
+  if (parts.event == "progress") {
+    TRY_VOID(check_progress_params(element));
+    return Progress{std::move(params)};
+  }
+  if (parts.event == "log") {
+    TRY_VOID(check_log_params(element));
+    return Log{std::move(params)};
+  }
+  if (parts.event != "request" || !parts.kind || parts.id == 0) {
+    return invalid("expected a progress, log, request or result event");
+  }
+  TRY_VOID(check_question_params(*parts.kind, element));
+  return Question{.number = parts.id, .kind = *parts.kind, .params = std::move(params)};
 }
 
 std::unexpected<Error> not_an_answer(const Error& error) {
@@ -228,6 +265,9 @@ std::string write_execute_request(const ExecuteRequest& request) {
   writer.field("tool_sha256", request.tool_sha256);
   if (!request.traceparent.empty()) {
     writer.field("traceparent", request.traceparent);
+  }
+  if (!request.parent.empty()) {
+    writer.field("parent", request.parent);
   }
   writer.end_object().end_object();
   return out;
@@ -312,6 +352,18 @@ std::string write_log_event(std::string_view params) {
   return write_event("log", params);
 }
 
+std::string write_question_event(std::uint64_t number, Question::Kind kind,
+                                 std::string_view params) {
+  std::string out;
+  out.reserve(64 + params.size());
+  json::Writer writer(out);
+  writer.begin_object().field("event", "request").field("id", number);
+  writer.field("method", method_of(kind)).raw_field("params", params).end_object();
+  join_lines(out.data(), out.size());
+  out.push_back('\n');
+  return out;
+}
+
 Expected<Event> parse_event(std::string line, json::Parser& parser) {
   const auto parts = read_parts(line, parser);
   if (!parts) {
@@ -324,22 +376,11 @@ Expected<Event> parse_event(std::string line, json::Parser& parser) {
     }
     return *std::move(result);
   }
-  const bool progress = parts->event == "progress";
-  const auto given = parts->params;
-  if ((!progress && parts->event != "log") || !given || parts->result) {
-    return not_an_answer({ErrorCode::kInvalidArgument, "expected a progress, log or result event"});
+  auto event = spoken_event(*parts);
+  if (!event) {
+    return not_an_answer(event.error());
   }
-  const auto checked =
-      progress ? check_progress_params(given->value) : check_log_params(given->value);
-  if (!checked) {
-    return not_an_answer(checked.error());
-  }
-  std::string params(given->raw);
-  join_lines(params.data(), params.size());
-  if (progress) {
-    return Progress{std::move(params)};
-  }
-  return Log{std::move(params)};
+  return event;
 }
 
 Expected<void> check_progress_params(json::Element params) {
@@ -385,6 +426,90 @@ Expected<void> check_log_params(json::Element params) {
     return invalid("log: want one of the eight levels, and data");
   }
   return {};
+}
+
+Expected<void> check_question_params(Question::Kind kind, json::Element params) {
+  const auto object = json::as_object(params);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("request: expected an object as params");
+  }
+  switch (kind) {
+    case Question::Kind::kCallTool: {
+      const auto arguments = json::find(*object, "arguments");
+      if (!json::string_at(*object, "name") || (arguments && !json::as_object(*arguments))) {
+        return invalid("tools/call: want name, and an object as arguments");
+      }
+      break;
+    }
+    case Question::Kind::kElicit:
+      if (!json::string_at(*object, "message") || !json::object_at(*object, "requestedSchema")) {
+        return invalid("elicitation/create: want message and requestedSchema");
+      }
+      break;
+    case Question::Kind::kSample: {
+      const auto messages = json::find(*object, "messages");
+      if (!messages || !json::as_array(*messages)) {
+        return invalid("sampling/createMessage: want a list of messages");
+      }
+      break;
+    }
+  }
+  return {};
+}
+
+std::string_view method_of(Question::Kind kind) {
+  return kQuestionMethods[static_cast<std::size_t>(kind)];
+}
+
+std::optional<Question::Kind> parse_question_method(std::string_view method) {
+  const auto* const found = std::ranges::find(kQuestionMethods, method);
+  if (found == kQuestionMethods.end()) {
+    return std::nullopt;
+  }
+  return static_cast<Question::Kind>(found - kQuestionMethods.begin());
+}
+
+std::string write_reply(const Reply& reply) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().field("id", reply.number);
+  if (reply.result.empty()) {
+    writer.key("error").begin_object().field("message", reply.error).end_object();
+  } else {
+    writer.raw_field("result", reply.result);
+  }
+  writer.end_object();
+  return out;
+}
+
+Expected<Reply> parse_reply(std::string_view body, json::Parser& parser) {
+  const json::Element root = TRY(parser.parse(body));
+  const auto object = json::as_object(root);
+  if (!object || json::duplicate_key(*object)) {
+    return invalid("expected an object without duplicate keys");
+  }
+  Reply reply;
+  bool has_error = false;
+  for (const json::Member& member : json::Members(*object, body)) {
+    if (member.key == "id" && member.value.get(reply.number) == simdjson::SUCCESS) {
+      continue;
+    }
+    if (member.key == "result" && json::as_object(member.value)) {
+      reply.result = member.raw;
+      continue;
+    }
+    const auto error = member.key == "error" ? json::as_object(member.value) : std::nullopt;
+    const auto message = error ? json::string_at(*error, "message") : std::nullopt;
+    if (!message || json::duplicate_key(*error)) {
+      return invalid("want id, and result or error with its message");
+    }
+    has_error = true;
+    reply.error = *message;
+  }
+  if (reply.number == 0 || reply.result.empty() != has_error) {
+    return invalid("want id, and result or error with its message");
+  }
+  return reply;
 }
 
 void join_lines(char* json, std::size_t bytes) {

@@ -45,6 +45,8 @@ struct ExecuteRequest {
   std::string_view tool_sha256;
   /// W3C trace context, or empty.
   std::string_view traceparent;
+  /// The call at the same daemon that waits for this one and lends its place, or empty.
+  std::string_view parent = {};
 };
 
 [[nodiscard]] std::string write_execute_request(const ExecuteRequest& request);
@@ -80,6 +82,33 @@ struct Log {
   std::string params;
 };
 
+/// What a call asks while it runs, and waits for.
+struct Question {
+  enum class Kind { kCallTool, kElicit, kSample };
+
+  /// Counts the questions of one call from 1; names it in the Reply.
+  std::uint64_t number = 0;
+  Kind kind = Kind::kCallTool;
+  /// The params of MCP's request as JSON bytes, checked as far as check_question_params() says.
+  std::string params;
+};
+
+/// `tools/call`, `elicitation/create`, `sampling/createMessage`: the requests of MCP.
+[[nodiscard]] std::string_view method_of(Question::Kind kind);
+[[nodiscard]] std::optional<Question::Kind> parse_question_method(std::string_view method);
+
+/// The answer to a Question, as POST /execute/{id}/reply has it and as the child gets it:
+/// {"id":1,"result":{…}} or {"id":1,"error":{"message":"…"}}.
+struct Reply {
+  std::uint64_t number = 0;
+  /// A JSON object as bytes; empty where there is an error.
+  std::string_view result = {};
+  std::string_view error = {};
+};
+[[nodiscard]] std::string write_reply(const Reply& reply);
+/// kInvalidArgument says what is wrong. The views live as those of parse_execute_request().
+[[nodiscard]] Expected<Reply> parse_reply(std::string_view body, json::Parser& parser);
+
 /// How a call ended.
 class Result {
  public:
@@ -100,7 +129,7 @@ class Result {
   std::optional<Reason> reason;
 };
 
-using Event = std::variant<Progress, Log, Result>;
+using Event = std::variant<Progress, Log, Question, Result>;
 
 /// The plain answer; with `event` first, the last line of a streamed one (LF included).
 enum class AnswerForm { kPlain, kEvent };
@@ -112,12 +141,19 @@ enum class AnswerForm { kPlain, kEvent };
 /// A line of a streamed answer, LF included.
 [[nodiscard]] std::string write_progress_event(std::string_view params);
 [[nodiscard]] std::string write_log_event(std::string_view params);
+/// {"event":"request","id":1,"method":"tools/call","params":{…}}
+[[nodiscard]] std::string write_question_event(std::uint64_t number, Question::Kind kind,
+                                               std::string_view params);
 /// One line without its LF: hostile input.
 [[nodiscard]] Expected<Event> parse_event(std::string line, json::Parser& parser);
 
 /// Whether `params` are what a Progress or a Log must be.
 [[nodiscard]] Expected<void> check_progress_params(json::Element params);
 [[nodiscard]] Expected<void> check_log_params(json::Element params);
+
+/// Whether `params` have what their kind must have: `name` and perhaps an object `arguments`;
+/// `message` and an object `requestedSchema`; a list `messages`. Duplicate keys are refused.
+[[nodiscard]] Expected<void> check_question_params(Question::Kind kind, json::Element params);
 
 /// Turns line feeds into spaces: valid JSON has them between tokens only, and a line of ndjson or
 /// SSE must not hold any.

@@ -152,6 +152,12 @@ TEST_F(ExecuteTest, EventsAreReadBack) {
   const auto log = event_of(write_log_event(R"({"level":"warning","data":{"a":1}})"));
   ASSERT_TRUE(log.has_value()) << log.error().message;
   EXPECT_EQ(std::get<Log>(*log).params, R"({"level":"warning","data":{"a":1}})");
+  const auto asked = event_of(write_question_event(3, Question::Kind::kCallTool,
+                                                   "{\"name\":\"a\",\n\"arguments\":{\"b\":1}}"));
+  ASSERT_TRUE(asked.has_value()) << asked.error().message;
+  EXPECT_EQ(std::get<Question>(*asked).number, 3U);
+  EXPECT_EQ(std::get<Question>(*asked).kind, Question::Kind::kCallTool);
+  EXPECT_EQ(std::get<Question>(*asked).params, R"({"name":"a", "arguments":{"b":1}})");
   const auto result = event_of(write_answer(AnswerForm::kEvent, R"({"content":[]})", {}, "pod"));
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(std::get<Result>(*result).call_tool_result(), R"({"content":[]})");
@@ -159,18 +165,46 @@ TEST_F(ExecuteTest, EventsAreReadBack) {
 
 TEST_F(ExecuteTest, HostileEventsAreRefused) {
   for (const std::string_view line :
-       {"", "{}", R"({"event":"progress"})", R"({"event":"progress","params":[]})",
-        R"({"event":"progress","params":{}})", R"({"event":"progress","params":{"progress":"1"}})",
+       {"",
+        "{}",
+        R"({"event":"progress"})",
+        R"({"event":"progress","params":[]})",
+        R"({"event":"progress","params":{}})",
+        R"({"event":"progress","params":{"progress":"1"}})",
         R"({"event":"progress","params":{"progress":1,"progressToken":"x"}})",
         R"({"event":"progress","params":{"progress":1,"progress":2}})",
         R"({"event":"progress","params":{"progress":1},"result":{"content":[]}})",
         R"({"event":"log","params":{"level":"loud","data":1}})",
-        R"({"event":"log","params":{"level":"info"}})", R"({"event":"log","params":{"data":1}})",
+        R"({"event":"log","params":{"level":"info"}})",
+        R"({"event":"log","params":{"data":1}})",
         R"({"event":"log","params":{"level":"info","data":1,"logger":2}})",
-        R"({"event":"request","params":{}})", R"({"event":1,"params":{}})",
+        R"({"event":"request","params":{}})",
+        R"({"event":1,"params":{}})",
+        R"({"event":"request","id":1,"method":"tools/list","params":{"name":"a"}})",
+        R"({"event":"request","id":0,"method":"tools/call","params":{"name":"a"}})",
+        R"({"event":"request","id":-1,"method":"tools/call","params":{"name":"a"}})",
+        R"({"event":"request","id":1,"method":"tools/call","params":{"name":1}})",
+        R"({"event":"request","id":1,"method":"tools/call","params":{"name":"a","arguments":[]}})",
+        R"({"event":"request","id":1,"method":"tools/call","params":{"name":"a","name":"b"}})",
+        R"({"event":"request","id":1,"method":"elicitation/create","params":{"message":"a"}})",
+        R"({"event":"request","id":1,"method":"sampling/createMessage","params":{"messages":{}}})",
+        R"({"event":"result","id":1,"result":{"content":[]},"usage":{},"profile":"pod"})",
         R"({"event":"result","result":{}})"}) {
     EXPECT_FALSE(parse_event(std::string(line), parser_).has_value()) << line;
   }
+}
+
+TEST_F(ExecuteTest, RepliesAreReadBack) {
+  const std::string given = write_reply({.number = 7, .result = R"({"content":[]})"});
+  const auto result = parse_reply(given, parser_);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->number, 7U);
+  EXPECT_EQ(result->result, R"({"content":[]})");
+  const std::string refused = write_reply({.number = 1, .error = "no \"such\" tool"});
+  const auto error = parse_reply(refused, parser_);
+  ASSERT_TRUE(error) << error.error().message;
+  EXPECT_EQ(error->error, "no \"such\" tool");
+  EXPECT_EQ(error->result, "");
 }
 
 TEST(Reason, EveryWordIsReadBack) {

@@ -1,5 +1,7 @@
 #include "sandboxd/call.h"
 
+#include "sandbox/execute.h"
+
 namespace mcpgate::sandboxd {
 
 std::string_view to_string(EndReason reason) {
@@ -20,6 +22,10 @@ std::string_view to_string(EndReason reason) {
       return "crashed";
   }
   return "unknown";
+}
+
+std::optional<std::string> NoEvents::on_question(std::uint64_t number, std::string_view /*json*/) {
+  return sandbox::write_reply({.number = number, .error = "nobody can be asked during this call"});
 }
 
 }  // namespace mcpgate::sandboxd

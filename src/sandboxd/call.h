@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -105,6 +106,18 @@ class EventSink {
   virtual void on_progress(std::string_view json) = 0;
   /// The same: `{"level","message"}`, level as MCP's logging names them.
   virtual void on_log(std::string_view json) = 0;
+  /// The same, a question that the call waits for: `{"method","params"}`, see sandbox::Question.
+  /// `number` counts the questions of the call from 1. Returns a sandbox::Reply where the answer is
+  /// known at once; else Zygote::reply() gives it later.
+  virtual std::optional<std::string> on_question(std::uint64_t number, std::string_view json) = 0;
+};
+
+/// A sink of calls that nobody listens to: what they say is dropped, what they ask is refused.
+class NoEvents final : public EventSink {
+ public:
+  void on_progress(std::string_view /*json*/) override {}
+  void on_log(std::string_view /*json*/) override {}
+  std::optional<std::string> on_question(std::uint64_t number, std::string_view json) override;
 };
 
 }  // namespace mcpgate::sandboxd

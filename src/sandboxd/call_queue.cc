@@ -27,7 +27,7 @@ Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
   // Nobody is passed over: whoever waits although there is room has a tool without.
   if (has_place(entrant)) {
     take_place(entrant);
-    co_return Place(*this, std::move(entrant.tool));
+    co_return Place(*this, entrant);
   }
   if (!may_wait(entrant)) {
     co_return fail(ErrorCode::kResourceExhausted, "{} calls run and {} wait", in_flight_,
@@ -38,7 +38,7 @@ Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
   waiters_.push_back(waiter);
   co_await waiter->timer.async_wait(kAwait);
   if (waiter->state == Waiter::State::kAdmitted) {
-    co_return Place(*this, waiter->entrant.tool);
+    co_return Place(*this, waiter->entrant);
   }
   if (waiter->state == Waiter::State::kCancelled) {
     co_return fail(ErrorCode::kCancelled, "cancelled while it waited for a place");
@@ -69,7 +69,7 @@ CallQueue::Counts CallQueue::counts_of(std::string_view tool) const {
 }
 
 bool CallQueue::has_place(const Entrant& entrant) const {
-  return in_flight_ < bounds_.in_flight_max &&
+  return (entrant.borrows || in_flight_ < bounds_.in_flight_max) &&
          (entrant.tool.empty() ||
           counts_of(entrant.tool).in_flight < entrant.tool_bounds.in_flight_max);
 }
@@ -92,22 +92,21 @@ void CallQueue::count(const std::string& tool, std::size_t Counts::* member, int
 }
 
 void CallQueue::take_place(const Entrant& entrant) {
-  ++in_flight_;
+  in_flight_ += entrant.borrows ? 0 : 1;
   count(entrant.tool, &Counts::in_flight, 1);
 }
 
-void CallQueue::leave(const std::string& tool) {
-  --in_flight_;
-  count(tool, &Counts::in_flight, -1);
+void CallQueue::leave(const Place& place) {
+  in_flight_ -= place.borrowed_ ? 0 : 1;
+  count(place.tool_, &Counts::in_flight, -1);
   admit_waiters();
 }
 
 void CallQueue::admit_waiters() {
-  for (auto next = waiters_.begin();
-       next != waiters_.end() && in_flight_ < bounds_.in_flight_max;) {
+  for (auto next = waiters_.begin(); next != waiters_.end();) {
     const std::shared_ptr<Waiter> waiter = *next;
     if (!has_place(waiter->entrant)) {
-      ++next;  // Its tool is full; the others need not wait for that.
+      ++next;  // Its tool may be what is full; the others need not wait for that.
       continue;
     }
     next = waiters_.erase(next);

@@ -35,27 +35,33 @@ class CallQueue {
     /// The tool's name where it has bounds of its own, within the queue's; else empty.
     std::string tool = {};
     Bounds tool_bounds = {};
+    /// Whether a call that waits for this one lends its place: only the tool's bounds hold then.
+    bool borrows = false;
   };
 
   /// The right to run one call. Destroying it lets the next one in.
   class Place {
    public:
     Place(Place&& other) noexcept
-        : queue_(std::exchange(other.queue_, nullptr)), tool_(std::move(other.tool_)) {}
+        : queue_(std::exchange(other.queue_, nullptr)),
+          tool_(std::move(other.tool_)),
+          borrowed_(other.borrowed_) {}
     Place& operator=(Place&&) = delete;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
       if (queue_ != nullptr) {
-        queue_->leave(tool_);
+        queue_->leave(*this);
       }
     }
 
    private:
     friend class CallQueue;
-    Place(CallQueue& queue, std::string tool) : queue_(&queue), tool_(std::move(tool)) {}
+    Place(CallQueue& queue, const Entrant& entrant)
+        : queue_(&queue), tool_(entrant.tool), borrowed_(entrant.borrows) {}
     CallQueue* queue_;
     std::string tool_;
+    bool borrowed_;
   };
 
   /// `loop` outlives it, and it outlives its places.
@@ -76,6 +82,7 @@ class CallQueue {
   /// New bounds, for calls from now on.
   void set_bounds(Bounds bounds);
 
+  /// Without those in borrowed places.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 
@@ -92,7 +99,7 @@ class CallQueue {
   /// Counts one in or out of `in_flight` or `waiting` of a tool; the empty name is not counted.
   void count(const std::string& tool, std::size_t Counts::* member, int step);
   void take_place(const Entrant& entrant);
-  void leave(const std::string& tool);
+  void leave(const Place& place);
   void admit_waiters();
 
   asio::io_context& loop_;

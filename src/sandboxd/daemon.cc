@@ -28,6 +28,9 @@ class LogEvents final : public EventSink {
  public:
   void on_progress(std::string_view json) override { log_info("progress {}", json); }
   void on_log(std::string_view json) override { log_info("log {}", json); }
+  std::optional<std::string> on_question(std::uint64_t number, std::string_view json) override {
+    return NoEvents().on_question(number, json);
+  }
 };
 
 Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop, ZygoteOptions zygote,

@@ -50,6 +50,10 @@ def report(ctx: Context) -> str:
     return "reported"
 
 @tool()
+def relay(ctx: Context) -> str:
+    return "got " + ctx.call_tool("echo", {"text": "inner"}).text
+
+@tool()
 def big(megabytes: int) -> str:
     return "x" * (megabytes << 20)
 
@@ -168,7 +172,8 @@ class DaemonTest : public testing::Test {
   }
   std::unique_ptr<sandbox::Execution> begin(std::string_view tool, std::string_view arguments,
                                             sandbox::Streaming streaming = sandbox::Streaming::kNo,
-                                            std::chrono::milliseconds deadline = 10s) {
+                                            std::chrono::milliseconds deadline = 10s,
+                                            std::string_view parent = "") {
     const std::string id = "call-" + std::to_string(next_call_++);
     const std::string digest = digest_of(tool);
     return client_->execute({.tool = tool,
@@ -176,7 +181,8 @@ class DaemonTest : public testing::Test {
                              .call_id = id,
                              .user = "ada",
                              .deadline = deadline,
-                             .tool_sha256 = digest},
+                             .tool_sha256 = digest,
+                             .parent = parent},
                             streaming);
   }
   Expected<sandbox::Result> call(std::string_view tool, std::string_view arguments,
@@ -273,7 +279,7 @@ TEST_F(DaemonTest, ToolsAreLearntAndCalled) {
   start();
   EXPECT_EQ(manifest_.tool_set, "demo");
   EXPECT_EQ(manifest_.profile, "pod");
-  ASSERT_EQ(manifest_.tools.size(), 8U);
+  ASSERT_EQ(manifest_.tools.size(), 9U);
   EXPECT_EQ(manifest_.tools[0].name, "echo");
   EXPECT_TRUE(manifest_.tools[0].read_only);
   const auto result = call("echo", R"({"text":"\u00e9\n"})");
@@ -511,6 +517,124 @@ TEST_F(DaemonTest, DeleteCancelsACall) {
   EXPECT_EQ(status_of(cancel), 404);
 }
 
+// ---- Questions
+
+TEST_F(DaemonTest, ACallAsksAndItsAnswerComesByARequestOfItsOwn) {
+  start();
+  for (const auto streaming : {sandbox::Streaming::kNo, sandbox::Streaming::kYes}) {
+    const auto execution = begin("relay", "{}", streaming);
+    const auto event = wait_for(execution->next());
+    ASSERT_TRUE(event) << event.error().message;
+    const auto* const question = std::get_if<sandbox::Question>(&*event);
+    ASSERT_NE(question, nullptr);
+    EXPECT_EQ(question->kind, sandbox::Question::Kind::kCallTool);
+    EXPECT_EQ(question->params, R"({"name":"echo","arguments":{"text":"inner"}})");
+    const auto wrong = wait_for(
+        execution->reply(sandbox::write_reply({.number = question->number + 1, .error = "x"})));
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().code, ErrorCode::kFailedPrecondition);
+    const auto given = wait_for(execution->reply(sandbox::write_reply(
+        {.number = question->number, .result = R"({"content":[{"type":"text","text":"it"}]})"})));
+    EXPECT_TRUE(given) << given.error().message;
+    const auto result = wait_for(execution->next());
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_NE(std::get<sandbox::Result>(*result).call_tool_result().find("got it"),
+              std::string_view::npos);
+  }
+}
+
+TEST_F(DaemonTest, WhoTakesNoStreamCannotBeAsked) {
+  start();
+  Raw plain = signed_call("relay");
+  plain.headers.emplace_back("Accept", "application/json");
+  const auto answer = wait_for(send_raw(loop_, daemon_->address(), plain));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_NE(answer->body.find("nobody can be asked"), std::string::npos) << answer->body;
+}
+
+TEST_F(DaemonTest, RepliesAreCheckedBeforeTheChildSeesThem) {
+  start();
+  const auto execution = begin("relay", "{}");
+  const std::string id = "call-" + std::to_string(next_call_ - 1);
+  ASSERT_TRUE(wait_for(execution->next()));
+  int nonce = 0;
+  const auto send = [&](std::string target, std::string body) {
+    Raw raw{.target = std::move(target), .body = std::move(body), .headers = {}};
+    sign(raw, std::to_string(nonce++), 0s, manifest_.instance);
+    return status_of(raw);
+  };
+  const std::string target = "/execute/" + id + "/reply";
+  const std::string good = R"({"id":1,"result":{"content":[{"type":"text","text":"x"}]}})";
+  for (const char* bad :
+       {"", "{", "[]", R"({"id":1})", R"({"id":"1","result":{}})", R"({"id":1,"result":[]})",
+        R"({"id":1,"result":{},"error":{"message":"x"}})", R"({"id":1,"error":"x"})",
+        R"({"id":0,"result":{}})", R"({"id":1,"id":1,"result":{}})",
+        R"({"id":1,"result":{},"more":1})"}) {
+    EXPECT_EQ(send(target, bad), 400) << bad;
+  }
+  EXPECT_EQ(send("/execute/other/reply", good), 404);
+  EXPECT_EQ(send("/execute//reply", good), 404);
+  EXPECT_EQ(status_of({.target = target, .body = good, .headers = {}}), 401);
+  EXPECT_EQ(send(target, R"({"id":2,"result":{}})"), 409);
+  EXPECT_EQ(send(target, good), 204);
+  EXPECT_EQ(send(target, good), 409) << "answered already";
+  const auto result = wait_for(execution->next());
+  ASSERT_TRUE(result && std::holds_alternative<sandbox::Result>(*result));
+  EXPECT_EQ(send(target, good), 404);
+}
+
+// With one place for all, it could never run otherwise.
+TEST_F(DaemonTest, AnInnerCallRunsInThePlaceOfTheOneThatWaitsForIt) {
+  write("toolset.yaml", "limits: {inFlight: 1, queue: 0}\n");
+  start();
+  const auto outer = begin("relay", "{}");
+  const std::string parent = "call-" + std::to_string(next_call_ - 1);
+  ASSERT_TRUE(wait_for(outer->next()));
+  EXPECT_EQ(call("echo", R"({"text":"x"})").error().code, ErrorCode::kResourceExhausted);
+  const auto stranger =
+      begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, "no-such-call");
+  EXPECT_FALSE(wait_for(stranger->next()));
+
+  const auto slow = begin("nap", R"({"seconds":1})", sandbox::Streaming::kNo, 10s, parent);
+  std::optional<Expected<sandbox::Event>> slow_answer;
+  asio::co_spawn(loop_, run_into(*slow, slow_answer), asio::detached);
+  wait_for(sleep(loop_, 200ms));
+  const auto second = begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, parent);
+  EXPECT_FALSE(wait_for(second->next())) << "the place was lent already";
+  while (!slow_answer) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_TRUE(slow_answer->has_value());
+  const auto third = begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, parent);
+  EXPECT_TRUE(wait_for(third->next()));
+
+  EXPECT_TRUE(wait_for(outer->reply(sandbox::write_reply({.number = 1, .error = "no"}))));
+  const auto late = begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, parent);
+  EXPECT_FALSE(wait_for(late->next())) << "it waits no longer";
+  EXPECT_TRUE(wait_for(outer->next()));
+  EXPECT_TRUE(call("echo", R"({"text":"x"})"));
+}
+
+TEST_F(DaemonTest, AnInnerCallDiesWithTheOneThatWaitsForIt) {
+  start();
+  auto outer = begin("relay", "{}");
+  const std::string parent = "call-" + std::to_string(next_call_ - 1);
+  ASSERT_TRUE(wait_for(outer->next()));
+  const auto inner = begin("nap", R"({"seconds":9})", sandbox::Streaming::kNo, 9s, parent);
+  std::optional<Expected<sandbox::Event>> answer;
+  asio::co_spawn(loop_, run_into(*inner, answer), asio::detached);
+  wait_for(sleep(loop_, 300ms));
+  EXPECT_EQ(children(), 2U);
+  outer.reset();  // The connection closes.
+  for (int i = 0; i < 100 && !answer; ++i) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  ASSERT_TRUE(answer && answer->has_value());
+  EXPECT_EQ(std::get<sandbox::Result>(**answer).reason, sandbox::Reason::kKilled);
+  EXPECT_EQ(children(), 0U);
+}
+
 TEST_F(DaemonTest, AKilledZygoteEndsItsCallsAndComesBack) {
   start();
   const auto execution = begin("nap", R"({"seconds":9})");
@@ -544,7 +668,7 @@ TEST_F(DaemonTest, AnEditComesIntoForceAndTheOldVersionDrains) {
   const auto changed = fetch(manifest_.digest, 20s);
   ASSERT_TRUE(changed && *changed);
   EXPECT_LT(std::chrono::steady_clock::now() - started, 10s);
-  EXPECT_EQ((*changed)->tools.size(), 9U);
+  EXPECT_EQ((*changed)->tools.size(), 10U);
 
   // Decided on the version before: it runs, and runs those bytes.
   EXPECT_TRUE(call("echo", R"({"text":"old"})"));

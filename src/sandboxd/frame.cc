@@ -12,8 +12,10 @@ bool from_child(std::uint8_t type) {
     case FrameType::kError:
     case FrameType::kLog:
     case FrameType::kProgress:
+    case FrameType::kQuestion:
       return true;
     case FrameType::kRequest:
+    case FrameType::kReply:
       return false;
   }
   return false;

@@ -3,7 +3,8 @@
 // What daemon and child say to each other over the call's own socket, the child's descriptor 3.
 //
 // A frame is `u32 payload length, little-endian | u8 type | payload`. The daemon sends one
-// kRequest; the child any number of kLog and kProgress, then one kResult or kError, then exits.
+// kRequest; the child any number of kLog, kProgress and kQuestion, then one kResult or kError, then
+// exits. It asks one thing at a time: after a kQuestion the daemon sends its kReply.
 // Whatever comes from a child is hostile: FrameReader bounds it before it buffers it.
 
 #include <array>
@@ -28,6 +29,10 @@ enum class FrameType : std::uint8_t {
   kLog = 4,
   /// Child → daemon: `{"progress":…,"total":…,"message":…}`.
   kProgress = 5,
+  /// Child → daemon: `{"method":…,"params":…}`, see sandbox::Question.
+  kQuestion = 6,
+  /// Daemon → child: a sandbox::Reply.
+  kReply = 7,
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 5;

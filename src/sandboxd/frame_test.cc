@@ -42,7 +42,7 @@ TEST(FrameReader, RefusesALargeFrameAtItsHeader) {
 }
 
 TEST(FrameReader, RefusesTypesThatNoChildSends) {
-  for (const char type : {'\x00', '\x01', '\x06', '\xFF'}) {
+  for (const char type : {'\x00', '\x01', '\x07', '\xFF'}) {
     FrameReader reader(1000);
     reader.append("\x00\x00\x00\x00"s + type);
     EXPECT_FALSE(reader.next());

@@ -1,6 +1,7 @@
 #include "sandboxd/run_tool.h"
 
 #include "base/log.h"
+#include "json/raw.h"
 #include "json/write.h"
 #include "sandbox/call_tool_result.h"
 
@@ -133,6 +134,24 @@ std::optional<std::string> log_line_event(std::string_view json, json::Parser& p
     return std::nullopt;
   }
   return sandbox::write_log_event(params);
+}
+
+Expected<std::string> question_line(std::uint64_t number, std::string_view json,
+                                    json::Parser& parser) {
+  const json::Element document = TRY(parser.parse(json));
+  const auto object = json::as_object(document);
+  if (!object || json::duplicate_key(*object)) {
+    return fail(ErrorCode::kInvalidArgument, "a question is an object without duplicate keys");
+  }
+  const auto kind = sandbox::parse_question_method(json::string_at(*object, "method").value_or(""));
+  const auto params = json::find_member(*object, json, "params");
+  if (!kind || !params) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a question has params, and one of the methods "
+                "tools/call, elicitation/create, sampling/createMessage");
+  }
+  TRY_VOID(sandbox::check_question_params(*kind, params->value));
+  return sandbox::write_question_event(number, *kind, params->raw);
 }
 
 }  // namespace mcpgate::sandboxd

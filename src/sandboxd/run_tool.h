@@ -35,6 +35,10 @@ struct ToolOrder {
   SteadyTime arrived;
   SteadyTime deadline;
   bool progress_wanted = false;
+  /// Whether it may ask: the gateway takes a stream.
+  bool may_ask = false;
+  /// The call that waits for this one and lends its place; empty: none.
+  std::string parent = {};
 };
 
 /// Runs it in a fresh child. What the child says is checked: an answer that is no CallToolResult
@@ -49,5 +53,8 @@ struct ToolOrder {
 [[nodiscard]] std::optional<std::string> progress_line(std::string_view json, json::Parser& parser);
 [[nodiscard]] std::optional<std::string> log_line_event(std::string_view json,
                                                         json::Parser& parser);
+/// The same for a question; kInvalidArgument is for the child.
+[[nodiscard]] Expected<std::string> question_line(std::uint64_t number, std::string_view json,
+                                                  json::Parser& parser);
 
 }  // namespace mcpgate::sandboxd

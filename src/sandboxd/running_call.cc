@@ -129,8 +129,7 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
     json += ',';
     json += spec_.request;
     json += '}';
-    request_ = encode_frame(FrameType::kRequest, json);
-    asio::co_spawn(executor, send_request(shared_from_this()), asio::detached);
+    send(FrameType::kRequest, json);
   }
   asio::co_spawn(executor, read_frames(shared_from_this()), asio::detached);
   asio::co_spawn(executor, read_output(shared_from_this()), asio::detached);
@@ -191,9 +190,35 @@ void RunningCall::finish_if_done() {
   }
 }
 
+/// A child that does not read keeps one frame waiting, and one in writing, until its end.
+void RunningCall::send(FrameType type, std::string_view payload) {
+  outgoing_ += encode_frame(type, payload);
+  if (!writing_) {
+    writing_ = true;
+    asio::co_spawn(socket_.get_executor(), write_frames(shared_from_this()), asio::detached);
+  }
+}
+
 // An error means that the child is gone, which the zygote tells too.
-Task<> RunningCall::send_request(std::shared_ptr<RunningCall> call) {
-  co_await asio::async_write(call->socket_, asio::buffer(call->request_), kAwait);
+Task<> RunningCall::write_frames(std::shared_ptr<RunningCall> call) {
+  while (!call->outgoing_.empty()) {
+    const std::string bytes = std::exchange(call->outgoing_, {});
+    const auto [error, size] =
+        co_await asio::async_write(call->socket_, asio::buffer(bytes), kAwait);
+    if (error) {
+      co_return;
+    }
+  }
+  call->writing_ = false;
+}
+
+bool RunningCall::reply(std::uint64_t number, std::string_view payload) {
+  if (!asking_ || number != questions_ || payload.size() > kRequestBytesMax) {
+    return false;
+  }
+  asking_ = false;
+  send(FrameType::kReply, payload);
+  return true;
 }
 
 Task<> RunningCall::read_frames(std::shared_ptr<RunningCall> call) {
@@ -260,7 +285,9 @@ bool RunningCall::take_frame(Frame frame) {
       return true;
     case FrameType::kLog:
     case FrameType::kProgress:
+    case FrameType::kQuestion:
     case FrameType::kRequest:
+    case FrameType::kReply:
       break;
   }
   if (!is_within_rate()) {
@@ -268,10 +295,26 @@ bool RunningCall::take_frame(Frame frame) {
          fmt::format("sent more than {} events in a second", kFramesPerSecondMax));
     return false;
   }
+  if (frame.type == FrameType::kQuestion) {
+    return take_question(frame.payload);
+  }
   if (frame.type == FrameType::kLog) {
     sink_->on_log(frame.payload);
   } else {
     sink_->on_progress(frame.payload);
+  }
+  return true;
+}
+
+bool RunningCall::take_question(std::string_view payload) {
+  if (asking_) {
+    kill(EndReason::kKilled, "broke the protocol: a question while another waits for its answer");
+    return false;
+  }
+  asking_ = true;
+  const std::uint64_t number = ++questions_;
+  if (const auto answer = sink_->on_question(number, payload)) {
+    return reply(number, *answer);
   }
   return true;
 }

@@ -100,6 +100,10 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   /// Ends the child at once, for the first reason given. Also before it is spawned.
   void kill(EndReason reason, std::string text);
 
+  /// The answer to the question of that number: a sandbox::Reply, at most kRequestBytesMax. False
+  /// where that is not the one it waits for.
+  [[nodiscard]] bool reply(std::uint64_t number, std::string_view payload);
+
   /// Until the child is reaped and its last byte read.
   [[nodiscard]] Task<> wait();
   [[nodiscard]] CallOutcome outcome();
@@ -108,13 +112,15 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
  private:
   RunningCall(asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch);
 
-  static Task<> send_request(std::shared_ptr<RunningCall> call);
+  void send(FrameType type, std::string_view payload);
+  static Task<> write_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_output(std::shared_ptr<RunningCall> call);
   static Task<> watch(std::shared_ptr<RunningCall> call);
 
   bool take_bytes(std::string_view bytes);
   bool take_frame(Frame frame);
+  bool take_question(std::string_view payload);
   [[nodiscard]] bool is_within_rate();
   void take_output(std::string_view bytes);
   void check_limits();
@@ -135,7 +141,12 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   asio::steady_timer done_;
   ChildEnds child_ends_;
   FrameReader frames_;
-  std::string request_;
+  /// Frames that wait for the one that is being written.
+  std::string outgoing_;
+  bool writing_ = false;
+  std::uint64_t questions_ = 0;
+  /// Whether the last of them waits for its answer.
+  bool asking_ = false;
 
   std::chrono::steady_clock::time_point made_at_;
   std::chrono::steady_clock::time_point started_;

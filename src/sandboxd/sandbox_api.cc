@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kEventsPendingBytesMax = std::size_t{1} << 20;
 constexpr std::string_view kExecutePath = "/execute";
 constexpr std::string_view kExecuteIdPrefix = "/execute/";
+constexpr std::string_view kReplySuffix = "/reply";
 
 http::Response text_response(int status, std::string_view text) {
   return {.status = status,
@@ -85,17 +86,17 @@ std::chrono::seconds wait_of(std::string_view query) {
   return std::min(std::chrono::seconds{seconds}, kToolsWaitMax);
 }
 
-bool accepts_ndjson(const http::Request& request) {
-  return request.header("Accept").value_or("").find("application/x-ndjson") !=
-         std::string_view::npos;
+bool accepts(const http::Request& request, std::string_view type) {
+  return request.header("Accept").value_or("").find(type) != std::string_view::npos;
 }
 
 CallQueue::Bounds bounds_of(const Limits& limits) {
   return {.in_flight_max = limits.in_flight, .waiting_max = limits.queue};
 }
 
-CallQueue::Entrant entrant_of(const ToolOrder& order) {
-  CallQueue::Entrant entrant{.call_id = order.call_id, .deadline = order.deadline};
+CallQueue::Entrant entrant_of(const ToolOrder& order, bool borrows) {
+  CallQueue::Entrant entrant{
+      .call_id = order.call_id, .deadline = order.deadline, .borrows = borrows};
   if (order.target.tool->has_own_bounds) {
     entrant.tool = order.tool;
     entrant.tool_bounds = bounds_of(order.target.tool->limits);
@@ -106,37 +107,96 @@ CallQueue::Entrant entrant_of(const ToolOrder& order) {
   return entrant;
 }
 
-/// Drops what a call says where nobody listens.
-class NoEvents final : public EventSink {
- public:
-  void on_progress(std::string_view /*json*/) override {}
-  void on_log(std::string_view /*json*/) override {}
-};
-
 }  // namespace
 
-/// What a streamed call has said and its handler has not sent yet. Shared by the two coroutines.
+/// What a call says while it runs, on its way to the gateway. The stream begins with the first
+/// event: a call that says nothing is answered plainly. Lives on the handler's frame, which waits
+/// for the coroutine that sends.
 struct SandboxApi::Stream final : EventSink {
-  Stream(asio::io_context& loop, DaemonMetrics& daemon_metrics)
-      : metrics(daemon_metrics), wake(loop, SteadyTime::max()) {}
+  Stream(SandboxApi& sandbox_api, const ToolOrder& order, http::Responder& http_responder)
+      : api(sandbox_api),
+        id(order.call_id),
+        events_wanted(order.progress_wanted),
+        may_ask(order.may_ask),
+        responder(http_responder),
+        idle(api.loop_, SteadyTime::max()) {}
 
-  void on_progress(std::string_view json) override { add(progress_line(json, parser)); }
-  void on_log(std::string_view json) override { add(log_line_event(json, parser)); }
-
-  void add(std::optional<std::string> line) {
-    if (!line || pending.size() + line->size() > kEventsPendingBytesMax) {
-      metrics.count_dropped_event();
-      return;
+  void on_progress(std::string_view json) override {
+    if (events_wanted) {
+      add_if_room(progress_line(json, parser));
     }
-    pending += *line;
-    wake.cancel();
+  }
+  void on_log(std::string_view json) override {
+    if (events_wanted) {
+      add_if_room(log_line_event(json, parser));
+    }
   }
 
-  DaemonMetrics& metrics;
-  asio::steady_timer wake;
-  json::Parser parser{kEventsPendingBytesMax};
+  std::optional<std::string> on_question(std::uint64_t number, std::string_view json) override {
+    if (!may_ask) {
+      return NoEvents().on_question(number, json);
+    }
+    const auto line = question_line(number, json, parser);
+    if (!line) {
+      return sandbox::write_reply({.number = number, .error = line.error().message});
+    }
+    api.active_.find(id)->second.asking = true;
+    add(*line);  // One at a time, and bounded by limits.output.
+    return std::nullopt;
+  }
+
+  void add_if_room(const std::optional<std::string>& line) {
+    if (!line || pending.size() + line->size() > kEventsPendingBytesMax) {
+      api.metrics_.count_dropped_event();
+    } else {
+      add(*line);
+    }
+  }
+
+  void add(std::string_view line) {
+    pending += line;
+    if (!sending) {
+      sending = true;
+      asio::co_spawn(api.loop_, send(*this), asio::detached);
+    }
+  }
+
+  static Task<void> send(Stream& self) {
+    Expected<void> sent = {};
+    if (!std::exchange(self.begun, true)) {
+      sent = co_await self.responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
+    }
+    while (sent && !self.pending.empty()) {
+      const std::string lines = std::exchange(self.pending, {});
+      sent = co_await self.responder.write(lines);
+    }
+    if (!sent) {
+      self.lost = true;
+      self.pending.clear();
+      self.api.cancel(self.id);  // Nobody reads any more.
+    }
+    self.sending = false;
+    self.idle.cancel();
+  }
+
+  /// Until all that was said is sent, or nobody reads it.
+  Task<void> drained() {
+    while (sending) {
+      co_await idle.async_wait(kAwait);
+    }
+  }
+
+  SandboxApi& api;
+  std::string id;
+  bool events_wanted;
+  bool may_ask;
+  http::Responder& responder;
+  asio::steady_timer idle;
+  json::Parser parser{kRequestBodyBytesMax};
   std::string pending;
-  std::optional<ToolAnswer> answer;
+  bool begun = false;
+  bool sending = false;
+  bool lost = false;
 };
 
 SandboxApi::SandboxApi(asio::io_context& loop, Catalogue& catalogue, CallQueue& queue,
@@ -201,6 +261,9 @@ Task<void> SandboxApi::route(const http::Request& request, http::Responder& resp
     responder.send(metrics());
   } else if (request.path.starts_with(kExecuteIdPrefix) && request.method == "DELETE") {
     responder.send(cancel_by_request(request));
+  } else if (request.path.starts_with(kExecuteIdPrefix) && request.path.ends_with(kReplySuffix) &&
+             request.method == "POST") {
+    responder.send(reply_by_request(request));
   } else {
     const bool known = request.path == kExecutePath || request.path == "/tools" ||
                        request.path == "/capabilities" || request.path == "/metrics";
@@ -299,6 +362,25 @@ http::Response SandboxApi::cancel_by_request(const http::Request& request) {
   return {.status = 204, .headers = {}, .body = {}, .content_type = {}};
 }
 
+http::Response SandboxApi::reply_by_request(const http::Request& request) {
+  std::string_view id = request.path.substr(kExecuteIdPrefix.size());
+  id.remove_suffix(kReplySuffix.size());
+  const auto reply = sandbox::parse_reply(request.body, parser_);
+  if (!reply) {
+    return turn_away(reply.error());
+  }
+  const auto found = active_.find(id);
+  if (found == active_.end()) {
+    return turn_away({ErrorCode::kNotFound, "no such call is in flight"});
+  }
+  // The child gets the bytes as they came: they were checked, and are one object.
+  if (auto given = found->second.version->zygote->reply(id, reply->number, request.body); !given) {
+    return turn_away(given.error());
+  }
+  found->second.asking = false;
+  return {.status = 204, .headers = {}, .body = {}, .content_type = {}};
+}
+
 void SandboxApi::cancel(std::string_view call_id) {
   const auto found = active_.find(call_id);
   if (found == active_.end()) {
@@ -321,6 +403,7 @@ Expected<ToolOrder> SandboxApi::read_order(const http::Request& request) {
     return fail(ErrorCode::kUnavailable, "the daemon is shutting down");
   }
   const SteadyTime now = clock_.steady_now();
+  const bool streams = accepts(request, "application/x-ndjson");
   return ToolOrder{.target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256)),
                    .tool = std::string(wanted.tool),
                    .arguments = std::string(wanted.arguments),
@@ -329,7 +412,9 @@ Expected<ToolOrder> SandboxApi::read_order(const http::Request& request) {
                    .traceparent = std::string(wanted.traceparent),
                    .arrived = now,
                    .deadline = now + wanted.deadline,
-                   .progress_wanted = accepts_ndjson(request)};
+                   .progress_wanted = streams && !accepts(request, "application/json"),
+                   .may_ask = streams,
+                   .parent = std::string(wanted.parent)};
 }
 
 Task<void> SandboxApi::execute(const http::Request& request, http::Responder& responder) {
@@ -339,89 +424,83 @@ Task<void> SandboxApi::execute(const http::Request& request, http::Responder& re
     co_return;
   }
   const std::string id = order->call_id;
-  active_.emplace(id, ActiveCall{.version = order->target.version.get()});
+  active_.emplace(id, ActiveCall{.version = order->target.version.get(), .parent = order->parent});
   responder.on_disconnect([this, id] { cancel(id); });
   co_await run(*std::move(order), responder);
+  end_active(id);
+}
+
+/// What it waited for has nobody to answer any more.
+void SandboxApi::end_active(const std::string& id) {
   active_.erase(id);
+  for (const auto& [inner, call] : active_) {
+    if (call.parent == id) {
+      cancel(inner);
+    }
+  }
+}
+
+bool SandboxApi::borrow_place(const ToolOrder& order) {
+  const auto parent = order.parent.empty() ? active_.end() : active_.find(order.parent);
+  if (parent == active_.end() || !parent->second.asking || parent->second.lends) {
+    return false;
+  }
+  parent->second.lends = true;
+  return true;
 }
 
 Task<void> SandboxApi::run(ToolOrder order, http::Responder& responder) {
+  const std::string parent = order.parent;
+  const bool borrows = borrow_place(order);
   queue_.set_bounds(bounds_of(order.target.version->limits));
-  const auto place = co_await queue_.enter(entrant_of(order));
+  const auto place = co_await queue_.enter(entrant_of(order, borrows));
   std::optional<ToolAnswer> ended;
   if (!place && place.error().code == ErrorCode::kResourceExhausted) {
     responder.send(turn_away(place.error()));
-    co_return;
-  }
-  if (!place && place.error().code == ErrorCode::kDeadlineExceeded) {
+  } else if (!place && place.error().code == ErrorCode::kDeadlineExceeded) {
     ended = ended_answer(sandbox::Reason::kTimeout,
                          "The sandbox was busy until the deadline; nothing ran. Try again later.");
   } else if (!place || active_.find(order.call_id)->second.cancelled) {
     ended = ended_answer(sandbox::Reason::kKilled, "The call was cancelled before it ran.");
+  } else {
+    co_await run_in_place(std::move(order), responder);
   }
   if (ended) {
     end(*ended, order.arrived);
     responder.send(
         json_response(sandbox::write_answer(sandbox::AnswerForm::kPlain, ended->call_tool_result,
                                             ended->usage, order.target.version->manifest.profile)));
-  } else if (order.progress_wanted) {
-    co_await run_streamed(std::move(order), responder);
-  } else {
-    co_await run_plain(std::move(order), responder);
+  }
+  if (const auto lender = active_.find(parent); borrows && lender != active_.end()) {
+    lender->second.lends = false;
   }
 }
 
-Task<void> SandboxApi::run_plain(ToolOrder order, http::Responder& responder) {
+Task<void> SandboxApi::run_in_place(ToolOrder order, http::Responder& responder) {
   const SteadyTime arrived = order.arrived;
   const std::shared_ptr<Version> version = order.target.version;
-  NoEvents nobody;
-  auto answer = co_await run_tool(std::move(order), nobody);
-  if (!answer) {
+  Stream stream(*this, order, responder);
+  auto answer = co_await run_tool(std::move(order), stream);
+  if (!answer && !stream.begun) {
     responder.send(turn_away(answer.error()));
     co_return;
   }
-  end(*answer, arrived);
-  responder.send(
-      json_response(sandbox::write_answer(sandbox::AnswerForm::kPlain, answer->call_tool_result,
-                                          answer->usage, version->manifest.profile)));
-}
-
-Task<void> SandboxApi::run_into(ToolOrder order, std::shared_ptr<Stream> stream) {
-  auto answer = co_await run_tool(std::move(order), *stream);
-  // The head is sent: what could not start is told as a result.
-  stream->answer = answer ? *std::move(answer)
-                          : ended_answer(sandbox::Reason::kSandboxUnavailable,
-                                         "The sandbox could not start the call; nothing ran.");
-  stream->wake.cancel();
-}
-
-Task<void> SandboxApi::run_streamed(ToolOrder order, http::Responder& responder) {
-  const SteadyTime arrived = order.arrived;
-  const std::string id = order.call_id;
-  const std::shared_ptr<Version> version = order.target.version;
-  const auto stream = std::make_shared<Stream>(loop_, metrics_);
-  asio::co_spawn(loop_, run_into(std::move(order), stream), asio::detached);
-  auto sent = co_await responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
-  const std::optional<ToolAnswer>& answer = stream->answer;
-  while (!answer || (sent && !stream->pending.empty())) {
-    if (!sent) {
-      cancel(id);  // Nobody reads any more; the child must be gone before this returns.
-      stream->pending.clear();
-    }
-    if (stream->pending.empty()) {
-      co_await stream->wake.async_wait(kAwait);
-      continue;
-    }
-    const std::string lines = std::exchange(stream->pending, {});
-    sent = co_await responder.write(lines);
+  if (!answer) {  // The head is sent: what could not start is told as a result.
+    answer = ended_answer(sandbox::Reason::kSandboxUnavailable,
+                          "The sandbox could not start the call; nothing ran.");
   }
   end(*answer, arrived);
-  if (sent) {
-    sent = co_await responder.write(sandbox::write_answer(sandbox::AnswerForm::kEvent,
-                                                          answer->call_tool_result, answer->usage,
-                                                          version->manifest.profile));
+  const auto write = [&](sandbox::AnswerForm form) {
+    return sandbox::write_answer(form, answer->call_tool_result, answer->usage,
+                                 version->manifest.profile);
+  };
+  if (!stream.begun) {
+    responder.send(json_response(write(sandbox::AnswerForm::kPlain)));
+    co_return;
   }
-  if (sent) {
+  stream.add(write(sandbox::AnswerForm::kEvent));
+  co_await stream.drained();
+  if (!stream.lost) {
     (void)co_await responder.finish();
   }
 }

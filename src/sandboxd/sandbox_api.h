@@ -28,10 +28,10 @@ inline constexpr std::chrono::seconds kToolsWaitMax{60};
 ///
 ///     GET /health /ready                 unsigned
 ///     GET /tools[?wait=S] /capabilities /metrics
-///     POST /execute · DELETE /execute/{id}
+///     POST /execute · POST /execute/{id}/reply · DELETE /execute/{id}
 ///
-/// Belongs to one loop. The stream and the resumption of a call (GET /execute/{id}) and answers to
-/// its questions (POST /execute/{id}/reply) are to stand beside DELETE.
+/// Belongs to one loop. The resumption of a call's stream (GET /execute/{id}) is to stand beside
+/// DELETE.
 class SandboxApi final : public http::Handler {
  public:
   /// Everything outlives it.
@@ -51,7 +51,12 @@ class SandboxApi final : public http::Handler {
   /// A call from its acceptance to its answer; what DELETE and a disconnect end.
   struct ActiveCall {
     Version* version;
+    /// The call that waits for this one; empty: none.
+    std::string parent = {};
     bool cancelled = false;
+    /// Whether it has a question open, and so a place to lend; whether that is lent.
+    bool asking = false;
+    bool lends = false;
   };
   using ActiveCalls = std::map<std::string, ActiveCall, std::less<>>;
   struct Stream;
@@ -61,13 +66,15 @@ class SandboxApi final : public http::Handler {
   Task<void> tools(const http::Request& request, http::Responder& responder);
   [[nodiscard]] http::Response capabilities() const;
   [[nodiscard]] http::Response cancel_by_request(const http::Request& request);
+  [[nodiscard]] http::Response reply_by_request(const http::Request& request);
 
   Task<void> execute(const http::Request& request, http::Responder& responder);
   [[nodiscard]] Expected<ToolOrder> read_order(const http::Request& request);
   Task<void> run(ToolOrder order, http::Responder& responder);
-  Task<void> run_plain(ToolOrder order, http::Responder& responder);
-  Task<void> run_streamed(ToolOrder order, http::Responder& responder);
-  static Task<void> run_into(ToolOrder order, std::shared_ptr<Stream> stream);
+  Task<void> run_in_place(ToolOrder order, http::Responder& responder);
+  /// Takes the place of the order's parent where that waits for this call.
+  [[nodiscard]] bool borrow_place(const ToolOrder& order);
+  void end_active(const std::string& id);
   void cancel(std::string_view call_id);
   void end(const ToolAnswer& answer, SteadyTime arrived);
   http::Response turn_away(const Error& error);

@@ -62,12 +62,6 @@ Task<> remove_scratch(ScratchDirectory scratch) {
   co_return;
 }
 
-class NullSink final : public EventSink {
- public:
-  void on_progress(std::string_view /*json*/) override {}
-  void on_log(std::string_view /*json*/) override {}
-};
-
 /// A sealed file in memory: every start of this zygote reads the same bytes.
 Expected<UniqueFd> make_setup_file(const ZygoteSetup& setup) {
   UniqueFd file(::memfd_create("zygote-setup", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -370,7 +364,7 @@ Task<Expected<void>> Zygote::State::run_probe_round(LayerBits round_without, Wit
   Limits limits;
   limits.wall = std::chrono::seconds(10);
   limits.tmp_bytes = std::uint64_t{1} << 20;
-  NullSink sink;
+  NoEvents sink;
   ChildSetup setup = setup_of(SpawnTask::kSelfTest, limits);
   setup.without = round_without;
   setup.witness = witness;
@@ -711,7 +705,7 @@ Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
 }
 
 Task<Expected<CallOutcome>> Zygote::describe(Limits limits) {
-  NullSink sink;
+  NoEvents sink;
   co_return co_await state_->run_child(setup_of(SpawnTask::kCall, limits),
                                        {.deadline = steady_clock::now() + limits.wall,
                                         .limits = limits,
@@ -751,6 +745,18 @@ void Zygote::keep_ready(std::size_t count, const Limits& limits,
   state_->ready_wanted = count;
   state_->ready_setup = setup_of(SpawnTask::kCall, limits, mounts);
   state_->fill_ready();
+}
+
+Expected<void> Zygote::reply(std::string_view call_id, std::uint64_t number,
+                             std::string_view payload) {
+  for (const auto& [_, call] : state_->calls) {
+    if (!call_id.empty() && call->spec().call_id == call_id) {
+      return call->reply(number, payload)
+                 ? Expected<void>{}
+                 : fail(ErrorCode::kFailedPrecondition, "the call does not wait for that answer");
+    }
+  }
+  return fail(ErrorCode::kNotFound, "no such call is in flight");
 }
 
 std::size_t Zygote::in_flight() const {

@@ -82,6 +82,11 @@ class Zygote {
   /// that is not in flight.
   void cancel(std::string_view call_id);
 
+  /// Answers the question of that number of a call with a sandbox::Reply. Errors: kNotFound (not in
+  /// flight), kFailedPrecondition (that question does not wait for an answer).
+  [[nodiscard]] Expected<void> reply(std::string_view call_id, std::uint64_t number,
+                                     std::string_view payload);
+
   [[nodiscard]] std::size_t in_flight() const;
   /// Children that wait for a call.
   [[nodiscard]] std::size_t ready_children() const;

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "json/parse.h"
+#include "sandbox/execute.h"
 #include "sandboxd/namespaces_test_support.h"
 
 namespace mcpgate::sandboxd {
@@ -44,8 +45,19 @@ class RecordingSink final : public EventSink {
  public:
   void on_progress(std::string_view json) override { progress.emplace_back(json); }
   void on_log(std::string_view json) override { logs.emplace_back(json); }
+  std::optional<std::string> on_question(std::uint64_t number, std::string_view json) override {
+    questions.emplace_back(std::to_string(number) + " " + std::string(json));
+    if (ask) {
+      ask(number);
+      return std::nullopt;
+    }
+    return NoEvents().on_question(number, json);
+  }
   std::vector<std::string> progress;
   std::vector<std::string> logs;
+  std::vector<std::string> questions;
+  /// Answers later; without it nobody can be asked.
+  std::function<void(std::uint64_t)> ask;
 };
 
 constexpr const char* kPrelude = "from mcpgate import *\nimport os, sys, time\n";
@@ -241,6 +253,63 @@ TEST_F(ZygoteTest, DescribeListsToolsInOrderAndReportsBrokenFilesBesideThem) {
       R"j(rename it"}]})j");
 }
 
+// ---- Questions
+
+TEST_F(ZygoteTest, ACallAsksOneAfterTheOtherAndGetsItsAnswers) {
+  start(
+      "@tool\ndef f(ctx: Context) -> dict:\n"
+      "    a = ctx.call_tool('other', {'n': 1})\n"
+      "    b = ctx.elicit('sure?', {'type': 'object'})\n"
+      "    c = ctx.sample('say')\n"
+      "    return {'a': a.data, 'b': b.accepted, 'c': c.text}\n");
+  const auto reply = [this](std::uint64_t number, std::string_view result) {
+    const auto given = zygote_->reply("call-1", number,
+                                      sandbox::write_reply({.number = number, .result = result}));
+    EXPECT_TRUE(given) << given.error().message;
+  };
+  sink_.ask = [&](std::uint64_t number) {
+    EXPECT_EQ(zygote_->reply("call-1", number + 1, "{}").error().code,
+              ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(zygote_->reply("call-7", number, "{}").error().code, ErrorCode::kNotFound);
+    reply(number, number == 1   ? R"({"content":[],"structuredContent":{"result":42}})"
+                  : number == 2 ? R"({"action":"accept","content":{}})"
+                                : R"({"role":"assistant","content":{"type":"text","text":"ok"}})");
+    EXPECT_EQ(zygote_->reply("call-1", number, "{}").error().code, ErrorCode::kFailedPrecondition)
+        << "answered already";
+  };
+  EXPECT_EQ(text(run("f")), R"({"a":42,"b":true,"c":"ok"})");
+  ASSERT_EQ(sink_.questions.size(), 3U);
+  EXPECT_EQ(sink_.questions[0],
+            R"(1 {"method":"tools/call","params":{"name":"other","arguments":{"n":1}}})");
+}
+
+TEST_F(ZygoteTest, WhereNobodyCanBeAskedTheToolIsTold) {
+  start("@tool\ndef f(ctx: Context) -> str:\n    return ctx.call_tool('other').text\n");
+  EXPECT_EQ(text(run("f")), "nobody can be asked during this call");
+}
+
+TEST_F(ZygoteTest, ACallThatWaitsForAnAnswerEndsAtItsDeadline) {
+  start("@tool\ndef f(ctx: Context) -> str:\n    return ctx.call_tool('other').text\n");
+  sink_.ask = [](std::uint64_t /*number*/) {};
+  limits_.wall = 300ms;
+  EXPECT_EQ(run("f").reason, EndReason::kTimeout);
+}
+
+// Bytes that are still on their way to a child that does not read must not mix with a reply.
+TEST_F(ZygoteTest, AReplyWaitsForTheRequestBeforeIt) {
+  start(
+      "@tool\ndef f(text: str, ctx: Context) -> str:\n"
+      "    return str(len(text)) + ctx.call_tool('other').text\n");
+  sink_.ask = [&](std::uint64_t number) {
+    (void)zygote_->reply("call-1", number,
+                         sandbox::write_reply({.number = number,
+                                               .result = R"({"content":[{"type":"text","text":")" +
+                                                         std::string(3 << 20, 'x') + R"("}]})"}));
+  };
+  EXPECT_EQ(text(run("f", R"({"text":")" + std::string(2 << 20, 'y') + "\"}")),
+            std::to_string(2 << 20) + std::string(3 << 20, 'x'));
+}
+
 // ---- Confinement
 
 TEST_F(ZygoteTest, TheChildHasFourDescriptorsAndNoEnvironment) {
@@ -422,6 +491,7 @@ TEST_P(BadToolTest, EndsWithItsReasonAndLeavesNothing) {
             "\n@tool\ndef good() -> str: return 'fine'\n",
         profile);
   // A busy machine may take long over anything but waiting.
+  sink_.ask = [](std::uint64_t /*number*/) {};
   limits_.wall = tool.reason == EndReason::kTimeout ? 1500ms : 20s;
   limits_.cpu = tool.reason == EndReason::kCpu ? 1s : 20s;
   limits_.memory_bytes = 100U << 20;
@@ -469,6 +539,11 @@ std::vector<BadTool> bad_tools(Profile profile) {
               EndReason::kKilled, "broke the protocol: a frame of type 9, which no child sends"},
       BadTool{"AnswersTwice", "os.write(3, b'\\2\\0\\0\\0\\2{}' * 2); time.sleep(100)",
               EndReason::kKilled, "broke the protocol: a frame after its answer"},
+      BadTool{
+          "AsksTwiceAtOnce", "f = b'\\2\\0\\0\\0\\6{}'\n    os.write(3, f * 2); time.sleep(100)",
+          EndReason::kKilled, "broke the protocol: a question while another waits for its answer"},
+      BadTool{"SendsAReply", "os.write(3, b'\\2\\0\\0\\0\\7{}'); time.sleep(100)",
+              EndReason::kKilled, "broke the protocol: a frame of type 7, which no child sends"},
       BadTool{"FloodsEvents", "f = b'\\2\\0\\0\\0\\4{}' * 1000\n    while True: os.write(3, f)",
               EndReason::kKilled, "sent more than 2000 events in a second"},
       BadTool{"FillsItsTmp",

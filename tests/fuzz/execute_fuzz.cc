@@ -46,8 +46,22 @@ void event(std::string_view line, mcpgate::json::Parser& parser) {
     expect_one_line_of_json(progress->params);
   } else if (const auto* const log = std::get_if<sandbox::Log>(&*event)) {
     expect_one_line_of_json(log->params);
+  } else if (const auto* const question = std::get_if<sandbox::Question>(&*event)) {
+    expect_one_line_of_json(question->params);
   } else {
     expect_one_line_of_json(std::get<sandbox::Result>(*event).call_tool_result());
+  }
+}
+
+void reply(std::string_view body, mcpgate::json::Parser& parser) {
+  namespace sandbox = mcpgate::sandbox;
+  const auto reply = sandbox::parse_reply(body, parser);
+  if (!reply) {
+    return;
+  }
+  mcpgate::json::Parser again(std::size_t{1} << 24);
+  if (!sandbox::parse_reply(sandbox::write_reply(*reply), again)) {
+    std::abort();
   }
 }
 
@@ -59,15 +73,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   mcpgate::json::Parser parser(std::size_t{1} << 20);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       request(bytes, parser);
       break;
     case 1:
       answer(bytes, parser);
       break;
-    default:
+    case 2:
       event(bytes, parser);
+      break;
+    default:
+      reply(bytes, parser);
   }
   return 0;
 }
