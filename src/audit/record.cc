@@ -89,6 +89,7 @@ void append_request(std::string& out, const Record& record, RecordType type) {
                    us.count() / 1000, us.count() % 1000);
   }
   append_if_any(out, R"(,"request_id":)", record.request_id);
+  append_if_any(out, R"(,"parent":)", record.parent);
   if (record.principal) {
     append_principal(out, *record.principal);
   } else {

@@ -531,7 +531,6 @@ std::vector<std::string> config_keys() {
                                 "toolSets.*.upstream",
                                 "toolSets.*.trustAnnotations",
                                 "policy.rules",
-                                "limits.resumeWindow",
                                 "rates",
                                 "telemetry",
                                 "audit.directory",

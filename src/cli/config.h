@@ -60,6 +60,9 @@ struct Limits {
   /// Per loop.
   std::size_t calls_in_flight_max = 1024;
   std::chrono::milliseconds call_timeout{60'000};
+  std::chrono::milliseconds resume_window{60'000};
+  std::size_t inner_calls_max = 100;
+  std::size_t inner_depth_max = 4;
   std::size_t result_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds drain_timeout{30'000};
 };

@@ -60,6 +60,15 @@ const Row kRows[] = {
      Time{[](Limits& l) -> milliseconds& { return l.call_timeout; }, milliseconds(100),
           milliseconds(86'400'000)},
      "the longest that one call may take, whatever its tool set allows"},
+    {"resumeWindow",
+     Time{[](Limits& l) -> milliseconds& { return l.resume_window; }, milliseconds(0),
+          milliseconds(3'600'000)},
+     "how long a call of a legacy revision runs on after its client has gone, which there is no "
+     "cancellation; one of 2026-07-28 ends at once"},
+    {"innerCalls", Count{[](Limits& l) -> std::size_t& { return l.inner_calls_max; }, 0, 10'000},
+     "calls of other tools that one call may make, however deep; above it the tool is told so"},
+    {"innerDepth", Count{[](Limits& l) -> std::size_t& { return l.inner_depth_max; }, 0, 16},
+     "how deep such calls may stand in each other: each waiting one is a process"},
     {"result", Bytes{[](Limits& l) -> std::size_t& { return l.result_bytes_max; }, kKi, 64 * kMi},
      "one answer of a sandbox"},
     {"drainTimeout",
@@ -73,9 +82,6 @@ const Row kRows[] = {
 Limits read_limits(YamlMap limits) {
   Limits read;
   read_limit_rows<Limits>(kRows, limits, read);
-  if (const YamlNode node = limits.find("resumeWindow")) {
-    node.problem("not supported by this version");
-  }
   limits.reject_unknown();
   return read;
 }

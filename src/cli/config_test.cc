@@ -180,8 +180,6 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
             Problems{"22:74: audit.onFailure: not supported by this version; only refuse is"});
   EXPECT_EQ(problems(changed("auth:\n", "auth:\n  oidc: [{issuer: x}]\n")),
             Problems{"6:9: auth.oidc: not supported by this version"});
-  EXPECT_EQ(problems(changed("body: 8Mi", "resumeWindow: 60s")),
-            Problems{"21:24: limits.resumeWindow: not supported by this version"});
   EXPECT_EQ(problems(changed("  database:\n", "  github: {upstream: {url: x}}\n  database:\n")),
             Problems{"18:22: toolSets.github.upstream: not supported by this version"});
   EXPECT_EQ(problems(std::string(kGood) + "policy: {rules: []}\n"),

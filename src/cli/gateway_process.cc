@@ -40,6 +40,9 @@ Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& c
   settings->policy = policy::Policy(config.policy_options());
   settings->call_timeout = config.limits.call_timeout;
   settings->calls_in_flight_max = config.limits.calls_in_flight_max;
+  settings->resume_window = config.limits.resume_window;
+  settings->inner_calls_max = config.limits.inner_calls_max;
+  settings->inner_depth_max = config.limits.inner_depth_max;
   settings->result_bytes_max = config.limits.result_bytes_max;
   for (const ToolSetConfig& set : config.tool_sets) {
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));

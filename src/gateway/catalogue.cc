@@ -111,6 +111,13 @@ const Tool* Catalogue::find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
+const Tool* Catalogue::find_from(std::string_view tool_set, std::string_view name) const {
+  const auto own = std::ranges::find_if(tools_, [&](const Tool* tool) {
+    return tool->tool_set == tool_set && tool->own_name == name;
+  });
+  return own != tools_.end() ? *own : find(name);
+}
+
 std::string Catalogue::instance_of(std::string_view tool_set) const {
   for (const auto& set : sets_) {
     if (set && set->tool_set == tool_set) {

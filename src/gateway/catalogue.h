@@ -72,6 +72,8 @@ class Catalogue {
 
   /// The tool of that name, or null. Lives as long as the catalogue.
   [[nodiscard]] const Tool* find(std::string_view name) const;
+  /// The tool as one of `tool_set` calls it: by its own name in that set, else by that of clients.
+  [[nodiscard]] const Tool* find_from(std::string_view tool_set, std::string_view name) const;
   [[nodiscard]] const std::vector<const Tool*>& tools() const { return tools_; }
   /// The daemon that serves a set, as it named itself; empty while it has not answered.
   [[nodiscard]] std::string instance_of(std::string_view tool_set) const;

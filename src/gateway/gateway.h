@@ -15,6 +15,7 @@
 #include "base/seal.h"
 #include "base/task.h"
 #include "gateway/answer.h"
+#include "gateway/call_chain.h"
 #include "gateway/running_calls.h"
 #include "gateway/snapshot.h"
 #include "gateway/tool_call.h"
@@ -54,6 +55,7 @@ class Gateway final : public http::Handler {
  private:
   struct Visit;
   struct Route;
+  struct Call;
 
   [[nodiscard]] std::optional<http::Response> public_page(const http::Request& request) const;
   [[nodiscard]] std::optional<Answer> admit(Visit& visit, audit::Record& record) const;
@@ -71,9 +73,21 @@ class Gateway final : public http::Handler {
                          EventStream* stream);
   [[nodiscard]] std::expected<const Tool*, mcp::RpcError> decide(const Visit& visit,
                                                                  const mcp::CallTool& call,
+                                                                 const Tool* tool,
                                                                  audit::Record& record) const;
-  Task<Answer> run(Visit& visit, const AskedCall& asked,
-                   std::shared_ptr<sandbox::Execution> execution, audit::Record& record);
+  [[nodiscard]] std::shared_ptr<sandbox::Execution> prepare(const Call& call,
+                                                            std::string_view arguments,
+                                                            sandbox::Streaming streaming);
+  [[nodiscard]] std::optional<RunningCalls::Registration> let_cancel(const Visit& visit,
+                                                                     const AskedCall& asked,
+                                                                     CallChain& chain);
+  Task<Expected<sandbox::Result>> run(const Call& call,
+                                      std::shared_ptr<sandbox::Execution> execution,
+                                      EventForwarder* forwarder);
+  Task<std::string> answer_question(const Call& call, const sandbox::Question& question);
+  Task<Expected<sandbox::Result>> call_inner(const Call& outer, const Visit& visit,
+                                             const std::string& params, audit::Record& record);
+  [[nodiscard]] Expected<void> admit_inner(const Call& outer) const;
 
   [[nodiscard]] audit::Record begin_record(const Visit& visit) const;
   Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,

@@ -543,7 +543,23 @@ TEST_F(TestGateway, InTheModernEraHangingUpCancels) {
   call->exchange.abort();
   ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.disconnected == 1; }));
   ASSERT_TRUE(run_until(loop_, [this] { return records().size() == 1; }));
-  EXPECT_EQ(member(record(), "status"), "cancelled");
+  const std::string end = record();
+  EXPECT_EQ(member(end, "status"), "cancelled");
+  EXPECT_EQ(member(end, "reason"), "client disconnected");
+}
+
+TEST_F(TestGateway, InTheLegacyEraACallRunsOnForTheResumeWindowOnly) {
+  settings_.resume_window = 50ms;
+  use_settings();
+  sandbox_.behaviour = &FakeSandbox::wait;
+  const auto call = send_later(legacy("tools/call", kWrite), alice_);
+  ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.waiting == 1; }));
+  call->exchange.abort();
+  ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.disconnected == 1; }));
+  ASSERT_TRUE(run_until(loop_, [this] { return records().size() == 1; }));
+  const std::string end = record();
+  EXPECT_EQ(member(end, "status"), "cancelled");
+  EXPECT_EQ(member(end, "reason"), "resume window");
 }
 
 TEST_F(TestGateway, InTheLegacyEraHangingUpDoesNotCancel) {
@@ -591,6 +607,176 @@ TEST_F(TestGateway, ASessionCancelsItsOwnCallsOnly) {
 }
 
 // --- sessions ---
+
+// --- calls that tools make ---
+
+class InnerCalls : public TestGateway {
+ protected:
+  using Kind = sandbox::Question::Kind;
+
+  InnerCalls() {
+    sandbox_.behaviour = &FakeSandbox::ask;
+    sandbox_.result = R"({"content":[],"structuredContent":{"n":1}})";
+  }
+
+  /// Calls `asker`, whose tool calls others so; the replies that it got.
+  std::vector<std::string> ask(std::string asker, std::vector<std::string> params,
+                               std::string_view authorization) {
+    sandbox_.asker = asker;
+    for (std::string& each : params) {
+      sandbox_.questions.emplace_back(Kind::kCallTool, std::move(each));
+    }
+    answer_ = send(legacy("tools/call", R"("name":")" + asker + R"(","arguments":{"text":"a"})"),
+                   authorization);
+    EXPECT_FALSE(sandbox_.calls.empty());
+    std::vector<std::string> replies;
+    const auto [first, last] = sandbox_.replies.equal_range(sandbox_.calls.front().id);
+    for (auto reply = first; reply != last; ++reply) {
+      replies.push_back(reply->second);
+    }
+    EXPECT_EQ(replies.size(), sandbox_.questions.size());
+    replies.resize(sandbox_.questions.size());
+    return replies;
+  }
+
+  http::ClientResponse answer_;
+};
+
+TEST_F(InnerCalls, ACallByAToolIsARequestBeneathItsOwn) {
+  const auto replies = ask("write", {R"({"name":"read","arguments":{"text":"s3cret"}})"}, alice_);
+  EXPECT_EQ(replies[0], R"({"id":1,"result":)" + sandbox_.result + "}");
+  EXPECT_EQ(member(answer_.body, "result.structuredContent.n"), "1");
+  ASSERT_EQ(sandbox_.calls.size(), 2U);
+  const ReceivedCall& inner = sandbox_.calls[1];
+  EXPECT_EQ(inner.tool, "read");
+  EXPECT_EQ(inner.user, "alice");
+  EXPECT_EQ(inner.arguments, R"({"text":"s3cret"})");
+  EXPECT_EQ(inner.digest, demo_manifest().tools[0].digest);
+  EXPECT_EQ(inner.parent, sandbox_.calls[0].id);
+  EXPECT_EQ(sandbox_.calls[0].parent, "");
+
+  const auto ends = records();
+  ASSERT_EQ(ends.size(), 2U);
+  EXPECT_EQ(member(ends[0], "parent"), member(ends[1], "request_id"));
+  EXPECT_EQ(member(ends[0], "request_id"), inner.id);
+  EXPECT_EQ(member(ends[0], "method"), "tools/call");
+  EXPECT_EQ(member(ends[0], "tool"), "read");
+  EXPECT_EQ(member(ends[0], "user"), "alice");
+  EXPECT_EQ(member(ends[0], "decision"), "allow");
+  EXPECT_EQ(member(ends[0], "status"), "success");
+  EXPECT_EQ(member(ends[0], "arguments_sha256"), sha256_hex(R"({"text":"s3cret"})"));
+  EXPECT_FALSE(ends[0].contains("s3cret"));
+  EXPECT_FALSE(ends[1].contains("parent"));
+  const auto starts = records("mcp_call_start");
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(member(starts[1], "parent"), member(ends[1], "request_id"));
+}
+
+// Visible is callable, from inside a tool too: what bob may not see is not there.
+TEST_F(InnerCalls, AHiddenToolAnswersAToolLikeOneThatDoesNotExist) {
+  const auto replies =
+      ask("read", {R"({"name":"write"})", R"({"name":"launch"})", R"({"name":"nothing"})"}, bob_);
+  EXPECT_EQ(member(replies[0], "error.message"), "Unknown tool: write");
+  EXPECT_EQ(member(replies[1], "error.message"), "Unknown tool: launch");
+  EXPECT_EQ(member(replies[2], "error.message"), "Unknown tool: nothing");
+  EXPECT_EQ(sandbox_.calls.size(), 1U);
+  const auto ends = records();
+  ASSERT_EQ(ends.size(), 4U);
+  EXPECT_EQ(member(ends[0], "status"), "denied");
+  EXPECT_EQ(member(ends[1], "status"), "denied");
+  EXPECT_EQ(member(ends[2], "status"), "invalid");
+  EXPECT_EQ(records("mcp_call_start").size(), 1U);
+}
+
+TEST_F(InnerCalls, ArgumentsAndResultsAreCheckedAsForClients) {
+  sandbox_.result = R"({"content":[]})";
+  const auto replies =
+      ask("write", {R"({"name":"read"})", R"({"name":"read","arguments":{"text":"a"}})"}, alice_);
+  EXPECT_EQ(member(replies[0], "result.isError"), "true");
+  EXPECT_TRUE(replies[0].contains("text")) << replies[0];
+  EXPECT_EQ(member(replies[1], "result.isError"), "true");
+  EXPECT_TRUE(replies[1].contains("breaks its own output schema")) << replies[1];
+  EXPECT_EQ(sandbox_.calls.size(), 2U);
+  EXPECT_EQ(member(records()[0], "status"), "invalid");
+  EXPECT_EQ(member(records()[0], "reason"), "arguments");
+  EXPECT_EQ(member(records()[1], "status"), "error");
+}
+
+TEST_F(InnerCalls, AToolFindsThoseOfItsSetByTheirOwnNames) {
+  settings_.tool_sets[0].view.prefix = "demo_";
+  use_settings();
+  sandbox_.asker = "write";
+  for (const char* name : {"read", "demo_read", "launch", "demo_nothing"}) {
+    sandbox_.questions.emplace_back(
+        Kind::kCallTool, R"({"name":")" + std::string(name) + R"(","arguments":{"text":"a"}})");
+  }
+  const auto answer = send(legacy("tools/call", R"("name":"demo_write","arguments":{})"), alice_);
+  EXPECT_EQ(answer.status, 200);
+  ASSERT_EQ(sandbox_.calls.size(), 4U);
+  EXPECT_EQ(sandbox_.calls[1].tool, "read");
+  EXPECT_EQ(sandbox_.calls[2].tool, "read");
+  EXPECT_EQ(sandbox_.calls[3].tool, "launch");
+  EXPECT_EQ(sandbox_.calls[3].parent, "") << "another set has no place to lend";
+  EXPECT_EQ(member(records()[0], "tool"), "demo_read");
+  EXPECT_EQ(member(sandbox_.replies.rbegin()->second, "error.message"),
+            "Unknown tool: demo_nothing");
+}
+
+TEST_F(InnerCalls, HowDeepAndHowManyAreBounded) {
+  settings_.inner_depth_max = 2;
+  settings_.inner_calls_max = 3;
+  use_settings();
+  sandbox_.questions = {{Kind::kCallTool, R"({"name":"write"})"},
+                        {Kind::kCallTool, R"({"name":"write"})"}};
+  EXPECT_EQ(send(legacy("tools/call", kWrite)).status, 200);  // Each of them asks so.
+  ASSERT_EQ(sandbox_.calls.size(), 4U);
+  const auto reply_to = [this](std::size_t call, int which) {
+    auto reply = sandbox_.replies.lower_bound(sandbox_.calls[call].id);
+    std::advance(reply, which);
+    return reply->second;
+  };
+  EXPECT_EQ(sandbox_.calls[2].parent, sandbox_.calls[1].id);
+  EXPECT_TRUE(reply_to(2, 0).contains("deep already")) << reply_to(2, 0);
+  EXPECT_TRUE(reply_to(0, 0).contains("result"));
+  EXPECT_TRUE(reply_to(0, 1).contains("has made 3 calls")) << reply_to(0, 1);
+  EXPECT_EQ(member(records()[0], "reason"), "inner calls");
+}
+
+TEST_F(InnerCalls, WhatCannotBePassedOnIsRefusedPrecisely) {
+  sandbox_.questions = {{Kind::kElicit, R"({"message":"m","requestedSchema":{}})"},
+                        {Kind::kSample, R"({"messages":[]})"}};
+  const auto replies = ask("write", {}, alice_);
+  EXPECT_EQ(member(replies[0], "error.message"),
+            "elicitation/create: this gateway passes no questions on to its clients");
+  EXPECT_EQ(member(replies[1], "error.message"),
+            "sampling/createMessage: this gateway passes no questions on to its clients");
+  EXPECT_EQ(records().size(), 1U);
+}
+
+TEST_F(InnerCalls, TheyEndWithTheCallOfTheClient) {
+  sandbox_.asker = "write";
+  sandbox_.questions = {{Kind::kCallTool, R"({"name":"read","arguments":{"text":"a"}})"}};
+  sandbox_.inner_behaviour = &FakeSandbox::wait;
+  const auto call = send_later(modern("tools/call", kWrite), alice_);
+  ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.waiting == 1; }));
+  call->exchange.abort();
+  ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.disconnected == 2; }));
+  ASSERT_TRUE(run_until(loop_, [this] { return records().size() == 2; }));
+  for (const std::string& end : records()) {
+    EXPECT_EQ(member(end, "status"), "cancelled");
+    EXPECT_EQ(member(end, "reason"), "client disconnected");
+  }
+}
+
+TEST_F(InnerCalls, NoRecordNoCall) {
+  std::optional<FullDisk> full;
+  sandbox_.on_call = [&] { full.emplace(audit_file()); };
+  sandbox_.asker = "write";
+  sandbox_.questions = {{Kind::kCallTool, R"({"name":"read","arguments":{"text":"a"}})"}};
+  EXPECT_EQ(send(legacy("tools/call", kWrite)).status, 503);
+  EXPECT_EQ(sandbox_.calls.size(), 1U);
+  EXPECT_TRUE(sandbox_.replies.begin()->second.contains("could not be recorded"));
+}
 
 TEST_F(TestGateway, ASessionIsItsPrincipalsForADay) {
   const std::string session = initialize(alice_);

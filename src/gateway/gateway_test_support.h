@@ -127,6 +127,7 @@ struct ReceivedCall {
   std::string user;
   std::string digest;
   std::string traceparent;
+  std::string parent;
   bool streamed = false;
 };
 
@@ -141,6 +142,7 @@ class FakeSandbox final : public http::Handler {
       : keys(std::make_shared<const sandbox::SigningKeys>(new_keys())),
         endpoint({.scheme = http::Endpoint::Scheme::kUnix, .host = socket.string()}),
         released(loop, SteadyTime::max()),
+        replied(loop, SteadyTime::max()),
         verifier_(*keys, std::string(kInstance), clock) {
     server = std::make_unique<http::Server>(loop, *http::listen("unix:" + socket.string()), *this,
                                             http::ServerOptions{});
@@ -173,6 +175,12 @@ class FakeSandbox final : public http::Handler {
       }
       co_return;
     }
+    if (request.path.ends_with("/reply")) {
+      replies.emplace(request.path.substr(9, request.path.size() - 15), request.body);
+      replied.cancel();
+      responder.send({.status = 204});
+      co_return;
+    }
     json::Parser parser(1 << 20);
     const auto call = sandbox::parse_execute_request(request.body, parser);
     EXPECT_TRUE(call) << call.error().message;
@@ -182,6 +190,7 @@ class FakeSandbox final : public http::Handler {
                      .user = std::string(call->user),
                      .digest = std::string(call->tool_sha256),
                      .traceparent = std::string(call->traceparent),
+                     .parent = std::string(call->parent),
                      .streamed = request.header("accept") == "application/x-ndjson"});
     if (on_call) {
       on_call();
@@ -204,6 +213,32 @@ class FakeSandbox final : public http::Handler {
     (void)co_await responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
     for (const std::string& event : self.events) {
       (void)co_await responder.write(event);
+    }
+    (void)co_await responder.write(
+        sandbox::write_answer(sandbox::AnswerForm::kEvent, self.result, {}, "strict"));
+    (void)co_await responder.finish();
+  }
+  /// `questions` one after the other, each when the one before was answered, then `result`. Other
+  /// tools than `asker` answer at once, unless it is empty.
+  static Task<void> ask(FakeSandbox& self, http::Responder& responder) {
+    const ReceivedCall call = self.calls.back();
+    if (!self.asker.empty() && call.tool != self.asker) {
+      co_await self.inner_behaviour(self, responder);
+      co_return;
+    }
+    bool gone = false;
+    responder.on_disconnect([&self, &gone] {
+      ++self.disconnected;
+      gone = true;
+      self.replied.cancel();
+    });
+    (void)co_await responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
+    for (std::size_t i = 0; i < self.questions.size(); ++i) {
+      const auto& [kind, params] = self.questions[i];
+      (void)co_await responder.write(sandbox::write_question_event(i + 1, kind, params));
+      while (self.replies.count(call.id) < i + 1 && !gone && !self.stopping) {
+        (void)co_await self.replied.async_wait(kAwait);
+      }
     }
     (void)co_await responder.write(
         sandbox::write_answer(sandbox::AnswerForm::kEvent, self.result, {}, "strict"));
@@ -233,10 +268,17 @@ class FakeSandbox final : public http::Handler {
   Behaviour behaviour = &FakeSandbox::answer;
   std::string result = R"({"content":[{"type":"text","text":"done"}]})";
   std::vector<std::string> events;
+  std::vector<std::pair<sandbox::Question::Kind, std::string>> questions;
+  std::string asker;
+  Behaviour inner_behaviour = &FakeSandbox::answer;
+  /// By call id, in the order in which they came.
+  std::multimap<std::string, std::string> replies;
   int status = 503;
   std::function<void()> on_call;
 
   asio::steady_timer released;
+  asio::steady_timer replied;
+  bool stopping = false;
   int waiting = 0;
   int disconnected = 0;
   int refused = 0;
@@ -336,6 +378,8 @@ class TestGateway : public testing::Test {
   }
   ~TestGateway() override {
     sandbox_.released.cancel();
+    sandbox_.stopping = true;
+    sandbox_.replied.cancel();
     client_.reset();
     server_.reset();
     sandbox_.server.reset();

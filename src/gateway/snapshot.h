@@ -35,6 +35,11 @@ struct Settings {
   policy::Policy policy{policy::Policy::Options{}};
   /// The longest that one call may take, whatever its tool set allows.
   std::chrono::milliseconds call_timeout{60'000};
+  /// How long a call of a legacy revision runs on after its client has gone.
+  std::chrono::milliseconds resume_window{60'000};
+  /// Calls that the tools of one client's call may make, and how deep in each other.
+  std::size_t inner_calls_max = 100;
+  std::size_t inner_depth_max = 4;
   /// Calls in flight on one loop; above it a call is turned away.
   std::size_t calls_in_flight_max = 1024;
   /// The largest answer of a sandbox.

@@ -55,6 +55,17 @@ sandbox::Result result_of(std::string body, std::optional<sandbox::Reason> reaso
   return result;
 }
 
+/// What replaces a successful result that breaks the tool's own output schema, or nothing.
+std::optional<sandbox::Result> broken_output(const Tool& tool, json::Object result) {
+  const auto problem = check_output(tool, result);
+  if (!problem) {
+    return std::nullopt;
+  }
+  // How it breaks it may quote the result, and so the arguments: that is for the caller alone.
+  log_error("tool {}: a result of it breaks its own output schema", tool.name);
+  return error_result("The tool's result breaks its own output schema: " + *problem);
+}
+
 /// What the record says of how a call ended.
 void note(const sandbox::Result& result, audit::Record& record) {
   record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
@@ -131,17 +142,27 @@ Answer call_answer(const AskedCall& asked, const sandbox::Result& result, json::
   const auto element = parser.parse(text);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
-  if (const auto problem = checks_output ? check_output(asked.tool, *object) : std::nullopt) {
-    // How it breaks it may quote the result, and so the arguments: that is for the caller alone.
-    log_error("tool {}: a result of it breaks its own output schema", asked.tool.name);
-    return call_answer(asked,
-                       error_result("The tool's result breaks its own output schema: " + *problem),
-                       parser, record);
+  if (const auto broken = checks_output ? broken_output(asked.tool, *object) : std::nullopt) {
+    return call_answer(asked, *broken, parser, record);
   }
   note(result, record);
   return result_answer(asked.id,
                        modern ? mcp::modern::call_tool_result(*object, text)
                               : mcp::legacy::call_tool_result(*object, text, asked.revision));
+}
+
+sandbox::Result inner_result(const Tool& tool, sandbox::Result result, json::Parser& parser,
+                             audit::Record& record) {
+  if (tool.output && !result.is_error) {
+    const auto element = parser.parse(result.call_tool_result());
+    const auto object = element ? json::as_object(*element) : std::nullopt;
+    MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
+    if (auto broken = broken_output(tool, *object)) {
+      result = *std::move(broken);
+    }
+  }
+  note(result, record);
+  return result;
 }
 
 Task<void> EventForwarder::forward(const sandbox::Event& event) {

@@ -54,6 +54,10 @@ struct AskedCall {
 [[nodiscard]] Answer call_answer(const AskedCall& asked, const sandbox::Result& result,
                                  json::Parser& parser, audit::Record& record);
 
+/// The result for the tool that called another one, checked and recorded as call_answer() does.
+[[nodiscard]] sandbox::Result inner_result(const Tool& tool, sandbox::Result result,
+                                           json::Parser& parser, audit::Record& record);
+
 /// Passes progress and log messages of one call to its client.
 class EventForwarder {
  public:

@@ -97,8 +97,11 @@ struct Question {
 [[nodiscard]] std::string_view method_of(Question::Kind kind);
 [[nodiscard]] std::optional<Question::Kind> parse_question_method(std::string_view method);
 
+/// As much as a frame to a child takes.
+inline constexpr std::size_t kReplyBytesMax = std::size_t{16} << 20;
+
 /// The answer to a Question, as POST /execute/{id}/reply has it and as the child gets it:
-/// {"id":1,"result":{…}} or {"id":1,"error":{"message":"…"}}.
+/// {"id":1,"result":{…}} or {"id":1,"error":{"message":"…"}}. At most kReplyBytesMax.
 struct Reply {
   std::uint64_t number = 0;
   /// A JSON object as bytes; empty where there is an error.
