@@ -39,7 +39,7 @@ const Row kRows[] = {
      "time from start to end; `@tool(timeout=…)` and the gateway's `limits.callTimeout` may be "
      "nearer. Above it the reason is `timeout`"},
     {"output", Bytes{[](ToolLimits& l) -> std::size_t& { return l.output_bytes; }, kKi, 64 * kMi},
-     "all that a call returns, logs and reports: as large as the gateway's largest body. "
+     "all that a call returns, logs, reports and asks: as large as the gateway's largest body. "
      "Above it the reason is `output`"},
     {"tmp", Bytes{[](ToolLimits& l) -> std::size_t& { return l.tmp_bytes; }, 0, 64 * kGi},
      "bytes in the call's temporary directory, in one file or many, so that no call fills the "
