@@ -31,7 +31,10 @@ PROBE_SLACK_SECONDS = 600
 
 _BINARY_STEMS = ("wtmp", "btmp", "lastlog", "faillog")
 _PACKED_SUFFIXES = (".xz", ".bz2", ".zst", ".lz4", ".zip", ".7z", ".tar")
-_ROTATION = re.compile(r"(.+?)(?:\.(\d{1,4})|[.-](\d{8}(?:-?\d{2,6})?))?(\.gz)?", re.IGNORECASE)
+# A file's name may hold any character, line ends too.
+_ROTATION = re.compile(
+    r"(.+?)(?:\.(\d{1,4})|[.-](\d{8}(?:-?\d{2,6})?))?(\.gz)?", re.IGNORECASE | re.DOTALL
+)
 _STEM_END = re.compile(r"\.(?:log|txt|out|err|jsonl?|ndjson|gz)$", re.IGNORECASE)
 _CONTAINER = re.compile(r"[^_]+_[^_]+_(.+)-[0-9a-f]{64}")
 # File names that say nothing without their folder's.
@@ -306,14 +309,17 @@ def discover(mounts: dict, offset_minutes: int = 0) -> tuple[list[Source], list[
         try:
             source.look(offset_minutes)
             sources.append(source)
-        except (OSError, ValueError) as error:
-            skipped.append({"source": source.name, "reason": _reason(error)})
+        except Exception as error:  # one file never ends the call
+            skipped.append({"source": source.name, "reason": reason_of(error)})
     sources.sort(key=lambda source: source.order)
     return sources, skipped
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def reason_of(error: Exception) -> str:
+    """Why a file was left out; what nobody expected has its type."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def _walk(mount: str, root: str, found: list[Source], skipped: list[dict]) -> None:
@@ -324,7 +330,7 @@ def _walk(mount: str, root: str, found: list[Source], skipped: list[dict]) -> No
             with os.scandir(path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            skipped.append({"source": name + "/", "reason": _reason(error)})
+            skipped.append({"source": name + "/", "reason": reason_of(error)})
             continue
         for entry in entries:
             entry_name = f"{name}/{_printable(entry.name)}"
@@ -345,15 +351,19 @@ def _printable(name: str) -> str:
 
 
 def _consider(name: str, path: str, root: str, found: list[Source], skipped: list[dict]) -> None:
-    """Takes a file or says why not. Follows a link only to a file within the mount."""
+    """Takes a file or says why not."""
     try:
-        real = os.path.realpath(path, strict=True)
-        if real != root and not real.startswith(root.rstrip("/") + "/"):
-            raise ValueError("a link that leads out of the data mount")
-        status = os.stat(real, follow_symlinks=False)
-    except (OSError, ValueError) as error:
-        skipped.append({"source": name, "reason": _reason(error)})
-        return
+        _take(name, path, root, found, skipped)
+    except Exception as error:  # one file never ends the call
+        skipped.append({"source": name, "reason": reason_of(error)})
+
+
+def _take(name: str, path: str, root: str, found: list[Source], skipped: list[dict]) -> None:
+    """Follows a link only to a file within the mount."""
+    real = os.path.realpath(path, strict=True)
+    if real != root and not real.startswith(root.rstrip("/") + "/"):
+        raise ValueError("a link that leads out of the data mount")
+    status = os.stat(real, follow_symlinks=False)
     file_name = os.path.basename(real)
     if file_name.lower().endswith(_PACKED_SUFFIXES):
         suffix = file_name.rsplit(".", 1)[1]

@@ -345,8 +345,10 @@ def _readable(query: Query, source, offset: int, budget: Budget, notes: list):
     """`scan`, but a file that cannot be read (any more) ends with a note."""
     try:
         yield from scan(query, source, offset, budget, notes)
-    except OSError as error:
-        notes.append(f"{source.name}: {error.strerror or error}")
+    except (QueryError, MemoryError):
+        raise  # the caller's expression, or no memory for any file
+    except Exception as error:
+        notes.append(f"{source.name}: {log_files.reason_of(error)}")
 
 
 # --- tail ------------------------------------------------------------------------------------

@@ -302,9 +302,9 @@ class _View:
         return self._close(answer, found=counts.records > 0)
 
     def list_sources(self) -> LogAnswer:
-        known = _Known(self.sources)
+        known = _Known(self.sources, self.skipped)
         answer: LogAnswer = {
-            "message": f"{len(self.sources)} log files of {len(known.services)} services; "
+            "message": f"{len(known.rows)} log files of {len(known.services)} services; "
             f"{len(self.skipped)} other files or folders were left out.",
             "sources": known.rows[:SOURCES_SHOWN],
             "services": known.services,
@@ -329,7 +329,7 @@ class _View:
         if not self.sources:
             reasons = "; ".join(f"{s['source']}: {s['reason']}" for s in self.skipped[:5])
             return f"There are no log files to read. {reasons}".strip()
-        known = _Known(self.sources)
+        known = _Known(self.sources, self.skipped)
         names = ", ".join(known.services[:SERVICES_SHOWN])
         if len(known.services) > SERVICES_SHOWN:
             names += ", …"
@@ -343,14 +343,18 @@ class _View:
 class _Known:
     """Services, formats and times, from the first and the last kilobytes of each file."""
 
-    def __init__(self, sources: list):
+    def __init__(self, sources: list, skipped: list[dict]):
         self.rows: list[SourceInfo] = []
         self.first: float | None = None
         self.last: float | None = None
         names: set[str] = set()
         self._aliases: set[str] = set()
         for source in sources:
-            services, first, last = log_files.survey(source)
+            try:
+                services, first, last = log_files.survey(source)
+            except Exception as error:  # one file never ends the call
+                skipped.append({"source": source.name, "reason": log_files.reason_of(error)})
+                continue
             names |= services
             self._aliases |= {source.service.lower(), source.folder.lower(), source.name.lower()}
             self.first = min((t for t in (self.first, first) if t is not None), default=None)

@@ -349,6 +349,49 @@ class HostileFiles(LogFolder):
         (self.root / "current.log").symlink_to("pods/a/0.log")
         self.assertEqual(len(self.texts()), 1)
 
+    def test_any_name_that_a_file_can_have_is_read(self):
+        names = [b"nl/a\nb.log", b"\n", b"a.log\n", b"r\r.log.1", b"bad\xff.log", b"-.gz", b" ", b"\x1b[2J"]
+        for name in names:
+            path = os.path.join(os.fsencode(self.root), name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(b"2026-11-20 10:00:00 ERROR of any name\n")
+        for arguments in ({"text": "of any name"}, {"action": "tail"}):
+            self.assertEqual(len(self.call(**arguments)["records"]), len(names))
+        self.assertEqual(self.call(action="summary")["summary"]["records"], len(names))
+        listed = self.call(action="sources")
+        self.assertEqual((len(listed["sources"]), listed["skipped"]), (len(names), []))
+        json.dumps(listed).encode()
+
+    def test_surprise_of_one_file_leaves_that_file_out(self):
+        self.write("a.log", "2026-11-20 10:00:00 INFO a\n")
+        self.write("b.log", "2026-11-20 10:00:00 INFO b\n")
+
+        def failing(real):
+            def call(source, *arguments):
+                name = source if isinstance(source, str) else source.name
+                if name.endswith("a.log"):
+                    raise AttributeError("surprise")
+                return real(source, *arguments)
+
+            return call
+
+        why = {"source": "logs/a.log", "reason": "AttributeError: surprise"}
+        for place, name in (
+            (log_files, "_take"),
+            (log_files.Source, "look"),
+            (log_files, "survey"),
+        ):
+            with mock.patch.object(place, name, failing(getattr(place, name))):
+                answer = self.call(action="sources")
+                self.assertEqual([s["source"] for s in answer["sources"]], ["logs/b.log"], name)
+                self.assertEqual(answer["skipped"], [why], name)
+        with mock.patch.object(log_files.Source, "open", failing(log_files.Source.open)):
+            answer = self.call()
+            self.assertEqual([r["text"][-1] for r in answer["records"]], ["b"])
+            self.assertEqual(answer["notes"], ["logs/a.log: AttributeError: surprise"])
+            self.assertEqual(self.call(action="summary")["summary"]["records"], 1)
+
     @unittest.skipIf(os.geteuid() == 0, "root reads everything")
     def test_unreadable_file_is_reported(self):
         self.write("a.log", "x\n").chmod(0)
