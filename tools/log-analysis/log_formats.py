@@ -48,7 +48,8 @@ class Parsed:
     __slots__ = ("time", "level", "service", "fixed", "message")
 
     def __init__(self, time, level, service, message, fixed=""):
-        self.time = time
+        # A year that no clock shows and no answer could print is no time: Go's zero time is year 1.
+        self.time = time if time is None or 0 <= time < log_time.INSTANT_END else None
         self.level = level
         self.service = service
         self.message = message

@@ -19,6 +19,8 @@ ZONES = {
     b"CDT": -300, b"MST": -420, b"MDT": -360, b"PST": -480, b"PDT": -420,
 }  # fmt: skip
 
+# 10000-01-01T00:00:00Z; what a log says lies before it and not before 1970.
+INSTANT_END = 253402300800
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _RELATIVE = re.compile(r"-?((?:\d{1,6}\s?[smhdw]\s?){1,5})(?:ago)?", re.ASCII)
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,6})?", re.ASCII)
