@@ -10,6 +10,7 @@ keeps its span, so a card is never eaten by a phone rule. A finder begins with a
 its expression is compiled in each call's fresh process, and takes time linear in the text.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Optional, TypedDict
@@ -24,7 +25,11 @@ Function = Literal[
 ]  # fmt: skip
 Span = tuple[int, int, str]  # begin, end, and the value in its normal form
 
-TEXT_CHARS_MAX = 1 << 20
+# 4 bytes of UTF-8 each, they fit the largest request body of a gateway, 4 MiB, with its envelope.
+TEXT_CHARS_MAX = 1_000_000
+# An answer holds the text twice, as JSON and as a string of JSON: 13 bytes for a control character.
+# Pseudonyms and replacements may make it longer. toolset.yaml: output 15Mi.
+ANSWER_BYTES_MAX = 14 << 20
 NAMES_MAX = 2000
 DIGITS_MIN = 7
 # A value next to another one may be recognised only once that is gone.
@@ -479,11 +484,25 @@ def privacy(
         if len(name_map or {}) > NAMES_MAX:
             raise ToolError(f"name_map: at most {NAMES_MAX} names")
         new, names, count = anonymize_names(text, name_map or {})
-        return {"text": new, "removed": {"name": count}, "total": count, "name_map": names}
+        removed = {"name": count}
+        return _fitting({"text": new, "removed": removed, "total": count, "name_map": names})
     if function:
         kinds, style = _FUNCTION_KINDS[function], "label"
     new, removed = scrub(text, kinds, style, replacement)
-    return {"text": new, "removed": removed, "total": sum(removed.values())}
+    return _fitting({"text": new, "removed": removed, "total": sum(removed.values())})
+
+
+def _fitting(answer: Scrubbed) -> Scrubbed:
+    """ToolError where the answer is larger than one may be."""
+    as_json = json.dumps(answer, ensure_ascii=False)
+    escapes = as_json.count('"') + as_json.count("\\")  # in the string of JSON
+    size = 2 * len(as_json.encode("utf-8", "replace")) + escapes
+    if size > ANSWER_BYTES_MAX:
+        raise ToolError(
+            f"text: what stands in the values' places makes an answer of {size} bytes, and "
+            f"{ANSWER_BYTES_MAX} is the limit; give the text in parts"
+        )
+    return answer
 
 
 def _report(original: str, scrubbed: str) -> PrivacyReport:
