@@ -39,6 +39,17 @@ void cut_output(const sandbox::OutputRules& rules, Limits& limits) {
   }
 }
 
+/// As many calls as may run, each as large as the largest may be, temporary files in memory
+/// included, and the zygote with what its waiting children have for themselves.
+std::uint64_t memory_of_all(const sandbox::ToolSetFile& settings, const Limits& of_set) {
+  constexpr std::uint64_t kZygoteBytes = std::uint64_t{128} << 20;
+  std::uint64_t largest = of_set.memory_bytes + of_set.tmp_bytes;
+  for (const auto& [name, limits] : settings.tool_limits) {
+    largest = std::max<std::uint64_t>(largest, limits.memory_bytes + limits.tmp_bytes);
+  }
+  return largest * of_set.in_flight + kZygoteBytes;
+}
+
 std::map<std::string, std::filesystem::path> mounts_of(const sandbox::ToolSetFile& settings) {
   std::map<std::string, std::filesystem::path> mounts;
   for (const sandbox::DataMount& mount : settings.data_mounts) {
@@ -206,6 +217,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   for (const auto& [name, path] : version->mounts) {
     zygote.mounts.push_back(path);
   }
+  zygote.memory_bytes = memory_of_all(settings, version->limits);
   auto started = co_await Zygote::start(loop, std::move(zygote));
   if (!started) {
     co_return std::unexpected(std::move(started.error()));

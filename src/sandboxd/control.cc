@@ -179,7 +179,7 @@ std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
                          .integer(message.witness.process)
                          .integer(message.witness.shared_memory)
                          .done();
-  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kSelfTest)) {
+  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kMemoryTest)) {
     return std::nullopt;
   }
   message.task = static_cast<SpawnTask>(task);

@@ -46,7 +46,13 @@ struct ZygoteSetup {
 };
 
 /// What a child is for.
-enum class SpawnTask : std::uint8_t { kCall, kSelfTest };
+enum class SpawnTask : std::uint8_t {
+  kCall,
+  kSelfTest,
+  /// Takes kMemoryTestBytes and says so.
+  kMemoryTest,
+};
+inline constexpr std::size_t kMemoryTestBytes = std::size_t{64} << 20;
 
 /// Daemon → zygote, with two descriptors: the call's socket and the output pipe.
 struct SpawnMessage {

@@ -10,6 +10,8 @@ namespace mcpgate::sandboxd {
 
 /// What is taken away from a child, each by a means of its own, in order of time.
 enum class Layer : std::uint8_t {
+  // Put around the zygote by the daemon.
+  kMemoryGroup,
   // Entered by the zygote once, but for the process ids, which are each call's own.
   kUserNamespace,
   kNetNamespace,
@@ -32,7 +34,7 @@ enum class Layer : std::uint8_t {
   kLandlockNet,
   kLandlockScope,
 };
-inline constexpr unsigned kLayerCount = 18;
+inline constexpr unsigned kLayerCount = 19;
 
 /// `landlock`, `seccomp`, `userns`, …
 [[nodiscard]] std::string_view layer_name(Layer layer);

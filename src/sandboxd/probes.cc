@@ -226,6 +226,7 @@ constexpr LayerBits kFilters =
     kSeccomp | layer_bit(Layer::kLandlock) | layer_bit(Layer::kLandlockScope);
 
 constexpr auto kProbes = std::to_array<Probe>({
+    {Layer::kMemoryGroup, "take more memory than all calls may", 0, nullptr},
     {Layer::kParentDeath, "outlive the zygote", kFilters, outliving_the_zygote},
     {Layer::kDescriptors, "use a descriptor above 3", 0, inherited_descriptor},
     {Layer::kPrivateTmp, "fill its temporary folder", kFilters, filling_tmp},
@@ -266,7 +267,8 @@ std::span<const Probe> probes() {
 std::vector<LayerBits> probe_rounds(LayerBits layers) {
   std::vector<LayerBits> rounds;
   for (const Probe& probe : kProbes) {
-    if (has(layers, probe.layer) && std::ranges::find(rounds, probe.without) == rounds.end()) {
+    if (probe.stopped != nullptr && has(layers, probe.layer) &&
+        std::ranges::find(rounds, probe.without) == rounds.end()) {
       rounds.push_back(probe.without);
     }
   }
@@ -276,7 +278,8 @@ std::vector<LayerBits> probe_rounds(LayerBits layers) {
 std::string run_probes(LayerBits layers, LayerBits without, const Witness& witness) {
   std::string verdicts(kProbes.size(), kNotTried);
   for (std::size_t i = 0; i < kProbes.size(); ++i) {
-    if (kProbes[i].without == without && has(layers, kProbes[i].layer)) {
+    if (kProbes[i].stopped != nullptr && kProbes[i].without == without &&
+        has(layers, kProbes[i].layer)) {
       verdicts[i] = kProbes[i].stopped(witness) ? kStopped : kNotStopped;
     }
   }

@@ -30,7 +30,8 @@ struct Probe {
   const char* attempt;
   /// Layers that would stop it too, and that are therefore left out of the child that tries it.
   LayerBits without;
-  /// Tries it; whether it was stopped. Runs in a child after lock_down().
+  /// Tries it; whether it was stopped. Runs in a child after lock_down(). Null where it is the
+  /// daemon that tries it.
   bool (*stopped)(const Witness& witness);
 };
 

@@ -20,8 +20,10 @@ constexpr LayerBits kPodRequired =
     bits({Layer::kParentDeath, Layer::kDescriptors, Layer::kResourceLimits, Layer::kEnvironment,
           Layer::kCapabilities, Layer::kNoNewPrivileges, Layer::kNotDumpable, Layer::kLandlock,
           Layer::kSeccomp});
-/// Second layers behind seccomp, from Landlock ABI 4 and 6 on; RHEL 9 ends at 5.
-constexpr LayerBits kPodOptional = bits({Layer::kLandlockNet, Layer::kLandlockScope});
+/// A limit for all calls together, which a pod has around it; second layers behind seccomp, from
+/// Landlock ABI 4 and 6 on: RHEL 9 ends at 5.
+constexpr LayerBits kPodOptional =
+    bits({Layer::kMemoryGroup, Layer::kLandlockNet, Layer::kLandlockScope});
 
 constexpr LayerBits kStrictRequired =
     kPodRequired |
@@ -29,7 +31,7 @@ constexpr LayerBits kStrictRequired =
           Layer::kUtsNamespace, Layer::kMountNamespace, Layer::kPidNamespace});
 /// Landlock's scopes have nothing left to stop there: no process and no abstract socket of others
 /// can be named.
-constexpr LayerBits kStrictOptional = bits({Layer::kLandlockNet});
+constexpr LayerBits kStrictOptional = bits({Layer::kMemoryGroup, Layer::kLandlockNet});
 
 }  // namespace
 

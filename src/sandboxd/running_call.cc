@@ -370,7 +370,7 @@ void RunningCall::check_limits() {
   }
   check_cpu();
   check_memory();
-  if (scratch_ && ++samples_ % kScratchSamples == 0) {
+  if (++samples_ % kScratchSamples == 0) {
     check_scratch();
   }
 }
@@ -409,6 +409,9 @@ void RunningCall::check_memory() {
 }
 
 void RunningCall::check_scratch() {
+  if (!scratch_) {
+    return;  // The kernel counts.
+  }
   const auto content =
       scratch_->measure(spec_.limits.tmp_bytes, static_cast<unsigned>(spec_.limits.files));
   if (content.bytes > spec_.limits.tmp_bytes) {

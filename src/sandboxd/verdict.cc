@@ -53,6 +53,15 @@ bool merge_verdicts(std::string& verdicts, std::string_view round) {
   return true;
 }
 
+void set_verdict(std::string& verdicts, Layer layer, bool stopped) {
+  verdicts.resize(probes().size(), kNotTried);
+  for (std::size_t i = 0; i < probes().size(); ++i) {
+    if (probes()[i].layer == layer) {
+      verdicts[i] = stopped ? kStopped : kNotStopped;
+    }
+  }
+}
+
 Confinement judge(Profile profile, const LayerGaps& gaps, std::string_view verdicts) {
   Confinement confinement{.profile = profile};
   for (unsigned number = 0; number < kLayerCount; ++number) {

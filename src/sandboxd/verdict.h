@@ -33,6 +33,9 @@ using LayerGaps = std::map<Layer, std::string>;
 /// stopped. `verdicts` as run_probes() says them, those of all rounds in one.
 [[nodiscard]] Confinement judge(Profile profile, const LayerGaps& gaps, std::string_view verdicts);
 
+/// Says for a probe of the daemon's own whether it was stopped.
+void set_verdict(std::string& verdicts, Layer layer, bool stopped);
+
 /// Puts what one round tried into `verdicts`; false where it is not an answer of run_probes().
 [[nodiscard]] bool merge_verdicts(std::string& verdicts, std::string_view round);
 

@@ -27,6 +27,7 @@
 #include "sandboxd/call_filter.h"
 #include "sandboxd/control.h"
 #include "sandboxd/lockdown.h"
+#include "sandboxd/memory_group.h"
 #include "sandboxd/namespaces.h"
 #include "sandboxd/running_call.h"
 #include "sandboxd/verdict.h"
@@ -153,6 +154,9 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   Task<Expected<void>> start_once();
   Task<Expected<void>> ensure_running();
   Task<Expected<void>> run_self_test();
+  void make_group();
+  Task<Expected<void>> try_group(std::string& verdicts);
+  void name_want_of_memory(CallOutcome& outcome);
   Task<Expected<void>> run_probe_round(LayerBits without, Witness witness, std::string& verdicts);
   [[nodiscard]] bool may_miss(Layer layer) const;
   [[nodiscard]] Error refusal(Layer layer, std::string_view why) const;
@@ -186,6 +190,9 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// The layer that the latest start failed for, and why; empty: for something else.
   std::optional<Layer> failed_layer;
   std::string failed_why;
+  /// Around the zygote; null where none can be had.
+  std::unique_ptr<MemoryGroup> group;
+  std::uint64_t group_kills = 0;
   /// After the first start, which decides what may be missing.
   bool settled = false;
 
@@ -222,6 +229,7 @@ struct Zygote::State : std::enable_shared_from_this<State> {
 Expected<void> Zygote::State::prepare() {
   // Where nothing proves it, Landlock's scope is taken all the same.
   without = kAllLayers & ~demanded_layers(options.profile) & ~layer_bit(Layer::kLandlockScope);
+  make_group();
   const auto program = build_call_filter();
   if (program) {
     filter.assign(reinterpret_cast<const char*>(program->data()),
@@ -233,6 +241,21 @@ Expected<void> Zygote::State::prepare() {
     return std::unexpected(refusal(Layer::kSeccomp, program.error().message));
   }
   return {};
+}
+
+void Zygote::State::make_group() {
+  const auto own = read_file("/proc/self/cgroup", std::size_t{64} << 10);
+  const auto hierarchy = own ? find_memory_hierarchy(*own, "/sys/fs/cgroup")
+                             : Expected<GroupHierarchy>(std::unexpected(own.error()));
+  auto made = hierarchy
+                  ? MemoryGroup::create(*hierarchy, random)
+                  : Expected<std::unique_ptr<MemoryGroup>>(std::unexpected(hierarchy.error()));
+  if (made) {
+    group = *std::move(made);
+    return;
+  }
+  gaps[Layer::kMemoryGroup] = made.error().message;
+  without |= layer_bit(Layer::kMemoryGroup);
 }
 
 /// Starts the process; what it says is read from now on.
@@ -261,6 +284,9 @@ Expected<void> Zygote::State::launch() {
       {.program = options.executable,
        .environment = {"LD_BIND_NOW=1"},  // Or each child would look up the same symbols again.
        .descriptors = {{theirs.get(), kControlSocket}, {setup_file.get(), kSetupFile}}}));
+  if (group) {
+    TRY_VOID(group->take_in(process.pid()));
+  }
   boost::system::error_code error;
   control = asio::posix::stream_descriptor(loop);
   control.assign(ours.get(), error);
@@ -389,12 +415,51 @@ Task<Expected<void>> Zygote::State::run_probe_round(LayerBits round_without, Wit
                  to_string(options.profile), outcome.text);
 }
 
+/// A child that takes more than it may for a moment; then the limit is what it is to be.
+Task<Expected<void>> Zygote::State::try_group(std::string& verdicts) {
+  auto limited = group->set_limit(group->used_bytes() + kMemoryTestBytes / 2);
+  if (!limited) {
+    co_return limited;
+  }
+  Limits limits;
+  NoEvents sink;
+  auto call =
+      co_await run_to_end(setup_of(SpawnTask::kMemoryTest, limits),
+                          {.deadline = steady_clock::now() + limits.wall, .limits = limits}, sink);
+  if (!call) {
+    co_return std::unexpected(std::move(call.error()));
+  }
+  const std::uint64_t kills = group->kills();
+  set_verdict(verdicts, Layer::kMemoryGroup, kills > group_kills);
+  group_kills = kills;
+  co_return group->set_limit(options.memory_bytes);
+}
+
+/// A kill by the kernel is not told from others, but by its count.
+void Zygote::State::name_want_of_memory(CallOutcome& outcome) {
+  if (outcome.reason != EndReason::kKilled || !group) {
+    return;
+  }
+  if (const std::uint64_t kills = group->kills(); kills > group_kills) {
+    group_kills = kills;
+    outcome.reason = EndReason::kMemory;
+    outcome.text = fmt::format("with the calls beside it used more than {} bytes of memory",
+                               options.memory_bytes);
+  }
+}
+
 Task<Expected<void>> Zygote::State::run_self_test() {
   const SharedMemoryWitness memory;
   const Witness witness{.process = process.pid(), .shared_memory = memory.id()};
   std::string verdicts;
   for (const LayerBits round : probe_rounds(kAllLayers & ~without)) {
     auto tried = co_await run_probe_round(round, witness, verdicts);
+    if (!tried) {
+      co_return tried;
+    }
+  }
+  if (group) {
+    auto tried = co_await try_group(verdicts);
     if (!tried) {
       co_return tried;
     }
@@ -675,7 +740,9 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
     }
     auto call = co_await run_to_end(setup, spec, sink);
     if (call) {
-      co_return (*call)->outcome();
+      CallOutcome outcome = (*call)->outcome();
+      name_want_of_memory(outcome);
+      co_return outcome;
     }
     if (call.error().code != ErrorCode::kUnavailable || attempt == kAttempts) {
       co_return std::unexpected(std::move(call.error()));

@@ -37,6 +37,8 @@ struct ZygoteOptions {
   /// the folder holds later. Files of the top level whose names do not start with `_` declare
   /// tools.
   std::map<std::string, std::string> sources = {};
+  /// What all calls together and the zygote may use, bytes, where a control group can be had.
+  std::uint64_t memory_bytes = std::uint64_t{4} << 30;
   /// What calls may name in CallSpec::mounts.
   std::vector<std::filesystem::path> mounts = {};
   /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.

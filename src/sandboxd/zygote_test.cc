@@ -98,6 +98,7 @@ class ZygoteTest : public testing::Test {
     options.profile = profile;
     options.allow_missing = allow_missing_;
     options.landlock_abi_max = landlock_abi_max_;
+    options.memory_bytes = memory_bytes_;
     options.mounts = {root_ / "data"};
     fs::create_directories(root_ / "data");
     options.tool_set = root_ / "set";
@@ -147,6 +148,7 @@ class ZygoteTest : public testing::Test {
   RecordingSink sink_;
   Limits limits_;
   LayerBits allow_missing_ = 0;
+  std::uint64_t memory_bytes_ = std::uint64_t{4} << 30;
   int landlock_abi_max_ = kLandlockAbiAny;
   /// start() is to be refused; the reason it gives.
   bool refusal_wanted_ = false;
@@ -326,7 +328,8 @@ TEST_F(ZygoteTest, EveryLayerOfTheSelfTestHolds) {
   start("");
   ASSERT_FALSE(zygote_->confinement().layers.empty());
   for (const LayerReport& report : zygote_->confinement().layers) {
-    EXPECT_TRUE(report.in_force) << layer_name(report.layer) << ": " << report.proof;
+    EXPECT_TRUE(report.in_force || report.wanted == Demand::kOptional)
+        << layer_name(report.layer) << ": " << report.proof;
   }
   EXPECT_EQ(zygote_->confinement().label(), "pod");
 }
@@ -362,6 +365,9 @@ TEST_F(ZygoteTest, AnOldLandlockIsEnough) {
     start("@tool\ndef f() -> str: return open('/etc/hostname').read()\n");
     EXPECT_EQ(zygote_->confinement().label(), "pod");
     for (const LayerReport& report : zygote_->confinement().layers) {
+      if (report.layer == Layer::kMemoryGroup) {
+        continue;
+      }
       const bool expected = report.layer == Layer::kLandlockScope ? false
                             : report.layer == Layer::kLandlockNet ? abi >= 4
                                                                   : true;
@@ -591,7 +597,8 @@ TEST_F(ZygoteTest, InStrictEveryLayerHoldsAndToolsWorkAsEver) {
        {"helper.py", "def g(): return 1\n"}},
       Profile::kStrict);
   for (const LayerReport& report : zygote_->confinement().layers) {
-    EXPECT_TRUE(report.in_force) << layer_name(report.layer) << ": " << report.proof;
+    EXPECT_TRUE(report.in_force || report.wanted == Demand::kOptional)
+        << layer_name(report.layer) << ": " << report.proof;
   }
   EXPECT_EQ(zygote_->confinement().label(), "strict");
   std::ofstream(root_ / "data/x") << "mounted";
@@ -631,6 +638,24 @@ TEST_F(ZygoteTest, InStrictHundredsOfCallsLeaveNothing) {
   }
   EXPECT_EQ(mounts(), before);
   EXPECT_TRUE(fs::is_empty(root_ / "scratch"));
+}
+
+TEST_F(ZygoteTest, AllCallsTogetherStayBelowTheMemoryOfTheSet) {
+  memory_bytes_ = 96U << 20;
+  start(
+      "@tool\ndef f() -> int: return len(bytearray(200 << 20))\n"
+      "@tool\ndef g() -> int: return len(bytearray(20 << 20))\n");
+  const auto& layers = zygote_->confinement().layers;
+  const auto group = std::ranges::find(layers, Layer::kMemoryGroup, &LayerReport::layer);
+  ASSERT_NE(group, layers.end());
+  if (!group->in_force) {
+    GTEST_SKIP() << group->proof;
+  }
+  limits_.memory_bytes = 1U << 30;
+  const CallOutcome outcome = run("f");
+  EXPECT_EQ(outcome.reason, EndReason::kMemory) << outcome.text;
+  EXPECT_EQ(outcome.text, "with the calls beside it used more than 100663296 bytes of memory");
+  EXPECT_EQ(text(run("g")), "20971520") << "the zygote lives on";
 }
 
 TEST_F(ZygoteTest, CpuTimeEndsBeforeTheSecondIsFull) {

@@ -157,6 +157,15 @@ int serve_self_test(const Zygote& zygote, const SpawnMessage& spawn) {
   return written ? 0 : 1;
 }
 
+/// What it writes is of no interest; that it lives to write it is.
+int serve_memory_test() {
+  const std::vector<char> memory(kMemoryTestBytes, 1);
+  const auto header = frame_header(FrameType::kResult, 1);
+  const bool written = ::write(kCallSocket, header.data(), header.size()) > 0 &&
+                       ::write(kCallSocket, &memory.back(), 1) > 0;
+  return written ? 0 : 1;
+}
+
 [[noreturn]] void run_child(const Zygote& zygote, const SpawnMessage& spawn,
                             const Received& received) {
   zygote.hot_pages.copy();
@@ -178,6 +187,9 @@ int serve_self_test(const Zygote& zygote, const SpawnMessage& spawn) {
              .landlock_abi_max = zygote.setup.landlock_abi_max});
   if (spawn.task == SpawnTask::kSelfTest) {
     ::_exit(serve_self_test(zygote, spawn));
+  }
+  if (spawn.task == SpawnTask::kMemoryTest) {
+    ::_exit(serve_memory_test());
   }
   after_fork_in_child();
   // No exit handlers, no destructors: whatever the tool left in them must not run.

@@ -1,0 +1,138 @@
+// The files are those of the kernel's admin-guide: cgroup-v1/memory and cgroup-v2.
+
+#include "sandboxd/memory_group.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <system_error>
+#include <thread>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
+constexpr std::string_view kPrefix = "mcpgate-";
+constexpr std::size_t kNameBytes = 8;
+/// How long the end of the last processes is waited for; it takes less than a millisecond usually.
+constexpr int kRemoveAttempts = 100;
+constexpr std::chrono::milliseconds kRemovePause{1};
+
+Expected<void> write_value(const std::filesystem::path& file, std::string_view value) {
+  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd || ::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
+    return fail_errno("write " + file.string());
+  }
+  return {};
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  return read_file(file, kFileBytesMax).value_or("");
+}
+
+std::uint64_t number_at(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// The folder of a line `7:memory:/path` of /proc/self/cgroup; `controller` is empty for version 2.
+std::string path_of(std::string_view own, std::string_view controller) {
+  while (!own.empty()) {
+    const std::string_view line = own.substr(0, own.find('\n'));
+    own.remove_prefix(std::min(line.size() + 1, own.size()));
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (second != std::string_view::npos &&
+        line.substr(first + 1, second - first - 1) == controller) {
+      return std::string(line.substr(second + 1));
+    }
+  }
+  return {};
+}
+
+/// `mcpgate-PID-RANDOM` of a process that is no more. (A pid of another namespace may seem dead:
+/// removing fails then, since its group has processes.)
+bool is_left_over(std::string_view name) {
+  if (!name.starts_with(kPrefix)) {
+    return false;
+  }
+  const auto pid = static_cast<pid_t>(number_at(name.substr(kPrefix.size())));
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace
+
+Expected<GroupHierarchy> find_memory_hierarchy(std::string_view own,
+                                               const std::filesystem::path& root) {
+  std::error_code ignored;
+  if (const std::string path = path_of(own, "memory"); !path.empty()) {
+    return GroupHierarchy{.folder = root / "memory" / path.substr(1), .unified = false};
+  }
+  const std::string path = path_of(own, "");
+  const std::filesystem::path folder = root / (path.empty() ? path : path.substr(1));
+  if (path.empty() ||
+      read_text(folder / "cgroup.subtree_control").find("memory") == std::string::npos) {
+    return fail(ErrorCode::kUnavailable, "no memory controller is delegated to this process");
+  }
+  return GroupHierarchy{.folder = folder, .unified = true};
+}
+
+Expected<std::unique_ptr<MemoryGroup>> MemoryGroup::create(const GroupHierarchy& hierarchy,
+                                                           Random& random) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(hierarchy.folder, error)) {
+    if (is_left_over(entry.path().filename().native())) {
+      ::rmdir(entry.path().c_str());
+    }
+  }
+  const std::filesystem::path folder =
+      hierarchy.folder / fmt::format("{}{}-{}", kPrefix, ::getpid(), random.hex(kNameBytes));
+  if (::mkdir(folder.c_str(), 0755) != 0) {
+    return fail_errno("make a control group");
+  }
+  return std::unique_ptr<MemoryGroup>(new MemoryGroup(folder, hierarchy.unified));
+}
+
+MemoryGroup::~MemoryGroup() {
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    if (::rmdir(folder_.c_str()) == 0 || errno != EBUSY) {
+      return;
+    }
+    std::this_thread::sleep_for(kRemovePause);
+  }
+  log_warn("the control group {} is still in use", folder_.string());
+}
+
+Expected<void> MemoryGroup::take_in(pid_t pid) {
+  return write_value(folder_ / "cgroup.procs", std::to_string(pid));
+}
+
+Expected<void> MemoryGroup::set_limit(std::uint64_t bytes) {
+  return write_value(folder_ / (unified_ ? "memory.max" : "memory.limit_in_bytes"),
+                     std::to_string(bytes));
+}
+
+std::uint64_t MemoryGroup::used_bytes() const {
+  return number_at(read_text(folder_ / (unified_ ? "memory.current" : "memory.usage_in_bytes")));
+}
+
+std::uint64_t MemoryGroup::kills() const {
+  constexpr std::string_view kKey = "oom_kill ";
+  const std::string text = read_text(folder_ / (unified_ ? "memory.events" : "memory.oom_control"));
+  const std::size_t at = text.find(kKey);
+  return at == std::string::npos ? 0 : number_at(std::string_view(text).substr(at + kKey.size()));
+}
+
+}  // namespace mcpgate::sandboxd

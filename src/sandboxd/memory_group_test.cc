@@ -1,0 +1,126 @@
+#include "sandboxd/memory_group.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <vector>
+
+#include "base/file.h"
+
+namespace mcpgate::sandboxd {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that stands for /sys/fs/cgroup.
+class HierarchyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::path(testing::TempDir()) / "cgroup-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  fs::path root_;
+};
+
+TEST_F(HierarchyTest, VersionOneIsTakenWhereItHasTheController) {
+  const auto found = find_memory_hierarchy("8:pids:/\n4:memory:/a/b\n0::/x\n", root_);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(*found, (GroupHierarchy{.folder = root_ / "memory" / "a/b", .unified = false}));
+}
+
+TEST_F(HierarchyTest, VersionTwoIsTakenWhereItsControllerIsDelegated) {
+  fs::create_directories(root_ / "x/y");
+  std::ofstream(root_ / "x/y/cgroup.subtree_control") << "cpu memory pids\n";
+  const auto found = find_memory_hierarchy("0::/x/y\n", root_);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(*found, (GroupHierarchy{.folder = root_ / "x/y", .unified = true}));
+  std::ofstream(root_ / "x/y/cgroup.subtree_control") << "cpu pids\n";
+  EXPECT_FALSE(find_memory_hierarchy("0::/x/y\n", root_));
+  for (const char* text : {"", "\n", ":", "0::", "4:memory", "nonsense\n0:"}) {
+    EXPECT_FALSE(find_memory_hierarchy(text, root_)) << text;
+  }
+}
+
+TEST_F(HierarchyTest, TheFilesOfVersionTwoAreUsed) {
+  SystemRandom random;
+  auto group = MemoryGroup::create({.folder = root_, .unified = true}, random);
+  ASSERT_TRUE(group) << group.error().message;
+  const fs::path folder = fs::directory_iterator(root_)->path();
+  for (const char* file : {"memory.max", "cgroup.procs"}) {
+    std::ofstream(folder / file) << "";
+  }
+  std::ofstream(folder / "memory.current") << "12345\n";
+  std::ofstream(folder / "memory.events") << "low 0\noom 3\noom_kill 2\noom_group_kill 0\n";
+  EXPECT_TRUE((*group)->set_limit(1000));
+  EXPECT_TRUE((*group)->take_in(77));
+  EXPECT_EQ(read_file(folder / "memory.max", 100).value_or(""), "1000");
+  EXPECT_EQ(read_file(folder / "cgroup.procs", 100).value_or(""), "77");
+  EXPECT_EQ((*group)->used_bytes(), 12345U);
+  EXPECT_EQ((*group)->kills(), 2U);
+}
+
+TEST_F(HierarchyTest, GroupsOfEndedProcessesAreRemoved) {
+  const pid_t gone = ::fork();
+  if (gone == 0) {
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(gone, nullptr, 0), gone);
+  const fs::path left = root_ / ("mcpgate-" + std::to_string(gone) + "-0123456789abcdef");
+  const fs::path ours = root_ / ("mcpgate-" + std::to_string(::getpid()) + "-0123456789abcdef");
+  for (const fs::path& folder : {left, ours, root_ / "mcpgate-", root_ / "other-1"}) {
+    fs::create_directories(folder);
+  }
+  SystemRandom random;
+  ASSERT_TRUE(MemoryGroup::create({.folder = root_, .unified = true}, random));
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(ours));
+  EXPECT_TRUE(fs::exists(root_ / "mcpgate-"));
+  EXPECT_TRUE(fs::exists(root_ / "other-1"));
+  EXPECT_FALSE(MemoryGroup::create({.folder = root_ / "missing", .unified = true}, random));
+}
+
+TEST(MemoryGroup, WhoTakesTooMuchIsKilledAndTheGroupGoes) {
+  SystemRandom random;
+  const auto own = read_file("/proc/self/cgroup", 1 << 16);
+  const auto hierarchy = find_memory_hierarchy(own.value_or(""), "/sys/fs/cgroup");
+  auto made = hierarchy
+                  ? MemoryGroup::create(*hierarchy, random)
+                  : Expected<std::unique_ptr<MemoryGroup>>(std::unexpected(hierarchy.error()));
+  if (!made) {
+    GTEST_SKIP() << made.error().message;
+  }
+  MemoryGroup& group = **made;
+  ASSERT_TRUE(group.set_limit(16 << 20));
+  std::array<int, 2> go{};
+  ASSERT_EQ(::pipe2(go.data(), O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    char byte = 0;
+    const bool told = ::read(go[0], &byte, 1) == 1;
+    const std::vector<char> memory(std::size_t{64} << 20, 1);
+    ::_exit(told && ::write(go[1], memory.data(), 1) == 1 ? 0 : 1);
+  }
+  ASSERT_TRUE(group.take_in(pid));
+  EXPECT_EQ(group.kills(), 0U);
+  ASSERT_EQ(::write(go[1], "x", 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_EQ(group.kills(), 1U);
+  ::close(go[0]);
+  ::close(go[1]);
+  made->reset();
+  const std::string mine = "mcpgate-" + std::to_string(::getpid());
+  for (const auto& entry : fs::directory_iterator(hierarchy->folder)) {
+    EXPECT_FALSE(entry.path().filename().native().starts_with(mine)) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace mcpgate::sandboxd
