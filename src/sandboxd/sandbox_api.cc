@@ -450,30 +450,36 @@ bool SandboxApi::borrow_place(const ToolOrder& order) {
 }
 
 Task<void> SandboxApi::run(ToolOrder order, http::Responder& responder) {
-  const std::string parent = order.parent;
   const bool borrows = borrow_place(order);
+  const std::string lender = borrows ? order.parent : "";
+  co_await run_in_turn(std::move(order), borrows, responder);
+  if (const auto call = active_.find(lender); call != active_.end()) {
+    call->second.lends = false;
+  }
+}
+
+Task<void> SandboxApi::run_in_turn(ToolOrder order, bool borrows, http::Responder& responder) {
   queue_.set_bounds(bounds_of(order.target.version->limits));
   const auto place = co_await queue_.enter(entrant_of(order, borrows));
   std::optional<ToolAnswer> ended;
   if (!place && place.error().code == ErrorCode::kResourceExhausted) {
     responder.send(turn_away(place.error()));
-  } else if (!place && place.error().code == ErrorCode::kDeadlineExceeded) {
+    co_return;
+  }
+  if (!place && place.error().code == ErrorCode::kDeadlineExceeded) {
     ended = ended_answer(sandbox::Reason::kTimeout,
                          "The sandbox was busy until the deadline; nothing ran. Try again later.");
   } else if (!place || active_.find(order.call_id)->second.cancelled) {
     ended = ended_answer(sandbox::Reason::kKilled, "The call was cancelled before it ran.");
-  } else {
-    co_await run_in_place(std::move(order), responder);
   }
   if (ended) {
     end(*ended, order.arrived);
     responder.send(
         json_response(sandbox::write_answer(sandbox::AnswerForm::kPlain, ended->call_tool_result,
                                             ended->usage, order.target.version->manifest.profile)));
+    co_return;
   }
-  if (const auto lender = active_.find(parent); borrows && lender != active_.end()) {
-    lender->second.lends = false;
-  }
+  co_await run_in_place(std::move(order), responder);
 }
 
 Task<void> SandboxApi::run_in_place(ToolOrder order, http::Responder& responder) {

@@ -71,6 +71,7 @@ class SandboxApi final : public http::Handler {
   Task<void> execute(const http::Request& request, http::Responder& responder);
   [[nodiscard]] Expected<ToolOrder> read_order(const http::Request& request);
   Task<void> run(ToolOrder order, http::Responder& responder);
+  Task<void> run_in_turn(ToolOrder order, bool borrows, http::Responder& responder);
   Task<void> run_in_place(ToolOrder order, http::Responder& responder);
   /// Takes the place of the order's parent where that waits for this call.
   [[nodiscard]] bool borrow_place(const ToolOrder& order);
