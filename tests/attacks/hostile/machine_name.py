@@ -10,7 +10,7 @@ from _attack import attack
     control="plain",
     open={
         "pod": "uname(2) is what the C library asks at its start",
-        "strict": "the same",
+        "strict": "the kernel's version only",
     },
 )
 def run(target):
