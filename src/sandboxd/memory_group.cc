@@ -3,8 +3,7 @@
 #include "sandboxd/memory_group.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +24,8 @@ namespace {
 constexpr std::size_t kFileBytesMax = std::size_t{64} << 10;
 constexpr std::string_view kPrefix = "mcpgate-";
 constexpr std::size_t kNameBytes = 8;
+/// Names that are tried: a daemon that starts at the same moment may take one for abandoned.
+constexpr int kMakeAttempts = 10;
 /// How long the end of the last processes is waited for; it takes less than a millisecond usually.
 constexpr int kRemoveAttempts = 100;
 constexpr std::chrono::milliseconds kRemovePause{1};
@@ -62,14 +63,19 @@ std::string path_of(std::string_view own, std::string_view controller) {
   return {};
 }
 
-/// `mcpgate-PID-RANDOM` of a process that is no more. (A pid of another namespace may seem dead:
-/// removing fails then, since its group has processes.)
-bool is_left_over(std::string_view name) {
-  if (!name.starts_with(kPrefix)) {
-    return false;
+/// Locked by us, where nobody else has it: its owner is gone, or it is new.
+UniqueFd lock_group(const std::filesystem::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
+}
+
+void remove_abandoned_groups(const std::filesystem::path& parent) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+    if (entry.path().filename().native().starts_with(kPrefix) && lock_group(entry.path())) {
+      ::rmdir(entry.path().c_str());
+    }
   }
-  const auto pid = static_cast<pid_t>(number_at(name.substr(kPrefix.size())));
-  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
 }
 
 }  // namespace
@@ -91,18 +97,21 @@ Expected<GroupHierarchy> find_memory_hierarchy(std::string_view own,
 
 Expected<std::unique_ptr<MemoryGroup>> MemoryGroup::create(const GroupHierarchy& hierarchy,
                                                            Random& random) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(hierarchy.folder, error)) {
-    if (is_left_over(entry.path().filename().native())) {
-      ::rmdir(entry.path().c_str());
+  remove_abandoned_groups(hierarchy.folder);
+  for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
+    const std::filesystem::path folder =
+        hierarchy.folder / (std::string(kPrefix) + random.hex(kNameBytes));
+    if (::mkdir(folder.c_str(), 0755) != 0) {
+      return fail_errno("make a control group");
+    }
+    // Before it was locked, another may have removed it as abandoned.
+    UniqueFd lock = lock_group(folder);
+    if (lock && ::access(folder.c_str(), F_OK) == 0) {
+      return std::unique_ptr<MemoryGroup>(
+          new MemoryGroup(folder, hierarchy.unified, std::move(lock)));
     }
   }
-  const std::filesystem::path folder =
-      hierarchy.folder / fmt::format("{}{}-{}", kPrefix, ::getpid(), random.hex(kNameBytes));
-  if (::mkdir(folder.c_str(), 0755) != 0) {
-    return fail_errno("make a control group");
-  }
-  return std::unique_ptr<MemoryGroup>(new MemoryGroup(folder, hierarchy.unified));
+  return fail(ErrorCode::kUnavailable, "make a control group that stays");
 }
 
 MemoryGroup::~MemoryGroup() {

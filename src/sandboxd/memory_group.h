@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/random.h"
 
 namespace mcpgate::sandboxd {
@@ -33,7 +34,8 @@ struct GroupHierarchy {
 /// Owned by the zygote's owner; the destructor removes the group once its processes are gone.
 class MemoryGroup {
  public:
-  /// Makes an empty group below this process's own and removes those that ended daemons have left.
+  /// Makes an empty group below this process's own and removes those that ended daemons have left:
+  /// whose owner lives is told by a lock on the folder (flock(2)), as for ScratchRoot.
   /// kPermissionDenied or kUnavailable where there is no right to, as in an ordinary pod.
   [[nodiscard]] static Expected<std::unique_ptr<MemoryGroup>> create(
       const GroupHierarchy& hierarchy, Random& random);
@@ -41,6 +43,7 @@ class MemoryGroup {
   MemoryGroup& operator=(const MemoryGroup&) = delete;
   ~MemoryGroup();
 
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   /// The process and all that it forks from now on.
   [[nodiscard]] Expected<void> take_in(pid_t pid);
   [[nodiscard]] Expected<void> set_limit(std::uint64_t bytes);
@@ -49,10 +52,11 @@ class MemoryGroup {
   [[nodiscard]] std::uint64_t kills() const;
 
  private:
-  MemoryGroup(std::filesystem::path folder, bool unified)
-      : folder_(std::move(folder)), unified_(unified) {}
+  MemoryGroup(std::filesystem::path folder, bool unified, UniqueFd lock)
+      : folder_(std::move(folder)), unified_(unified), lock_(std::move(lock)) {}
   std::filesystem::path folder_;
   bool unified_;
+  UniqueFd lock_;
 };
 
 }  // namespace mcpgate::sandboxd
