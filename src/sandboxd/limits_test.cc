@@ -14,6 +14,7 @@
 #include "sandbox/call_tool_result.h"
 #include "sandbox/tool_limits.h"
 #include "sandboxd/daemon.h"
+#include "sandboxd/namespaces_test_support.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -29,6 +30,8 @@ struct LimitCase {
   /// `io.mcpgate/reason`; empty: the tool is told, by an exception that names it.
   const char* reason;
   const char* text;
+  /// Where profile strict has a nearer limit of the kernel's: a file system of the call's own.
+  const char* text_in_strict = nullptr;
 };
 
 constexpr LimitCase kCases[] = {
@@ -41,9 +44,9 @@ constexpr LimitCase kCases[] = {
     {"output", "output: 64Ki", "return 'x' * (1 << 17)", "output",
      "the result has 131072 bytes; the limit is 65536"},
     {"tmp", "tmp: 1Mi", "open('f', 'wb').write(b'x' * (2 << 20))", "output",
-     "wrote more than it may: File too large"},
+     "wrote more than it may: File too large", "wrote more than it may"},
     {"files", "files: 10", "for i in range(20): open(f'f{i}', 'w').close()\n    time.sleep(60)",
-     "output", "made more than 10 temporary files"},
+     "output", "made more than 10 temporary files", "wrote more than it may"},
     {"openFiles", "openFiles: 16", "x = [open('/etc/localtime') for i in range(20)]", "",
      "Too many open files"},
 };
@@ -52,23 +55,36 @@ void PrintTo(const LimitCase& limit, std::ostream* out) {
   *out << limit.key;
 }
 
-class LimitTest : public testing::TestWithParam<LimitCase> {
+class LimitTest : public testing::TestWithParam<std::tuple<Profile, LimitCase>> {
  protected:
+  [[nodiscard]] static Profile profile() { return std::get<Profile>(GetParam()); }
+  [[nodiscard]] static const LimitCase& limit() { return std::get<LimitCase>(GetParam()); }
+  [[nodiscard]] static const char* text() {
+    const bool nearer = profile() == Profile::kStrict && limit().text_in_strict != nullptr;
+    return nearer ? limit().text_in_strict : limit().text;
+  }
+
   LimitTest() {
     fs::create_directories(set_);
     fs::create_directories(root_ / "scratch");
   }
   ~LimitTest() override { fs::remove_all(root_); }
+  void SetUp() override {
+    if (profile() == Profile::kStrict && !namespaces_are_allowed()) {
+      GTEST_SKIP() << "no namespaces may be made here";
+    }
+  }
 
   SingleRun run(const std::string& yaml, const std::string& tool) {
     const std::string source =
         "from mcpgate import tool\nimport time\n\n@tool\ndef greedy() -> str:\n    " +
-        std::string(GetParam().body) + "\n\n@tool\ndef modest() -> str:\n    return 'fine'\n";
+        std::string(limit().body) + "\n\n@tool\ndef modest() -> str:\n    return 'fine'\n";
     EXPECT_TRUE(write_file_atomically(set_ / "t.py", source, 0644));
     EXPECT_TRUE(write_file_atomically(set_ / "toolset.yaml", yaml, 0644));
     ZygoteOptions options;
     EXPECT_TRUE(locate_installed(options));
     options.scratch = root_ / "scratch";
+    options.profile = profile();
     std::optional<Expected<SingleRun>> answer;
     asio::io_context loop;
     asio::co_spawn(loop, run_tool_once(loop, options, set_, tool, "{}"),
@@ -83,15 +99,14 @@ class LimitTest : public testing::TestWithParam<LimitCase> {
   /// That the limit ended it and was named.
   static void expect_ended(const SingleRun& ran) {
     EXPECT_TRUE(ran.is_error);
-    EXPECT_NE(ran.call_tool_result.find(GetParam().text), std::string::npos)
-        << ran.call_tool_result;
+    EXPECT_NE(ran.call_tool_result.find(text()), std::string::npos) << ran.call_tool_result;
     json::Parser parser(1 << 20);
     const auto result = parser.parse(ran.call_tool_result);
     ASSERT_TRUE(result);
     const auto facts = sandbox::check_call_tool_result(*result, sandbox::ResultOrigin::kDaemon);
     ASSERT_TRUE(facts) << facts.error().message;
-    EXPECT_EQ(facts->reason ? sandbox::to_string(*facts->reason) : "", GetParam().reason);
-    if (*GetParam().reason == '\0') {
+    EXPECT_EQ(facts->reason ? sandbox::to_string(*facts->reason) : "", limit().reason);
+    if (*limit().reason == '\0') {
       return;
     }
     const auto meta = json::find(*json::as_object(*result), "_meta");
@@ -108,29 +123,33 @@ class LimitTest : public testing::TestWithParam<LimitCase> {
 };
 
 TEST_P(LimitTest, OfTheSetEndsTheCall) {
-  expect_ended(run(fmt::format("limits: {{{}}}\n", GetParam().limits), "greedy"));
+  expect_ended(run(fmt::format("limits: {{{}}}\n", limit().limits), "greedy"));
 }
 
 TEST_P(LimitTest, OfOneToolEndsItsCallsAndNoOthers) {
-  const std::string yaml =
-      fmt::format("tools: {{greedy: {{limits: {{{}}}}}}}\n", GetParam().limits);
+  const std::string yaml = fmt::format("tools: {{greedy: {{limits: {{{}}}}}}}\n", limit().limits);
   expect_ended(run(yaml, "greedy"));
   const SingleRun other = run(yaml, "modest");
   EXPECT_FALSE(other.is_error) << other.call_tool_result;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LimitTest, testing::ValuesIn(kCases),
-                         [](const auto& limit) { return limit.param.key; });
+INSTANTIATE_TEST_SUITE_P(All, LimitTest,
+                         testing::Combine(testing::Values(Profile::kPod, Profile::kStrict),
+                                          testing::ValuesIn(kCases)),
+                         [](const auto& test) {
+                           return std::string(to_string(std::get<Profile>(test.param))) + "_" +
+                                  std::get<LimitCase>(test.param).key;
+                         });
 
 // The two that are not of one call are tested with the queue.
 TEST(Limits, EachHasItsCase) {
   std::set<std::string> tested = {"limits.inFlight", "limits.queue"};
-  for (const LimitCase& limit : kCases) {
-    tested.insert(fmt::format("limits.{}", limit.key));
+  for (const LimitCase& each : kCases) {
+    tested.insert(fmt::format("limits.{}", each.key));
   }
   std::set<std::string> all;
-  for (const LimitInfo& limit : sandbox::tool_limits()) {
-    all.insert(limit.key);
+  for (const LimitInfo& each : sandbox::tool_limits()) {
+    all.insert(each.key);
   }
   EXPECT_EQ(tested, all);
 }
