@@ -46,6 +46,8 @@ class Context:
         self.mounts: dict[str, Path] = {
             name: Path(path) for name, path in request.get("mounts", {}).items()
         }
+        #: Modules of the set that model-written code may import; empty in other calls.
+        self.importable: tuple[str, ...] = tuple(request.get("importable", ()))
 
     def call_tool(
         self, name: str, arguments: dict[str, Any] | None = None, *, raise_on_error: bool = True

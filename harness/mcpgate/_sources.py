@@ -9,6 +9,10 @@ from types import CodeType, ModuleType
 from typing import Any, Sequence
 
 
+#: The daemon adds it where the set's `codeMode` is on.
+BUILT_IN = "execute_code.py"
+
+
 class SourceImporter:
     """Finder and loader of the set's Python files, compiled and not executed when they are added.
 
@@ -40,8 +44,18 @@ class SourceImporter:
         self.files.append(path)
 
     def tool_files(self) -> list[str]:
-        """Those that may declare tools, by name: of the top level, not starting with `_`."""
-        return sorted(file for file in self.files if "/" not in file and file[0] not in "_.")
+        """Those that may declare tools, by name, built-in ones last: of the top level, not starting
+        with `_`."""
+        files = (file for file in self.files if "/" not in file and file[0] not in "_.")
+        return sorted(files, key=lambda file: (file == BUILT_IN, file))
+
+    def keep_only(self, modules: Sequence[str]) -> None:
+        """Forgets all modules but these and what is inside them; those that are loaded stay."""
+        kept = frozenset(modules)
+        self._modules = {
+            name: entry for name, entry in self._modules.items() if name.partition(".")[0] in kept
+        }
+        self._packages = {name for name in self._packages if name.partition(".")[0] in kept}
 
     def load(self, file: str) -> ModuleType:
         """Executes a file of the top level, in this process for the first time. The same as

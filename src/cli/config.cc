@@ -343,10 +343,7 @@ class ConfigReader {
     if (!is_prefix(tool_set.prefix)) {
       prefix.problem("a prefix is at most 32 of A-Z a-z 0-9 _ - .");
     }
-    const YamlNode code_mode = set.find("codeMode");
-    if (code_mode.boolean()) {
-      code_mode.problem("not supported by this version");
-    }
+    tool_set.code_mode = set.boolean("codeMode");
   }
 
   void read_roles(YamlMap& root) {

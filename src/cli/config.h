@@ -50,6 +50,8 @@ struct ToolSetConfig {
   /// Only these of the set's own tools; nothing: all.
   std::optional<std::vector<std::string>> tools;
   std::string prefix;
+  /// Whether the set's `execute_code` is served.
+  bool code_mode = false;
 };
 
 /// Every limit that the operator may set. config_limits.cc has the one table of their names,

@@ -172,8 +172,6 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
     EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
     EXPECT_TRUE(found[0].ends_with(": not supported by this version")) << found[0];
   }
-  EXPECT_EQ(problems(changed("codeMode: false", "codeMode: true")),
-            Problems{"16:15: toolSets.log-analysis.codeMode: not supported by this version"});
   EXPECT_EQ(problems(changed("durability: written", "durability: synced")),
             Problems{"22:54: audit.durability: not supported by this version; only written is"});
   EXPECT_EQ(problems(changed("onFailure: refuse", "onFailure: allow")),

@@ -47,7 +47,10 @@ Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& c
   for (const ToolSetConfig& set : config.tool_sets) {
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
     settings->tool_sets.push_back(
-        {.view = {.name = set.name, .prefix = set.prefix, .only = set.tools},
+        {.view = {.name = set.name,
+                  .prefix = set.prefix,
+                  .only = set.tools,
+                  .code_mode = set.code_mode},
          .endpoint = set.sandbox,
          .keys = std::make_shared<const sandbox::SigningKeys>(std::move(keys))});
   }
@@ -110,7 +113,7 @@ void GatewayProcess::fit_connections() {
   const std::size_t most = (descriptors - kept) / loops_.size();
   std::size_t& wanted = config_.limits.http.connections_max;
   if (wanted > most) {
-    log_warn(
+    log_info(
         "limits.connections: {} on each of {} loops need more than the {} descriptors that "
         "this process may have (ulimit -n): {} it is",
         wanted, loops_.size(), descriptors, most);

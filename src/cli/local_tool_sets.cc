@@ -64,6 +64,7 @@ std::vector<ToolSetConfig> find_tool_sets(const std::filesystem::path& tools,
     ToolSetConfig& set = sets.emplace_back();
     set.name = file->name;
     set.required_role = file->required_role.empty() ? kDefaultRole : file->required_role;
+    set.code_mode = file->code_mode;
     set.sandbox = {.scheme = http::Endpoint::Scheme::kUnix, .host = run.string() + ".sock"};
     set.signing_keys = {run.string() + ".key"};
   }

@@ -64,6 +64,18 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
 
 }  // namespace
 
+namespace {
+
+/// What this gateway shows of a set, whoever asks.
+bool is_in_view(const ToolSetView& view, const std::string& tool) {
+  if (tool == sandbox::kExecuteCode) {
+    return view.code_mode;
+  }
+  return !view.only || std::ranges::find(*view.only, tool) != view.only->end();
+}
+
+}  // namespace
+
 std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
                                                   const sandbox::Manifest& manifest) {
   json::Parser parser(sandbox::kManifestBytesMax);
@@ -72,7 +84,7 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
   set->profile = manifest.profile;
   set->instance = manifest.instance;
   for (const sandbox::ManifestTool& tool : manifest.tools) {
-    if (view.only && std::ranges::find(*view.only, tool.name) == view.only->end()) {
+    if (!is_in_view(view, tool.name)) {
       continue;
     }
     auto compiled = compile_tool(view, tool, parser);

@@ -42,8 +42,10 @@ struct Tool {
 struct ToolSetView {
   std::string name;
   std::string prefix;
-  /// Only these; nothing: all.
+  /// Only these of its own tools; nothing: all.
   std::optional<std::vector<std::string>> only;
+  /// Whether `execute_code` is among its tools.
+  bool code_mode = false;
 
   friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
 };

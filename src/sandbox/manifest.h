@@ -59,6 +59,10 @@ struct Manifest {
 /// One tool from its MCP Tool object, checked and rebuilt; `digest` stays empty.
 [[nodiscard]] Expected<ManifestTool> parse_tool_definition(std::string_view json);
 
+/// The built-in tool that runs Python which a model wrote; its name is no other tool's. Served
+/// where `codeMode` is on.
+inline constexpr std::string_view kExecuteCode = "execute_code";
+
 /// Whether `name` may name a tool.
 [[nodiscard]] bool is_tool_name(std::string_view name);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sandbox/tool_limits.h"
 
@@ -62,6 +63,8 @@ struct CallSpec {
   Limits limits = {};
   /// Read-only data: name → folder or file. One that does not exist is left out.
   std::map<std::string, std::filesystem::path> mounts = {};
+  /// Modules of the set that the call's model-written code may import.
+  std::vector<std::string> importable = {};
   /// W3C trace context, or empty.
   std::string traceparent = {};
   /// Whether `Context.progress()` sends anything.

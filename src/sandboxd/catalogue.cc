@@ -7,6 +7,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "base/digest.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "json/parse.h"
 #include "json/raw.h"
@@ -19,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds kSettle{50};
 /// What describing all tools of a set may take and say.
 constexpr std::chrono::seconds kDescribeWall{30};
+/// Declares sandbox::kExecuteCode; the harness knows it by the same name.
+constexpr const char* kCodeToolFile = "execute_code.py";
 /// What is quoted of a file's own error, so that a hostile one cannot flood the log.
 constexpr std::size_t kFileErrorBytesMax = 1000;
 constexpr std::size_t kFileErrorsMax = 20;
@@ -50,8 +54,7 @@ std::uint64_t memory_of_all(const sandbox::ToolSetFile& settings, const Limits& 
   return largest * of_set.in_flight + kZygoteBytes;
 }
 
-std::map<std::string, std::filesystem::path> mounts_of(const sandbox::ToolSetFile& settings) {
-  std::map<std::string, std::filesystem::path> mounts;
+void add_mounts(const sandbox::ToolSetFile& settings, Version& version) {
   for (const sandbox::DataMount& mount : settings.data_mounts) {
     std::error_code error;
     if (!std::filesystem::exists(mount.path, error)) {
@@ -59,9 +62,26 @@ std::map<std::string, std::filesystem::path> mounts_of(const sandbox::ToolSetFil
                settings.name, mount.name, mount.path.string());
       continue;
     }
-    mounts.emplace(mount.name, mount.path);
+    version.mounts.emplace(mount.name, mount.path);
+    if (mount.code) {
+      version.code_mounts.emplace(mount.name, mount.path);
+    }
   }
-  return mounts;
+}
+
+/// The file that declares `execute_code`, among those of the set, where its code mode is on. Nobody
+/// else's file may have that name.
+Expected<void> add_code_tool(const std::filesystem::path& harness, ToolSetFolder& folder) {
+  if (folder.sources.contains(kCodeToolFile)) {
+    return fail(ErrorCode::kInvalidArgument, "{}/{}: it has the name of a built-in tool; rename it",
+                folder.settings.name, kCodeToolFile);
+  }
+  if (folder.settings.code_mode) {
+    std::string source = TRY(read_file(harness / "mcpgate" / "builtin" / kCodeToolFile));
+    folder.digests.emplace(kCodeToolFile, sha256_hex(source));
+    folder.sources.emplace(kCodeToolFile, std::move(source));
+  }
+  return {};
 }
 
 /// Fills a Version from what the describing child said: hostile input.
@@ -145,6 +165,10 @@ class Description {
     if (const auto timeout_ms = json::int_at(*object, "timeoutMs"); timeout_ms && *timeout_ms > 0) {
       served.limits.wall = std::min(served.limits.wall, std::chrono::milliseconds{*timeout_ms});
     }
+    if (tool->name == sandbox::kExecuteCode && *file != kCodeToolFile) {
+      problem(*file, "execute_code is the name of a built-in tool");
+      return;
+    }
     tool->digest = *std::move(digest);
     if (const auto [other, added] = version_.tools.try_emplace(tool->name, std::move(served));
         !added) {
@@ -202,15 +226,12 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(folder.error()));
   }
   version->folder = *std::move(folder);
+  if (auto added = add_code_tool(options.zygote.harness, version->folder); !added) {
+    co_return std::unexpected(std::move(added.error()));
+  }
   const sandbox::ToolSetFile& settings = version->folder.settings;
   version->limits = limits_of(settings);
-  version->mounts = mounts_of(settings);
-  if (settings.code_mode) {
-    log_warn(
-        "tool set {}: codeMode is not supported yet by this version; execute_code is not served",
-        settings.name);
-  }
-
+  add_mounts(settings, *version);
   ZygoteOptions zygote = options.zygote;
   zygote.tool_set = std::filesystem::absolute(options.tool_set);
   zygote.sources = version->folder.sources;

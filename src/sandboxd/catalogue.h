@@ -53,7 +53,9 @@ struct Version {
   /// What a call of a tool that says nothing else may use; how many may run and wait.
   Limits limits;
   std::map<std::string, ServedTool, std::less<>> tools;
+  /// Data by name: what tools see of it, and what model-written code sees.
   std::map<std::string, std::filesystem::path> mounts;
+  std::map<std::string, std::filesystem::path> code_mounts;
   std::unique_ptr<Zygote> zygote;
 };
 

@@ -71,6 +71,7 @@ ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text,
 
 Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
   const Version& version = *order.target.version;
+  const bool runs_code = order.tool == sandbox::kExecuteCode;
   CallSpec spec{.call_id = order.call_id,
                 .tool = order.tool,
                 .file = order.target.tool->file,
@@ -78,9 +79,12 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                 .user = order.user,
                 .deadline = order.deadline,
                 .limits = order.target.tool->limits,
-                .mounts = version.mounts,
+                .mounts = runs_code ? version.code_mounts : version.mounts,
                 .traceparent = order.traceparent,
                 .progress_wanted = order.progress_wanted};
+  if (runs_code) {
+    spec.importable = version.folder.settings.importable;
+  }
   auto outcome = co_await version.zygote->run(std::move(spec), sink);
   if (!outcome) {
     co_return std::unexpected(not_started(order, std::move(outcome.error())));

@@ -119,7 +119,12 @@ std::string call_request(const CallSpec& spec) {
       comma = ",";
     }
   }
-  json += R"(},"arguments":)";
+  json += R"(},"importable":[)";
+  for (const std::string& module : spec.importable) {
+    json::append_string(json, module);
+    json += &module == &spec.importable.back() ? "" : ",";
+  }
+  json += R"(],"arguments":)";
   json += spec.arguments;
   return json;
 }
