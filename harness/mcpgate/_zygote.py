@@ -52,7 +52,7 @@ from ._sources import SourceImporter
 __all__ = ["load", "serve_rehearsal"]
 
 
-def load(tool_set: str, sources: dict[str, bytes]) -> None:
+def load(tool_set: str, packages: str, sources: dict[str, bytes]) -> None:
     """Makes the interpreter ready to be forked: after it, every child can import the set."""
     assert mcpgate.tool is not None
     warnings.simplefilter("ignore")  # a set's SyntaxWarnings are for its authors, not for us
@@ -67,8 +67,16 @@ def load(tool_set: str, sources: dict[str, bytes]) -> None:
             line_buffering=True, errors="backslashreplace"
         )
     _warm_up()
+    if packages:
+        # Last, so that nothing of theirs is imported here, and before Debian's: the pinned one counts.
+        sys.path.insert(_first_of_debian(), packages)
     gc.collect()
     gc.freeze()
+
+
+def _first_of_debian() -> int:
+    found = [n for n, path in enumerate(sys.path) if path.endswith("/dist-packages")]
+    return found[0] if found else len(sys.path)
 
 
 #: Plain types and a typed result, as most tools have them.

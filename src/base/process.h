@@ -72,6 +72,9 @@ class Process {
 /// pidfd_send_signal without C linkage.)
 bool signal_pidfd(int pidfd, int number);
 
+/// This process's own environment, `NAME=value`: for a child that is to have it too.
+[[nodiscard]] std::vector<std::string> own_environment();
+
 /// `exited with 3`, `killed by signal 9 (Killed)`.
 [[nodiscard]] std::string describe_wait_status(int wait_status);
 

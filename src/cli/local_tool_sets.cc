@@ -86,6 +86,7 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
     specs.push_back({.tool_set = set.name,
                      .folder = folder,
                      .socket = set.sandbox.host,
+                     .packages = config.state / "packages",
                      .key_files = set.signing_keys});
   }
   return specs;

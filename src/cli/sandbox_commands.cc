@@ -15,6 +15,7 @@
 #include "json/write.h"
 #include "sandboxd/daemon.h"
 #include "sandboxd/doctor.h"
+#include "sandboxd/packages.h"
 #include "sandboxd/scratch.h"
 
 namespace mcpgate::cli {
@@ -29,7 +30,17 @@ int complain(const World& world, const Error& error) {
   return error.code == ErrorCode::kFailedPrecondition ? kAnswerIsNo : kWrongUsage;
 }
 
-Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments) {
+/// Where packages are, without a flag: in the state folder, as `mcpgate up` has them.
+std::filesystem::path packages_root(const Arguments& arguments, const World& world) {
+  const Environment& environment = world.environment;
+  if (const auto flag = arguments.find("packages")) {
+    return environment.working_directory / *flag;
+  }
+  const std::string& state = environment.state_variable;
+  return environment.working_directory / (state.empty() ? "var" : state) / "packages";
+}
+
+Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments, const World& world) {
   sandboxd::ZygoteOptions options;
   options.profile =
       sandboxd::parse_profile(arguments.get("profile", "pod")).value_or(sandboxd::Profile::kStrict);
@@ -40,6 +51,7 @@ Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments) {
     }
     options.allow_missing |= sandboxd::layer_bit(*layer);
   }
+  options.packages_root = packages_root(arguments, world);
   TRY_VOID(sandboxd::locate_installed(options));
   return options;
 }
@@ -61,7 +73,7 @@ using Program = Task<int> (*)(asio::io_context& loop, Arguments arguments, World
 
 /// Runs a command to its end on a loop of its own and gives the exit code.
 int run_to_end(Program program, const Arguments& arguments, const World& world) {
-  auto zygote = zygote_options(arguments);
+  auto zygote = zygote_options(arguments, world);
   if (!zygote) {
     return complain(world, zygote.error());
   }
@@ -186,12 +198,23 @@ Flag profile_flag() {
           .choices = {"strict", "pod", "dev"}};
 }
 
+Flag tools_flag() {
+  return {.name = "tools", .value = "DIR", .help = "the tool set's folder", .is_required = true};
+}
+
+Flag packages_flag() {
+  return {.name = "packages",
+          .value = "DIR",
+          .help = "Python packages of tool sets [default: $MCPGATE_STATE/packages]"};
+}
+
 /// What each command that runs tools takes, before its own.
 std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
   flags.insert(
       flags.begin(),
-      {{.name = "tools", .value = "DIR", .help = "the tool set's folder", .is_required = true},
+      {tools_flag(),
        profile_flag(),
+       packages_flag(),
        {.name = "allow-missing",
         .value = "LAYER",
         .help = "serve although this layer, as doctor names it, is missing; may be repeated",
@@ -231,6 +254,23 @@ int run_serve(const Arguments& arguments, const World& world) {
 int run_doctor(const Arguments& arguments, const World& world) {
   return run_to_end(&doctor, arguments, world);
 }
+int run_prepare(const Arguments& arguments, const World& world) {
+  sandboxd::ZygoteOptions installed;
+  if (const auto located = sandboxd::locate_installed(installed); !located) {
+    return complain(world, located.error());
+  }
+  const auto prepared = sandboxd::prepare_packages({.tool_set = arguments.get("tools"),
+                                                    .root = packages_root(arguments, world),
+                                                    .harness = installed.harness,
+                                                    .wheels = arguments.get("wheels")});
+  if (!prepared) {
+    return complain(world, prepared.error());
+  }
+  if (!prepared->empty()) {
+    world.out << prepared->string() << '\n';
+  }
+  return kDone;
+}
 int run_describe(const Arguments& arguments, const World& world) {
   return run_to_end(&describe, arguments, world);
 }
@@ -255,6 +295,15 @@ std::vector<Command> sandbox_commands() {
                   .help = "table or json [default: table]",
                   .choices = {"table", "json"}}},
        .run = &run_doctor,
+       .takes_config = false},
+      {.name = "prepare",
+       .help = "Install the tool set's Python packages, as requirements.txt pins them",
+       .flags = {tools_flag(),
+                 packages_flag(),
+                 {.name = "wheels",
+                  .value = "DIR",
+                  .help = "install from the wheels in this folder alone, without a network"}},
+       .run = &run_prepare,
        .takes_config = false},
       {.name = "describe",
        .help = "Print the manifest of the tool set as JSON",

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
+#include "sandboxd/packages.h"
 
 namespace mcpgate::cli {
 
@@ -86,10 +87,15 @@ Expected<void> Supervisor::start(Daemon& daemon) {
   ProcessOptions options{
       .program = daemon.program,
       .arguments = {"serve", "--tools", daemon.spec.folder.string(), "--listen",
-                    "unix:" + daemon.spec.socket.string(), "--profile", daemon.profile}};
+                    "unix:" + daemon.spec.socket.string(), "--profile", daemon.profile,
+                    "--packages", daemon.spec.packages.string()}};
   for (const auto& file : daemon.spec.key_files) {
     options.arguments.insert(options.arguments.end(), {"--key-file", file.string()});
   }
+  return launch(daemon, options);
+}
+
+Expected<void> Supervisor::launch(Daemon& daemon, const ProcessOptions& options) {
   daemon.process = TRY(Process::start(options));
   boost::system::error_code error;
   daemon.ended.assign(::fcntl(daemon.process.pidfd(), F_DUPFD_CLOEXEC, 0), error);
@@ -99,16 +105,43 @@ Expected<void> Supervisor::start(Daemon& daemon) {
   return {};
 }
 
+Task<void> Supervisor::wait_for_end(Daemon& daemon) {
+  (void)co_await daemon.ended.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
+  daemon.ended.close();
+  (void)daemon.process.try_wait();
+}
+
+/// Installs the set's packages if it has any; the installer tells how that goes. Without them the
+/// daemon says what is missing.
+Task<void> Supervisor::prepare(Daemon& daemon) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(daemon.spec.folder / sandboxd::kRequirementsFileName, ignored)) {
+    co_return;
+  }
+  const auto running =
+      launch(daemon, {.program = daemon.program,
+                      .arguments = {"prepare", "--tools", daemon.spec.folder.string(), "--packages",
+                                    daemon.spec.packages.string()},
+                      .environment = own_environment()});
+  if (running) {
+    co_await wait_for_end(daemon);
+  } else {
+    log_error("tool set {}: {}", daemon.spec.tool_set, running.error().message);
+  }
+}
+
 Task<void> Supervisor::keep_running(std::shared_ptr<Daemon> daemon) {
   std::chrono::milliseconds pause = kRestartFirst;
   while (daemon->wanted) {
     const auto started = std::chrono::steady_clock::now();
+    co_await prepare(*daemon);
+    if (!daemon->wanted) {
+      co_return;
+    }
     if (auto running = start(*daemon); !running) {
       log_error("tool set {}: {}", daemon->spec.tool_set, running.error().message);
     } else {
-      (void)co_await daemon->ended.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
-      daemon->ended.close();
-      (void)daemon->process.try_wait();
+      co_await wait_for_end(*daemon);
       if (!daemon->wanted) {
         co_return;
       }

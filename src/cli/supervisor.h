@@ -20,6 +20,8 @@ struct DaemonSpec {
   /// The set's folder.
   std::filesystem::path folder;
   std::filesystem::path socket;
+  /// Where the packages of all sets are installed.
+  std::filesystem::path packages;
   std::vector<std::filesystem::path> key_files;
 
   friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;
@@ -47,7 +49,10 @@ class Supervisor {
   struct Daemon;
 
   static Task<void> keep_running(std::shared_ptr<Daemon> daemon);
+  static Task<void> prepare(Daemon& daemon);
+  static Task<void> wait_for_end(Daemon& daemon);
   static Expected<void> start(Daemon& daemon);
+  static Expected<void> launch(Daemon& daemon, const ProcessOptions& options);
 
   asio::io_context& loop_;
   std::filesystem::path program_;

@@ -98,10 +98,11 @@ void read_output(YamlMap map, OutputRules& output) {
 
 /// Keys whose meaning is agreed but not built: silence would be a promise.
 void refuse_unsupported(YamlMap& root) {
-  for (const std::string_view key : {"requirements", "command"}) {
-    if (const YamlNode node = root.find(key)) {
-      node.problem("not supported yet by this version");
-    }
+  if (const YamlNode node = root.find("command")) {
+    node.problem("not supported yet by this version");
+  }
+  if (const YamlNode node = root.find("requirements")) {
+    node.problem("the set's packages are named in requirements.txt beside this file");
   }
 }
 

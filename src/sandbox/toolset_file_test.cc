@@ -84,7 +84,7 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"readyChildren: 65", "readyChildren"},
            {"readyChildren: -1", "readyChildren"},
            {"output: {maxBytes: 1}", "maxBytes"},
-           {"requirements: requirements.txt", "not supported"},
+           {"requirements: requirements.txt", "beside this file"},
            {"command: [npx, server]", "not supported"},
            {"output: {scrub: true}", "not supported"},
            {"description: [", "toolset.yaml:1"},

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "json/parse.h"
 #include "json/raw.h"
+#include "sandboxd/packages.h"
 
 namespace mcpgate::sandboxd {
 
@@ -156,7 +157,8 @@ class Description {
       problem(*file, tool.error().message);
       return;
     }
-    auto digest = sandbox::tool_digest(tool->definition, version_.folder.digests, "");
+    auto digest = sandbox::tool_digest(tool->definition, version_.folder.digests,
+                                       packages_key(version_.folder));
     if (!digest) {
       problem(*file, digest.error().message);
       return;
@@ -235,6 +237,11 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   ZygoteOptions zygote = options.zygote;
   zygote.tool_set = std::filesystem::absolute(options.tool_set);
   zygote.sources = version->folder.sources;
+  auto packages = find_packages(zygote.packages_root, version->folder);
+  if (!packages) {
+    co_return std::unexpected(std::move(packages.error()));
+  }
+  zygote.packages = *std::move(packages);
   for (const auto& [name, path] : version->mounts) {
     zygote.mounts.push_back(path);
   }
@@ -328,7 +335,11 @@ Task<Expected<void>> Catalogue::reload() {
   changed_ = false;
   auto folder = read_tool_set_folder(options_.tool_set);
   if (folder && watch_) {
-    watch_->set_paths(folder->directories);
+    std::vector<std::filesystem::path> paths = folder->directories;
+    if (!packages_key(*folder).empty()) {
+      paths.push_back(options_.zygote.packages_root);  // They may be installed while we wait.
+    }
+    watch_->set_paths(std::move(paths));
   }
   if (folder && current_ && folder->digests == current_->folder.digests) {
     problem_.clear();

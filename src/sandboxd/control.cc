@@ -89,6 +89,7 @@ std::string encode(const ZygoteSetup& setup) {
   Writer writer(Kind::kSetup);
   writer.string(setup.harness)
       .string(setup.tool_set)
+      .string(setup.packages)
       .strings(setup.read_only)
       .strings(setup.lendable)
       .string(setup.filter)
@@ -146,6 +147,7 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
   Reader reader(bytes, Kind::kSetup);
   reader.string(setup.harness)
       .string(setup.tool_set)
+      .string(setup.packages)
       .strings(setup.read_only)
       .strings(setup.lendable)
       .string(setup.filter)

@@ -29,6 +29,8 @@ inline constexpr std::size_t kControlBytesMax = std::size_t{64} << 10;
 struct ZygoteSetup {
   std::string harness = {};
   std::string tool_set = {};
+  /// The set's Python packages; empty where it has none.
+  std::string packages = {};
   /// What every child may read besides: the interpreter's library, time zones.
   std::vector<std::string> read_only = {};
   /// What calls may be given to read besides (SpawnMessage::read_only): it must be in a private

@@ -8,6 +8,7 @@ namespace {
 ZygoteSetup sample_setup() {
   return {.harness = "/h",
           .tool_set = "/t",
+          .packages = "/p",
           .read_only = {"/usr/lib", ""},
           .lendable = {"/data"},
           .filter = std::string("\x06\x00\x00", 3),
@@ -21,6 +22,7 @@ TEST(Control, SetupComesBackAsItWent) {
   const auto setup = decode_setup(encode(sample_setup()));
   ASSERT_TRUE(setup);
   EXPECT_EQ(setup->harness, "/h");
+  EXPECT_EQ(setup->packages, "/p");
   EXPECT_EQ(setup->read_only, sample_setup().read_only);
   EXPECT_EQ(setup->filter.size(), 3U);
   EXPECT_EQ(setup->without, 5U);

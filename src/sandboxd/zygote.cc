@@ -267,6 +267,7 @@ void Zygote::State::make_group() {
 Expected<void> Zygote::State::launch() {
   ZygoteSetup setup{.harness = options.harness,
                     .tool_set = options.tool_set,
+                    .packages = options.packages,
                     .read_only = {kSystemPaths.begin(), kSystemPaths.end()},
                     .lendable = {options.mounts.begin(), options.mounts.end()},
                     .filter = filter,
@@ -276,6 +277,9 @@ Expected<void> Zygote::State::launch() {
                     .sources = options.sources};
   setup.read_only.push_back(options.harness);
   setup.read_only.push_back(options.tool_set);
+  if (!options.packages.empty()) {
+    setup.read_only.push_back(options.packages);
+  }
   if (!setup_file) {
     setup_file = TRY(make_setup_file(setup));
   }

@@ -97,6 +97,7 @@ Reference to_dict(const std::map<std::string, std::string>& sources) {
 }  // namespace
 
 std::string start_interpreter(const std::string& harness, const std::string& tool_set,
+                              const std::string& packages,
                               const std::map<std::string, std::string>& sources) {
   if (std::string error = initialize(harness); !error.empty()) {
     return error;
@@ -107,8 +108,8 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   if (!zygote || !child || !files) {
     return take_exception();
   }
-  const Reference loaded(
-      PyObject_CallMethod(zygote.get(), "load", "sO", tool_set.c_str(), files.get()));
+  const Reference loaded(PyObject_CallMethod(zygote.get(), "load", "ssO", tool_set.c_str(),
+                                             packages.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
   return loaded && serve_function != nullptr && rehearsal_function != nullptr ? ""

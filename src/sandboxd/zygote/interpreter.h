@@ -8,8 +8,10 @@
 namespace mcpgate::sandboxd {
 
 /// Starts the interpreter, isolated (no environment, no site, no user's folders, no bytecode
-/// written), and lets the harness load and compile the tool set. Empty, or why it failed.
+/// written), and lets the harness load and compile the tool set, whose packages are in a
+/// folder of their own (or in none: empty). Empty, or why it failed.
 [[nodiscard]] std::string start_interpreter(const std::string& harness, const std::string& tool_set,
+                                            const std::string& packages,
                                             const std::map<std::string, std::string>& sources);
 
 /// Around fork(): the interpreter's locks and thread state stay right in both processes.

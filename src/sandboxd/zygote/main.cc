@@ -317,8 +317,8 @@ std::string load(Zygote& zygote) {
   if (!zygote.self) {
     return std::string("pidfd_open: ") + std::strerror(errno);
   }
-  std::string error =
-      start_interpreter(zygote.setup.harness, zygote.setup.tool_set, zygote.setup.sources);
+  std::string error = start_interpreter(zygote.setup.harness, zygote.setup.tool_set,
+                                        zygote.setup.packages, zygote.setup.sources);
   zygote.setup.sources.clear();
   if (!error.empty()) {
     return error;
