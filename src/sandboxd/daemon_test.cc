@@ -578,7 +578,8 @@ TEST_F(DaemonTest, RepliesAreCheckedBeforeTheChildSeesThem) {
   EXPECT_EQ(status_of({.target = target, .body = good, .headers = {}}), 401);
   EXPECT_EQ(send(target, R"({"id":2,"result":{}})"), 409);
   EXPECT_EQ(send(target, good), 204);
-  EXPECT_EQ(send(target, good), 409) << "answered already";
+  const int again = send(target, good);
+  EXPECT_TRUE(again == 409 || again == 404) << "answered already, or ended: " << again;
   const auto result = wait_for(execution->next());
   ASSERT_TRUE(result && std::holds_alternative<sandbox::Result>(*result));
   EXPECT_EQ(send(target, good), 404);
@@ -596,10 +597,12 @@ TEST_F(DaemonTest, AnInnerCallRunsInThePlaceOfTheOneThatWaitsForIt) {
       begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, "no-such-call");
   EXPECT_FALSE(wait_for(stranger->next()));
 
-  const auto slow = begin("nap", R"({"seconds":1})", sandbox::Streaming::kNo, 10s, parent);
+  const auto slow = begin("nap", R"({"seconds":2})", sandbox::Streaming::kNo, 10s, parent);
   std::optional<Expected<sandbox::Event>> slow_answer;
   asio::co_spawn(loop_, run_into(*slow, slow_answer), asio::detached);
-  wait_for(sleep(loop_, 200ms));
+  while (children() < 2) {
+    wait_for(sleep(loop_, 10ms));
+  }
   const auto second = begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, parent);
   EXPECT_FALSE(wait_for(second->next())) << "the place was lent already";
   while (!slow_answer) {
@@ -624,8 +627,9 @@ TEST_F(DaemonTest, AnInnerCallDiesWithTheOneThatWaitsForIt) {
   const auto inner = begin("nap", R"({"seconds":9})", sandbox::Streaming::kNo, 9s, parent);
   std::optional<Expected<sandbox::Event>> answer;
   asio::co_spawn(loop_, run_into(*inner, answer), asio::detached);
-  wait_for(sleep(loop_, 300ms));
-  EXPECT_EQ(children(), 2U);
+  while (children() < 2) {
+    wait_for(sleep(loop_, 10ms));
+  }
   outer.reset();  // The connection closes.
   for (int i = 0; i < 100 && !answer; ++i) {
     wait_for(sleep(loop_, 50ms));
