@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 import threading
 import time
 from typing import Any
@@ -14,7 +15,7 @@ REQUEST, RESULT, ERROR, LOG, PROGRESS, QUESTION, REPLY = 1, 2, 3, 4, 5, 6, 7
 
 _HEADER = struct.Struct("<IB")
 _SOCKET = 3
-#: Half of what the daemon allows: a tool that logs in a loop is slowed down, not killed.
+#: Half of what the daemon allows: a tool that logs in a loop is not killed for it, nor slowed down.
 _EVENTS_PER_SECOND_MAX = 1000
 
 
@@ -28,28 +29,53 @@ class Channel:
         self._asking = threading.Lock()
         self._window = 0.0
         self._events = 0
+        self._dropped = 0
 
     def read_request(self) -> dict[str, Any]:
         return _read_frame(REQUEST)
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Asks, and waits: the reply has `result`, or `error` with its `message`."""
+        question = encode({"method": method, "params": params})
         with self._asking:
-            self.event(QUESTION, {"method": method, "params": params})
+            while not self._send_question(question):
+                pass
             return _read_frame(REPLY)
 
-    def event(self, kind: int, payload: dict[str, Any]) -> None:
-        """Sends what the tool says or asks, in time: a second's worth at most."""
-        data = encode(payload)
+    def _send_question(self, question: bytes) -> bool:
+        """Unlike a report it is never dropped, so it waits for room, and nothing waits for it."""
         with self._lock:
-            now = time.monotonic()
-            if now - self._window >= 1:
-                self._window, self._events = now, 0
-            elif self._events >= _EVENTS_PER_SECOND_MAX:
-                time.sleep(self._window + 1 - now)
-                self._window, self._events = time.monotonic(), 0
-            self._events += 1
-            _write(kind, data)
+            wait = self._time_to_room()
+            if wait <= 0:
+                _write(QUESTION, question)
+                return True
+        time.sleep(wait)
+        return False
+
+    def report(self, kind: int, payload: dict[str, Any]) -> None:
+        """Sends a log line or a progress report, or drops it: a second has room for so many."""
+        with self._lock:
+            if self._time_to_room() > 0:
+                self._dropped += 1
+            else:
+                _write(kind, encode(payload))
+
+    def _time_to_room(self) -> float:
+        """Takes a place among this second's events, or says in how many seconds there is one."""
+        now = time.monotonic()
+        if now - self._window >= 1:
+            self._window, self._events = now, 0
+        if self._events >= _EVENTS_PER_SECOND_MAX:
+            return self._window + 1 - now
+        self._events += 1
+        return 0
+
+    def tell_dropped(self) -> None:
+        """Says on stderr, once, what report() did not send."""
+        if self._dropped:
+            print(f"mcpgate: {self._dropped} log messages and progress reports dropped: more than "
+                  f"{_EVENTS_PER_SECOND_MAX} in a second", file=sys.stderr)  # fmt: skip
+            self._dropped = 0
 
     def answer(self, kind: int, payload: bytes) -> None:
         with self._lock:

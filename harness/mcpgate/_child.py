@@ -37,7 +37,7 @@ def serve() -> int:
         request = channel.read_request()
         tempfile.tempdir = request["tmp"]
         answer = _describe() if request["op"] == "describe" else _call(channel, request)
-        _flush()
+        _flush(channel)
         payload = encode(answer)
         _check_size(len(payload), request["outputBytes"])
         channel.answer(RESULT, payload)
@@ -50,7 +50,11 @@ def serve() -> int:
     return 0
 
 
-def _flush() -> None:
+def _flush(channel: Channel) -> None:
+    try:
+        channel.tell_dropped()
+    except (OSError, ValueError, AttributeError):
+        pass  # as below
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -114,7 +118,7 @@ def _result(value: Any, signature: Signature, bytes_max: int, name: str) -> dict
             "output", f"the result has {error} bytes; the limit is {bytes_max}"
         ) from None
     except UnfitResult as error:
-        return error_result(f"The tool {name} returned something that is not JSON: {error}")
+        return error_result(f"The tool {name} returned something that cannot be a result: {error}")
     except (ArgumentError, ValueError, TypeError, RecursionError) as error:
         return error_result(f"The tool {name} returned something else than it declares: {error}")
 

@@ -32,7 +32,7 @@ class Context:
 
     def __init__(self, channel: Channel, request: dict[str, Any]) -> None:
         self._channel = channel
-        self._progress_wanted = bool(request.get("progress"))
+        self._reports_wanted = bool(request.get("progress"))
         #: The caller's readable name.
         self.user: str = request["user"]
         self.call_id: str = request["callId"]
@@ -108,19 +108,21 @@ class Context:
         self, progress: float, total: float | None = None, message: str | None = None
     ) -> _Done:
         """Tells how far the call is. Does nothing where the client did not ask for it."""
-        if self._progress_wanted:
+        if self._reports_wanted:
             report = {"progress": progress, "total": total, "message": message}
             known = {key: value for key, value in report.items() if value is not None}
-            self._channel.event(PROGRESS, known)
+            self._channel.report(PROGRESS, known)
         return _DONE
 
     report_progress = progress
 
     def log(self, level: str, message: str) -> _Done:
-        """Sends a log message to the client; levels as in MCP: debug, info, notice, warning, …"""
+        """Sends a log message to the client; levels as in MCP: debug, info, notice, warning, …
+        Does nothing where nobody listens."""
         if level not in _LEVELS:
             raise ValueError(f"log level {level!r}; there are {', '.join(_LEVELS)}")
-        self._channel.event(LOG, {"level": level, "message": str(message)})
+        if self._reports_wanted:
+            self._channel.report(LOG, {"level": level, "message": str(message)})
         return _DONE
 
     def debug(self, message: str) -> _Done:

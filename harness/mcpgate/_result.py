@@ -15,7 +15,9 @@ from ._content import BLOCKS
 
 _DEPTH_MAX = 60
 #: Nothing is to be done with them, and most of a large result are such.
-_ATOMS = frozenset((str, int, bool, type(None)))
+_ATOMS = frozenset((str, bool, type(None)))
+#: What the gateway's JSON holds exactly; a reader of JSON may hold less (RFC 7493, 2.2).
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
 
 
 class UnfitResult(Exception):
@@ -29,6 +31,9 @@ class TooMuchOutput(Exception):
 def plain(value: Any, where: str, depth: int = 0) -> Any:
     """The value in JSON's own types. Dataclasses, enums, dates, paths and sets are converted."""
     if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, enum.Enum):
+        if isinstance(value, int) and not _INT_MIN <= value <= _INT_MAX:
+            raise UnfitResult(f"{where} is an integer beyond 64 bits (−2⁶³ to 2⁶⁴ − 1): return it "
+                              "as a string")  # fmt: skip
         return value
     if depth > _DEPTH_MAX:
         raise UnfitResult(f"{where} is nested deeper than {_DEPTH_MAX}, or holds itself")
@@ -37,10 +42,12 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
             raise UnfitResult(f"{where} is {value}, which JSON cannot say")
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [item if type(item) in _ATOMS else plain(item, f"{where}[{i}]", depth + 1)
+        return [item if type(item) in _ATOMS or type(item) is int and 0 <= item <= _INT_MAX
+                else plain(item, f"{where}[{i}]", depth + 1)
                 for i, item in enumerate(value)]  # fmt: skip
     if isinstance(value, dict):
-        return {_key(key, where): item if type(item) in _ATOMS
+        return {_key(key, where): item
+                if type(item) in _ATOMS or type(item) is int and 0 <= item <= _INT_MAX
                 else plain(item, f"{where}.{key}", depth + 1)
                 for key, item in value.items()}  # fmt: skip
     if isinstance(value, enum.Enum):

@@ -67,7 +67,7 @@ struct CallSpec {
   std::vector<std::string> importable = {};
   /// W3C trace context, or empty.
   std::string traceparent = {};
-  /// Whether `Context.progress()` sends anything.
+  /// Whether `Context.progress()` and `Context.log()` send anything.
   bool progress_wanted = false;
 };
 
