@@ -18,6 +18,7 @@ namespace mcpgate {
 /// What kind of failure it is, after gRPC's canonical codes.
 enum class ErrorCode {
   kInvalidArgument,
+  kOutOfRange,
   kUnauthenticated,
   kPermissionDenied,
   kNotFound,

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "http/sse.h"
 #include "json/raw.h"
+#include "mcp/params.h"
 #include "mcp/rpc.h"
 
 namespace mcpgate::cli {
@@ -45,8 +46,10 @@ struct StdioBridge::Outgoing {
   std::string method;
   /// What Mcp-Name repeats; empty where the method has none.
   std::string name;
-  /// JSON bytes; empty for notifications and responses.
+  /// JSON bytes; empty for notifications, responses, and requests whose id is none.
   std::string id;
+  /// A response to the gateway: whatever becomes of it is nothing that its client waits for.
+  bool is_response = false;
   /// The envelope's revision; empty in the legacy era.
   std::string modern_revision;
   /// Of the request that `notifications/cancelled` names, JSON bytes.
@@ -80,11 +83,7 @@ Task<void> StdioBridge::read_lines() {
   std::vector<char> chunk(std::size_t{64} << 10);
   for (;;) {
     for (std::size_t end = buffer.find('\n'); end != std::string::npos; end = buffer.find('\n')) {
-      while (in_flight_ >= kMessagesInFlightMax) {
-        done_.expires_at(SteadyTime::max());
-        (void)co_await done_.async_wait(kAwait);
-      }
-      take_line(buffer.substr(0, end));
+      co_await take_line_in_turn(buffer.substr(0, end));
       buffer.erase(0, end + 1);
     }
     if (buffer.size() > kLineBytesMax) {
@@ -93,11 +92,20 @@ Task<void> StdioBridge::read_lines() {
       co_return;
     }
     const auto [error, bytes] = co_await input_.async_read_some(asio::buffer(chunk), kAwait);
-    if (error) {
-      co_return;  // The client has closed its end.
+    if (error) {  // The client has closed its end, perhaps in place of the last line's.
+      co_await take_line_in_turn(std::move(buffer));
+      co_return;
     }
     buffer.append(chunk.data(), bytes);
   }
+}
+
+Task<void> StdioBridge::take_line_in_turn(std::string line) {
+  while (in_flight_ >= kMessagesInFlightMax) {
+    done_.expires_at(SteadyTime::max());
+    (void)co_await done_.async_wait(kAwait);
+  }
+  take_line(std::move(line));
 }
 
 void StdioBridge::take_line(std::string line) {
@@ -106,14 +114,19 @@ void StdioBridge::take_line(std::string line) {
   }
   const auto element = parser_.parse(line);
   if (!element) {
-    write_line(mcp::write_error(mcp::kNullId, {.code = mcp::RpcCode::kParseError,
-                                               .message = "not JSON: " + element.error().message}));
+    const bool is_json = element.error().code == ErrorCode::kOutOfRange;
+    write_line(mcp::write_error(
+        mcp::kNullId, {.code = is_json ? mcp::RpcCode::kInvalidRequest : mcp::RpcCode::kParseError,
+                       .message = element.error().message}));
     return;
   }
   auto message = std::make_shared<Outgoing>();
   if (const auto object = json::as_object(*element)) {
     message->method = json::string_at(*object, "method").value_or("");
-    if (const auto id = json::find_member(*object, line, "id"); id && !message->method.empty()) {
+    message->is_response = !json::find(*object, "method") &&
+                           (json::find(*object, "result") || json::find(*object, "error"));
+    if (const auto id = json::find_member(*object, line, "id");
+        id && mcp::is_id(id->value) && !message->method.empty()) {
       message->id = id->raw;
     }
     const auto params = json::find_member(*object, line, "params");
@@ -200,7 +213,7 @@ Task<void> StdioBridge::post(const std::shared_ptr<Outgoing>& message) {
 
 Task<void> StdioBridge::take_answer(Outgoing& message, http::Exchange& exchange,
                                     const http::ResponseHead& head) {
-  if (head.status == 202) {
+  if (head.status == 202 || message.is_response) {
     message.answered = true;  // A notification, or a call that the client has cancelled.
     co_return;
   }

@@ -41,6 +41,8 @@ class StdioBridge {
   struct Outgoing;
 
   Task<void> read_lines();
+  /// take_line() as soon as fewer messages than may be are in flight.
+  Task<void> take_line_in_turn(std::string line);
   void take_line(std::string line);
   Task<void> deliver(std::shared_ptr<Outgoing> message);
   Task<void> post(const std::shared_ptr<Outgoing>& message);

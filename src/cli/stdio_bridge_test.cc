@@ -47,6 +47,11 @@ class FakeGateway final : public http::Handler {
           {.status = 404,
            .body = R"({"jsonrpc":"2.0","id":null,"error":{"code":404,"message":"gone"}})",
            .content_type = "application/json"});
+    } else if (body.contains(R"("id":null)") || body.contains(R"("result")")) {
+      responder.send(
+          {.status = 400,
+           .body = R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}})",
+           .content_type = "application/json"});
     } else if (answers("babble")) {
       responder.send({.body = "<html>", .content_type = "text/html"});
     } else if (answers("cut")) {
@@ -187,10 +192,31 @@ TEST_F(StdioBridgeTest, EveryRequestIsAnswered) {
   say(R"({"jsonrpc":"2.0","id":6,"method":"cut"})");
   EXPECT_TRUE(hear().starts_with(R"({"jsonrpc":"2.0","id":6,"error":)"));
   say("{not json");
-  EXPECT_TRUE(hear().starts_with(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700)"));
+  EXPECT_TRUE(hear().starts_with(
+      R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"not JSON: a )"));
   server_.reset();
   say(R"({"jsonrpc":"2.0","id":7,"method":"tools/list"})");
   EXPECT_TRUE(hear().starts_with(R"({"jsonrpc":"2.0","id":7,"error":)"));
+}
+
+TEST_F(StdioBridgeTest, AResponseIsAnsweredByNothing) {
+  say(R"({"jsonrpc":"2.0","id":2,"result":{}})");
+  ASSERT_TRUE(run_until([this] { return gateway_.bodies.size() == 1; }));
+  say(R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})");
+  EXPECT_EQ(hear(), R"({"jsonrpc":"2.0","id":2,"result":{}})");
+  EXPECT_EQ(received_, "");
+}
+
+TEST_F(StdioBridgeTest, ARequestWhoseIdIsNoneKeepsTheGatewaysRefusal) {
+  say(R"({"jsonrpc":"2.0","id":null,"method":"tools/list"})");
+  EXPECT_EQ(hear(), R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}})");
+}
+
+TEST_F(StdioBridgeTest, TheLastLineNeedsNoEnd) {
+  const std::string_view line = R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})";
+  ASSERT_TRUE(write_all(client_end_.get(), line));
+  client_end_.reset();
+  EXPECT_EQ(hear(), R"({"jsonrpc":"2.0","id":2,"result":{}})");
 }
 
 TEST_F(StdioBridgeTest, BlankLinesAndNotificationsHaveNoAnswer) {

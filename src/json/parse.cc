@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -42,6 +45,90 @@ std::size_t first_too_deep(std::string_view text) {
   return static_cast<std::size_t>(at - text.data());
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// RFC 8259, section 6.
+bool is_number(std::string_view token) {
+  std::size_t at = token.starts_with('-') ? 1 : 0;
+  const auto digits = [&] {
+    const std::size_t begin = at;
+    while (at < token.size() && is_digit(token[at])) {
+      ++at;
+    }
+    return at - begin;
+  };
+  const std::size_t whole = at;
+  if (const std::size_t count = digits(); count == 0 || (count > 1 && token[whole] == '0')) {
+    return false;
+  }
+  if (at < token.size() && token[at] == '.') {
+    ++at;
+    if (digits() == 0) {
+      return false;
+    }
+  }
+  if (at < token.size() && (token[at] == 'e' || token[at] == 'E')) {
+    ++at;
+    at += at < token.size() && (token[at] == '+' || token[at] == '-') ? 1 : 0;
+    if (digits() == 0) {
+      return false;
+    }
+  }
+  return at == token.size();
+}
+
+template <class Integer>
+bool holds(std::string_view token) {
+  Integer value;
+  const char* end = token.data() + token.size();
+  return std::from_chars(token.data(), end, value) == std::from_chars_result{end, std::errc{}};
+}
+
+bool is_held(const std::string& number) {
+  if (number.find_first_of(".eE") == std::string::npos) {
+    return holds<std::int64_t>(number) || holds<std::uint64_t>(number);
+  }
+  return std::isfinite(std::strtod(number.c_str(), nullptr));
+}
+
+// Where the first number is that is malformed or too large. Error path only: simdjson tells neither
+// the place nor the one from the other.
+struct BadNumber {
+  std::size_t at;
+  bool is_json;
+};
+BadNumber first_bad_number(std::string_view text) {
+  const char* end = text.data() + text.size();
+  for (const char* at = text.data(); at != end;) {
+    if (*at == '"') {
+      at = skip_string(at, end);
+    } else if (*at == '-' || is_digit(*at)) {
+      const char* stop = std::find_if_not(at, end, [](char c) {
+        return is_digit(c) || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E';
+      });
+      const std::string token(at, stop);
+      if (const bool is_json = is_number(token); !is_json || !is_held(token)) {
+        return {static_cast<std::size_t>(at - text.data()), is_json};
+      }
+      at = stop;
+    } else {
+      ++at;
+    }
+  }
+  return {text.size(), false};
+}
+
+std::unexpected<Error> refuse_number(std::string_view text) {
+  const BadNumber bad = first_bad_number(text);
+  if (bad.is_json) {
+    return fail(ErrorCode::kOutOfRange,
+                "a number out of range at byte {}: neither 64 bits nor a double hold it", bad.at);
+  }
+  return fail(ErrorCode::kInvalidArgument, "not JSON: a malformed number at byte {}", bad.at);
+}
+
 std::unexpected<Error> refuse(simdjson::error_code code, std::string_view text) {
   const auto invalid = [](std::string_view why) {
     return fail(ErrorCode::kInvalidArgument, "not JSON: {}", why);
@@ -63,7 +150,7 @@ std::unexpected<Error> refuse(simdjson::error_code code, std::string_view text) 
     case simdjson::STRING_ERROR:
       return invalid("a malformed string or escape");
     case simdjson::NUMBER_ERROR:
-      return invalid("a number that is malformed, or beyond 64 bits and a double");
+      return refuse_number(text);
     case simdjson::T_ATOM_ERROR:
     case simdjson::F_ATOM_ERROR:
     case simdjson::N_ATOM_ERROR:

@@ -38,8 +38,9 @@ class Parser {
   /// beyond kDepthMax; and numbers that neither 64 bits nor a double hold (RFC 7493, 2.2).
   /// Duplicate keys pass: see duplicate_key().
   ///
-  /// Errors: kInvalidArgument (says what, and at which byte where known), kResourceExhausted (too
-  /// long). No error holds bytes of the document.
+  /// Errors: kInvalidArgument (not JSON: says what, and at which byte where known), kOutOfRange
+  /// (JSON with a number that cannot be held, at which byte), kResourceExhausted (too long). No
+  /// error holds bytes of the document.
   [[nodiscard]] Expected<Element> parse(std::string_view text);
 
  private:

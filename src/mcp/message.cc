@@ -21,7 +21,6 @@ struct Envelope {
   std::string_view method;
   std::optional<json::Object> params;
   std::string_view params_json;
-  bool is_response = false;
 };
 
 /// A key that stands twice in `object`, at any depth but inside its member `except`.
@@ -32,7 +31,16 @@ bool has_duplicate_key(json::Object object, std::string_view except) {
          });
 }
 
+/// A response names a request of ours: whoever reads its id in an answer takes it for its own.
+bool is_response(json::Object object) {
+  return !json::find(object, "method") &&
+         (json::find(object, "result") || json::find(object, "error"));
+}
+
 std::string_view readable_id(json::Object object, std::string_view text) {
+  if (is_response(object)) {
+    return kNullId;
+  }
   const auto id = json::find_member(object, text, "id");
   return id && is_id(id->value) && id->raw.size() <= kIdBytesMax ? id->raw : kNullId;
 }
@@ -62,13 +70,11 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
       method = json::as_string(member.value);
     } else if (member.key == "params") {
       params = member;
-    } else if (member.key == "result" || member.key == "error") {
-      envelope.is_response = true;
     }
   }
   if (!method) {
-    return invalid(envelope.is_response ? "a response to no request of this server"
-                                        : "method: must be a string");
+    return invalid(is_response(object) ? "a response to no request of this server"
+                                       : "method: must be a string");
   }
   envelope.method = *method;
   if (params) {
@@ -147,7 +153,9 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
 RpcExpected<Body> read_body(json::Parser& parser, std::string_view bytes, const Headers& headers) {
   const auto element = parser.parse(bytes);
   if (!element) {
-    return rpc_fail(RpcCode::kParseError, "not JSON: " + element.error().message, 400);
+    const bool is_json = element.error().code == ErrorCode::kOutOfRange;
+    return rpc_fail(is_json ? RpcCode::kInvalidRequest : RpcCode::kParseError,
+                    element.error().message, 400);
   }
   if (const auto array = json::as_array(*element)) {
     return read_batch(*array, bytes, headers);

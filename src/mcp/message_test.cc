@@ -318,7 +318,9 @@ TEST_F(MessageTest, WhatIsNoMessageIsAnInvalidRequest) {
     ASSERT_FALSE(incoming.message) << body;
     EXPECT_EQ(incoming.message.error().code, RpcCode::kInvalidRequest) << body;
     EXPECT_EQ(incoming.message.error().http_status, 400) << body;
-    EXPECT_EQ(incoming.id, body.contains(R"("id":7)") ? "7" : "null") << body;
+    const bool is_request = body.contains(R"("id":7)") && !body.contains(R"(7,"result")") &&
+                            !body.contains(R"(7,"error")");
+    EXPECT_EQ(incoming.id, is_request ? "7" : "null") << body;
     EXPECT_FALSE(incoming.is_notification()) << body;
   }
 }
@@ -350,7 +352,17 @@ TEST_F(MessageTest, ANumberThatNothingHoldsIsNoId) {
     const auto whole = read(R"({"jsonrpc":"2.0","method":"ping","id":)" + string(id) + "}");
     const auto& error = whole ? whole->incoming.front().message.error() : whole.error();
     EXPECT_EQ(error.http_status, 400) << id;
+    EXPECT_EQ(error.code, RpcCode::kInvalidRequest) << id;
+    EXPECT_TRUE(error.message.starts_with("a number out of range at byte 38")) << error.message;
   }
+}
+
+TEST_F(MessageTest, WhatIsNotJsonIsSaidOnce) {
+  const auto body = read("{");
+  ASSERT_FALSE(body);
+  EXPECT_EQ(body.error().code, RpcCode::kParseError);
+  EXPECT_TRUE(body.error().message.starts_with("not JSON: ")) << body.error().message;
+  EXPECT_EQ(body.error().message.rfind("not JSON"), 0U) << body.error().message;
 }
 
 TEST_F(MessageTest, AKeyMustNotStandTwice) {

@@ -59,6 +59,7 @@ int status_of(sandbox::Refusal refusal) {
 int status_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument:
+    case ErrorCode::kOutOfRange:
       return 400;
     case ErrorCode::kNotFound:
       return 404;

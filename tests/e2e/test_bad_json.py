@@ -241,10 +241,13 @@ def test_names_that_no_tool_can_have(tester, name):
     )
 
 
-def test_numbers_that_no_double_holds(tester):
+@pytest.mark.parametrize("number", [b"1e999", b"18446744073709551616", b"-9223372036854775809"])
+def test_numbers_out_of_range(tester, number):
     """RFC 7493, 2.2: who reads it next may read another number."""
-    reply = tester.post(CALL % (b"add", b'{"a":1e999,"b":1}'))
-    assert reply.error["code"] == PARSE_ERROR
+    reply = tester.post(CALL % (b"add", b'{"a":%s,"b":1}' % number))
+    assert reply.status == 400
+    assert reply.error["code"] == INVALID_REQUEST
+    assert reply.error["message"].startswith("a number out of range at byte ")
 
 
 def test_others_notice_nothing(tester):
