@@ -44,6 +44,8 @@ std::string_view to_string(AuthFailureReason reason) {
   switch (reason) {
     case AuthFailureReason::kMissing:
       return "missing";
+    case AuthFailureReason::kSeveral:
+      return "several";
     case AuthFailureReason::kMalformed:
       return "malformed";
     case AuthFailureReason::kUnknown:
@@ -80,7 +82,7 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now)
     return refuse(AuthFailureReason::kCredentialInUrl);
   }
   if (credentials.authorization_count > 1) {
-    return refuse(AuthFailureReason::kMalformed);
+    return refuse(AuthFailureReason::kSeveral);
   }
   if (!credentials.authorization) {
     return refuse(AuthFailureReason::kMissing);

@@ -21,7 +21,8 @@ inline constexpr std::string_view kDemoToken = "demo-token-12345";
 /// credential is missing or wrong.
 enum class AuthFailureReason {
   kMissing,      // no Authorization header
-  kMalformed,    // several of them, another scheme than Bearer, or nothing we issue
+  kSeveral,      // Authorization headers, of which another reader may take another one
+  kMalformed,    // another scheme than Bearer, or nothing we issue
   kUnknown,      // no key of this id, or no method that knows such a credential
   kWrongSecret,  // an id of ours with another secret
   kExpired,

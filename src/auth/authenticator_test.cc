@@ -72,7 +72,7 @@ TEST_F(AuthenticatorTest, NoHeaderIsMissingAndTwoAreRefused) {
   EXPECT_EQ(authenticator.authenticate({.authorization = header, .authorization_count = 2}, kNow)
                 .error()
                 .reason,
-            AuthFailureReason::kMalformed);
+            AuthFailureReason::kSeveral);
 }
 
 TEST_F(AuthenticatorTest, AnotherSecretAndAnUnknownIdAreRefused) {

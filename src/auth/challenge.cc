@@ -18,6 +18,9 @@ Challenge challenge_for(AuthFailureReason reason, std::string_view resource_meta
   switch (reason) {
     case AuthFailureReason::kMissing:
       return {401, header, "Authentication is required: send Authorization: Bearer <key>."};
+    case AuthFailureReason::kSeveral:
+      return {400, header + R"(, error="invalid_request", error_description="several credentials")",
+              "Several Authorization headers are refused: send one."};
     case AuthFailureReason::kCredentialInUrl:
       return {400,
               header + R"(, error="invalid_request", error_description="credential in the URL")",

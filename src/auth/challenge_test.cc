@@ -37,6 +37,12 @@ TEST(Challenge, ACredentialInTheUrlIsABadRequest) {
   EXPECT_NE(challenge.www_authenticate.find("error=\"invalid_request\""), std::string::npos);
 }
 
+TEST(Challenge, SeveralCredentialsAreABadRequest) {
+  const Challenge challenge = challenge_for(AuthFailureReason::kSeveral, kUrl);
+  EXPECT_EQ(challenge.status, 400);
+  EXPECT_NE(challenge.www_authenticate.find("error=\"invalid_request\""), std::string::npos);
+}
+
 TEST(ResourceMetadata, ThePathGoesBehindTheWellKnownPart) {
   EXPECT_EQ(resource_metadata_url("https://h/mcp"), kUrl);
   EXPECT_EQ(resource_metadata_url("https://h/"), "https://h/.well-known/oauth-protected-resource");

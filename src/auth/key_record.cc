@@ -16,11 +16,20 @@ constexpr std::array<std::string_view, 11> kFields{
     "not_before", "revoked", "replaced_by", "note",  "keycloak_user"};
 
 /// Readable text within `length_max`.
+/// Characters that change the order in which a reader sees the others (Unicode, UAX 9): a name with
+/// them can look like another one.
+bool has_bidi_control(std::string_view text) {
+  constexpr std::string_view kControls[] = {"\u061C", "\u200E", "\u200F", "\u202A",
+                                            "\u202B", "\u202C", "\u202D", "\u202E",
+                                            "\u2066", "\u2067", "\u2068", "\u2069"};
+  return std::ranges::any_of(kControls, [text](std::string_view c) { return text.contains(c); });
+}
+
 Expected<void> check_text(std::string_view field, std::string_view text, std::size_t length_max) {
   if (text.size() > length_max) {
     return fail(ErrorCode::kInvalidArgument, "{}: longer than {} bytes", field, length_max);
   }
-  if (!is_utf8(text) || has_control_character(text)) {
+  if (!is_utf8(text) || has_control_character(text) || has_bidi_control(text)) {
     return fail(ErrorCode::kInvalidArgument, "{}: not UTF-8 text without control characters",
                 field);
   }

@@ -58,6 +58,8 @@ TEST(KeyRecord, WhatIsWrongIsNamedWithoutItsValue) {
       {without(good, "\"zoë@example.com\"", "7"), "user: not a string"},
       {without(good, "\"zoë@example.com\"", "\"a\\nb\""),
        "user: not UTF-8 text without control characters"},
+      {without(good, "\"zoë@example.com\"", "\"zo\u2066ë\""),
+       "user: not UTF-8 text without control characters"},
       {without(good, "\"mcp-admin\"", "1"), "roles: not a list of strings"},
       {without(good, "\"mcp-admin\"", "\"a,b\""),
        "roles: an empty one, or one with a comma or space"},

@@ -2,7 +2,12 @@
 
 #include "cli/command.h"
 
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <list>
 #include <utility>
@@ -153,6 +158,18 @@ std::optional<std::string> unknown_command(std::span<const Command> commands,
   return std::nullopt;
 }
 
+constexpr int kMappedBytesMin = 256 << 10;
+
+/// Where one of the first three descriptors is closed, the next file opened would take its place,
+/// and what is printed would go into that file.
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) {
+      std::abort();
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> Arguments::find(std::string_view name) const {
@@ -214,16 +231,25 @@ int run_command_line(std::string_view program, std::string_view about,
 
 int run_main(std::string_view program, std::string_view about, std::span<const Command> commands,
              int argc, char** argv) {
+  open_standard_descriptors();
+  // What is larger goes back to the system when it is freed; by itself the threshold would rise with
+  // the largest body seen.
+  ::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const Environment environment = Environment::of_this_process();
   const SystemClock clock;
   SystemRandom random;
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  return run_command_line(program, about, commands, arguments,
-                          {.environment = environment,
-                           .clock = clock,
-                           .random = random,
-                           .out = std::cout,
-                           .err = std::cerr});
+  const int code = run_command_line(program, about, commands, arguments,
+                                    {.environment = environment,
+                                     .clock = clock,
+                                     .random = random,
+                                     .out = std::cout,
+                                     .err = std::cerr});
+  if (!std::cout.flush() && code == kDone) {
+    std::cerr << program << ": the output could not be written\n";
+    return kAnswerIsNo;
+  }
+  return code;
 }
 
 }  // namespace mcpgate::cli

@@ -27,8 +27,10 @@ Task<void> AdminHandler::handle(const http::Request& request, http::Responder& r
 }
 
 http::Response AdminHandler::page(const http::Request& request) const {
-  if (request.method != "GET") {
-    return to_response(refusal_answer(405, "Only GET is served here."));
+  if (request.method != "GET" && request.method != "HEAD") {
+    http::Response refused = to_response(refusal_answer(405, "Only GET is served here."));
+    refused.headers.emplace_back("Allow", "GET, HEAD");
+    return refused;
   }
   if (request.path == "/health") {
     return health_page();

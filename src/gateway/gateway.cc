@@ -28,6 +28,8 @@ namespace mcpgate::gateway {
 namespace {
 
 constexpr std::string_view kSessionHeader = "Mcp-Session-Id";
+/// A request above it is rare enough that its memory is given back at once.
+constexpr std::size_t kLargeBodyBytes = std::size_t{256} << 10;
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
 /// 128 bits: a call id must not be guessed.
 constexpr std::size_t kRequestIdBytes = 16;
@@ -51,6 +53,31 @@ bool is_json(const http::Request& request) {
     type.remove_suffix(1);
   }
   return http::iequals(type, "application/json");
+}
+
+Answer method_refused(std::string_view message, std::string_view allowed) {
+  Answer answer = refusal_answer(405, message);
+  answer.headers.emplace_back("Allow", std::string(allowed));
+  return answer;
+}
+
+/// The answer to a body that is not JSON as it is, by its headers.
+std::optional<Answer> refuse_media_type(const http::Request& request, audit::Record& record) {
+  if (request.header_count("content-type") > 1) {
+    record.reason = "several content types";
+    return refusal_answer(400, "Several Content-Type headers are refused: send one.");
+  }
+  if (!is_json(request)) {
+    record.reason = "content type";
+    return refusal_answer(415, "The body must be application/json.");
+  }
+  if (request.header("content-encoding")) {
+    record.reason = "content encoding";
+    Answer answer = refusal_answer(415, "The body must not be compressed or encoded otherwise.");
+    answer.headers.emplace_back("Accept-Encoding", "identity");  // RFC 9110, 12.5.3
+    return answer;
+  }
+  return std::nullopt;
 }
 
 /// How an HTTP status that refuses a request is called in the record.
@@ -179,6 +206,9 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_return;
   }
   co_await serve(visit);
+  if (request.body.size() > kLargeBodyBytes) {
+    (void)parser_.parse("null");  // Its buffers, 15 times a body, are not kept for the next one.
+  }
 }
 
 bool Gateway::wants_body(const http::Request& head) {
@@ -209,7 +239,7 @@ http::Response Gateway::refused(const http::Refusal& refusal) {
 
 /// What anybody may ask for: it says nothing of tools, users or configuration.
 std::optional<http::Response> Gateway::public_page(const http::Request& request) const {
-  if (request.method != "GET") {
+  if (request.method != "GET" && request.method != "HEAD") {
     return std::nullopt;
   }
   if (request.path == "/health") {
@@ -242,6 +272,10 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) const 
     return refusal_answer(403, "This origin is not allowed.");
   }
   add_cors_headers(request, visit.headers);
+  if (request.path == "/health" || request.path == "/ready") {
+    record.reason = "method";  // By another one they were answered before.
+    return method_refused("Only GET is served here.", "GET, HEAD");
+  }
   if (request.path != "/" && request.path != "/mcp") {
     record.reason = "path";
     return refusal_answer(404, "Not found. MCP is at / and /mcp.");
@@ -257,15 +291,9 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) const 
   }
   if (request.method != "POST") {
     record.reason = "method";
-    Answer answer = refusal_answer(405, "MCP is served by POST.");
-    answer.headers.emplace_back("Allow", "POST");
-    return answer;
+    return method_refused("MCP is served by POST.", "POST");
   }
-  if (!is_json(request)) {
-    record.reason = "content type";
-    return refusal_answer(415, "The body must be application/json.");
-  }
-  return std::nullopt;
+  return refuse_media_type(request, record);
 }
 
 std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) const {

@@ -427,7 +427,9 @@ void Connection::decide_refusal() {
     log_error("refusal handler: {}", exception.what());
     response_ = {};
   }
-  response_.status = refusal_.status;
+  if (constexpr int kUnrecorded = 503; response_.status != kUnrecorded) {
+    response_.status = refusal_.status;
+  }
   answer_ = Answer::kNone;
   send(std::move(response_));
 }

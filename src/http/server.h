@@ -114,8 +114,9 @@ class Handler {
   /// closed after the answer.
   [[nodiscard]] virtual bool wants_body(const Request& /*head*/) { return true; }
 
-  /// Records a refused request and gives its answer; the status stays the refusal's, and the
-  /// connection is closed after it. The default says the reason as plain text.
+  /// Records a refused request and gives its answer; the status stays the refusal's unless the
+  /// answer's is 503, since then it was not recorded. The connection is closed after it. The
+  /// default says the reason as plain text.
   virtual Response refused(const Refusal& refusal);
 };
 

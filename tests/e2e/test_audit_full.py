@@ -70,6 +70,17 @@ def test_tool_that_ran_while_the_disk_filled_up_gives_no_answer(start_gateway):
     wait_until(lambda: tester.request("ping").status == 200, "it serves again", 5)
 
 
+def test_request_that_http_refuses_has_no_other_answer(start_gateway):
+    gateway = start_gateway()
+    tester = gateway.user("tester@example.com", "mcp-tester")
+    assert tester.send("POST", "/mcp", {"Content-Length": "5", "Transfer-Encoding": "x"}).status == 400
+    fill_disk(gateway)
+    reply = tester.send("POST", "/mcp", {"Content-Length": "5", "Transfer-Encoding": "x"})
+    assert reply.status == 503 and reply.error["code"] == -32603
+    assert reply.headers["retry-after"]
+    limit_file_size(gateway, "unlimited")
+
+
 def test_nothing_starts_that_cannot_be_recorded(start_gateway):
     """No process is spent on a call whose start has no record."""
     gateway = start_gateway()

@@ -1,6 +1,8 @@
 """HTTP that no client sends by accident: too large, too slow, and read differently by two
 parsers."""
 
+import gzip
+import http.client
 import json
 import resource
 import selectors
@@ -98,6 +100,22 @@ def test_a_body_without_a_credential_is_not_read(gateway, connection):
     connection.sendall(raw.head(gateway.port, None, "Content-Length: 4000000") + b"{")
     replies = raw.read_replies(connection)
     assert [reply.status for reply in replies] == [401]
+
+
+def test_memory_of_large_bodies_is_given_back(start_gateway):
+    gateway = start_gateway()
+    tester = gateway.user("tester@example.com", "mcp-tester")
+    assert tester.request("ping").status == 200
+    before = resident(gateway.process.pid)
+    for megabytes in (1, 2, 3, 4, 1, 2, 3, 4, 4):
+        padding = " " * (megabytes * (1 << 20) - 1024)
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": padding}})
+        assert tester.post(body.encode()).status == 200
+    wait_until(lambda: resident(gateway.process.pid) - before < 16 << 20, "the memory is back", 5)
+
+
+def resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 @pytest.mark.parametrize("authenticated", [True, False])
@@ -275,6 +293,38 @@ def test_foreign_origin_is_refused(tester, origin):
 def test_other_methods(gateway, tester, method):
     status = tester.send(method, "/mcp", {"Authorization": f"Bearer {tester.key}"}).status
     assert status in (400, 403, 405, 501)
+
+
+def test_body_in_another_form_than_it_says(gateway, tester, connection):
+    reply = tester.post(gzip.compress(raw.ping()), {"Content-Encoding": "gzip"})
+    assert reply.status == 415 and reply.headers["accept-encoding"] == "identity"
+    body = raw.ping()
+    fields = (f"Content-Length: {len(body)}", "Content-Type: text/plain")
+    connection.sendall(raw.head(gateway.port, tester.key, *fields) + body)
+    assert raw.read_reply(connection).status == 400
+
+
+def test_several_credentials(gateway, tester, connection):
+    body = raw.ping()
+    fields = (f"Content-Length: {len(body)}", f"Authorization: Bearer {tester.key}")
+    connection.sendall(raw.head(gateway.port, tester.key, *fields) + body)
+    reply = raw.read_reply(connection)
+    assert reply.status == 400
+    assert 'error="invalid_request"' in reply.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_health_is_for_get_and_head(gateway, tester, path):
+    got, head = tester.send("GET", path, {}), tester.send("HEAD", path, {})
+    assert (got.status, head.status) == (200, 200)
+    assert head.body == b"" and head.headers["content-length"] == str(len(got.body))
+    for method in ("POST", "DELETE", "PUT"):
+        refused = tester.send(method, path, {})
+        assert refused.status == 405 and refused.headers["allow"] == "GET, HEAD"
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.admin_port, timeout=10)
+    connection.request("HEAD", path)
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 @pytest.mark.parametrize(
