@@ -68,7 +68,7 @@ _KEY_SHAPES = (
     ("pypi-", r"\bpypi-[\w-]{40,512}"),
     ("hf_", r"\bhf_[A-Za-z0-9]{30,64}\b"),
     ("SG.", r"\bSG\.[\w-]{16,32}\.[\w-]{32,64}"),
-    ("earer ", r"\b[Bb]earer ([A-Za-z0-9._~+/-]{20,4096}={0,2})"),
+    ("earer ", r"\b[Bb]earer ([A-Za-z0-9._~+/-]{16,4096}={0,2})"),
     ("asic ", r"\b[Bb]asic ([A-Za-z0-9+/]{12,1024}={0,2})(?![\w+/])"),
 )
 _KEY_BEGIN = r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"

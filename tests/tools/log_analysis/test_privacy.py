@@ -94,6 +94,7 @@ class Table(unittest.TestCase):
             ('"mobile": "7700900123"', "phone", "7700900123"), ("SSN: 123456789", "ssn", "123456789"),
             ("social security number 123456789", "ssn", "123456789"),
             ("Authorization: Bearer " + "aB3" * 10, "api_key", "aB3" * 10),
+            ("Authorization: Bearer demo-token-12345", "api_key", "demo-token-12345"),
             ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "api_key", "dXNlcjpwYXNzd29yZA=="),
             (f"aws_secret_access_key = {A40}", "api_key", A40),
         ):  # fmt: skip
