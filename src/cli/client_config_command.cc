@@ -4,6 +4,7 @@
 #include <ostream>
 #include <system_error>
 
+#include "auth/api_key.h"
 #include "auth/authenticator.h"
 #include "cli/config.h"
 #include "http/client.h"
@@ -75,9 +76,23 @@ std::string claude_desktop(const ClientConfig& config) {
   return out;
 }
 
+/// One word of a POSIX shell's command line.
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/@%+=,";
+  if (text.find_first_not_of(kPlain) == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string word = "'";
+  for (const char c : text) {
+    word += c == '\'' ? std::string_view("'\\''") : std::string_view(&c, 1);
+  }
+  return word + "'";
+}
+
 std::string claude_code(const ClientConfig& config) {
   return fmt::format("claude mcp add --transport http mcpgate {} --header \"Authorization: {}\"",
-                     config.url, bearer(config, kShellSecret));
+                     shell_word(config.url), bearer(config, kShellSecret));
 }
 
 /// What the user must still do, for standard error.
@@ -102,6 +117,10 @@ Expected<ClientConfig> read(const Arguments& arguments, const World& world) {
   const auto endpoint = http::Endpoint::parse(client.url);
   if (!endpoint || endpoint->scheme == http::Endpoint::Scheme::kUnix) {
     return fail(ErrorCode::kInvalidArgument, "--url: expected http:// or https:// and a host");
+  }
+  if (auth::has_credential_in_query(endpoint->path)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--url: a credential in the URL is refused by the gateway, and URLs are logged");
   }
   std::error_code ignored;
   client.program = std::filesystem::read_symlink("/proc/self/exe", ignored).string();

@@ -61,6 +61,11 @@ TEST(ClientConfigText, ClaudeCodeLeavesTheSecretToTheShell) {
   EXPECT_EQ(client_config_text("claude-code", kWithKey),
             "claude mcp add --transport http mcpgate https://mcp.example.com/mcp "
             "--header \"Authorization: Bearer $MCPGATE_TOKEN\"");
+  ClientConfig config = kWithKey;
+  config.url = "https://h/mcp?a=1&b=$(id);'";
+  EXPECT_TRUE(client_config_text("claude-code", config)
+                  .starts_with("claude mcp add --transport http mcpgate "
+                               "'https://h/mcp?a=1&b=$(id);'\\''' --header"));
 }
 
 }  // namespace

@@ -232,8 +232,8 @@ int run_command_line(std::string_view program, std::string_view about,
 int run_main(std::string_view program, std::string_view about, std::span<const Command> commands,
              int argc, char** argv) {
   open_standard_descriptors();
-  // What is larger goes back to the system when it is freed; by itself the threshold would rise with
-  // the largest body seen.
+  // What is larger goes back to the system when it is freed; by itself the threshold would rise
+  // with the largest body seen.
   ::mallopt(M_MMAP_THRESHOLD, kMappedBytesMin);
   const Environment environment = Environment::of_this_process();
   const SystemClock clock;

@@ -22,6 +22,9 @@ Expected<std::string> read_token(const std::filesystem::path& file) {
   if (::stat(file.c_str(), &status) != 0) {
     return fail_errno("read " + file.string());
   }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorCode::kInvalidArgument, "{}: not a regular file", file.string());
+  }
   if ((status.st_mode & kOthers) != 0) {
     return fail(ErrorCode::kFailedPrecondition, "{}: others may read it; chmod 600 {}",
                 file.string(), file.string());

@@ -1,6 +1,7 @@
 #include "cli/credential.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -63,6 +64,16 @@ TEST_F(CredentialTest, TheFileHoldsOneTokenAlone) {
   EXPECT_FALSE(target("http://h/mcp", write(std::string(17 << 10, 'x'))));
   EXPECT_EQ(target("http://h/mcp", (folder_ / "absent").string()).error().code,
             ErrorCode::kNotFound);
+}
+
+TEST_F(CredentialTest, WhatIsNoRegularFileIsRefusedWithoutReadingIt) {
+  const fs::path fifo = folder_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0644), 0);
+  for (const fs::path& file : {fifo, folder_, fs::path("/dev/null")}) {
+    const auto refused = target("http://h/mcp", file.string());
+    ASSERT_FALSE(refused) << file;
+    EXPECT_EQ(refused.error().message, file.string() + ": not a regular file");
+  }
 }
 
 TEST_F(CredentialTest, AFileThatOthersMayReadIsRefused) {

@@ -99,9 +99,15 @@ void GatewayProcess::follow_signals() {
       follow_signals();
       return;
     }
-    log_info("ending: requests in flight may finish");
+    if (std::exchange(ending_, true)) {
+      log_info("ending at once");
+      loops_.stop();
+      return;
+    }
+    log_info("ending: requests in flight may finish; another signal ends them");
     admin_.reset();
     service_->drain();
+    follow_signals();  // Whoever sends another one does not want to wait for that.
   });
 }
 

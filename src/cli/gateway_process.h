@@ -73,6 +73,7 @@ class GatewayProcess {
   SystemClock clock_;
   Loops loops_;
   asio::signal_set signals_;
+  bool ending_ = false;
   std::shared_ptr<http::TlsServer> tls_;
   std::shared_ptr<const auth::KeyTable> keys_;
   std::unique_ptr<gateway::Service> service_;

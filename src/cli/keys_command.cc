@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <ostream>
 #include <utility>
 
@@ -158,6 +159,14 @@ std::optional<std::string> read_times(KeyRecord& key, const Arguments& arguments
   return std::nullopt;
 }
 
+/// RFC 9562, section 4: 8-4-4-4-12 hex digits.
+bool is_uuid(std::string_view text) {
+  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return std::ranges::equal(text, kShape, [](char c, char shape) {
+    return shape == '-' ? c == '-' : std::isxdigit(static_cast<unsigned char>(c)) != 0;
+  });
+}
+
 int create(const Arguments& arguments, const World& world) {
   const auto config = keys_config(arguments, world);
   if (!config) {
@@ -172,6 +181,10 @@ int create(const Arguments& arguments, const World& world) {
   key.note = arguments.get("note");
   key.keycloak_user = arguments.get("keycloak-user");
   key.created = world.clock.wall_now();
+  if (!key.keycloak_user.empty() && !is_uuid(key.keycloak_user)) {
+    return refuse(world, "--keycloak-user: expected the user's id in Keycloak, a UUID",
+                  kWrongUsage);
+  }
   if (const auto problem = read_times(key, arguments)) {
     return refuse(world, *problem, kWrongUsage);
   }

@@ -14,6 +14,8 @@ namespace mcpgate::cli {
 namespace {
 
 constexpr std::string_view kDefaultRole = "mcp-admin";
+/// unix(7): sun_path has 108, with the zero byte.
+constexpr std::size_t kUnixPathBytesMax = 107;
 
 /// The folders of `tools` that hold a toolset.yaml, in order of their names.
 std::vector<std::filesystem::path> folders_of(const std::filesystem::path& tools) {
@@ -38,7 +40,33 @@ Expected<void> make_signing_key(const std::filesystem::path& file) {
   return write_file_atomically(file, sandbox::SigningKeys::create_text(random), 0600);
 }
 
+bool looks_like_a_tool_set(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::filesystem::path& file = entry.path();
+    if (file.filename() == sandbox::kToolSetFileName || file.extension() == ".py") {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+Expected<void> check_has_tool_sets(const std::filesystem::path& tools) {
+  if (!folders_of(tools).empty()) {
+    return {};
+  }
+  const std::filesystem::path folder = (tools.lexically_normal() / "").parent_path();
+  const std::string hint =
+      looks_like_a_tool_set(folder)
+          ? fmt::format("; did you mean its parent, {}?", folder.parent_path().string())
+          : "";
+  return fail(ErrorCode::kNotFound,
+              "no tool set in {}: each is a folder there that has a {} (see "
+              "docs/guide/writing-a-tool-set.md){}",
+              folder.string(), sandbox::kToolSetFileName, hint);
+}
 
 std::vector<std::filesystem::path> tool_set_files(const std::filesystem::path& tools) {
   std::vector<std::filesystem::path> files{tools};
@@ -80,6 +108,12 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
     if (set.sandbox.scheme != http::Endpoint::Scheme::kUnix ||
         !std::filesystem::is_directory(folder, ignored)) {
       continue;
+    }
+    if (set.sandbox.host.size() > kUnixPathBytesMax) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "{}: the path of a Unix socket has at most {} bytes; name a shorter folder by "
+                  "$MCPGATE_STATE or `state`",
+                  set.sandbox.host, kUnixPathBytesMax);
     }
     TRY_VOID(make_signing_key(set.signing_keys.front()));
     TRY_VOID(make_directories(std::filesystem::path(set.sandbox.host).parent_path(), 0700));

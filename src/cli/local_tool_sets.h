@@ -16,6 +16,10 @@ namespace mcpgate::cli {
 [[nodiscard]] std::vector<ToolSetConfig> find_tool_sets(const std::filesystem::path& tools,
                                                         const std::filesystem::path& state);
 
+/// kNotFound where `tools` holds no folder with a toolset.yaml: says what it should be, and where
+/// the folder itself looks like a set, that its parent may be meant.
+[[nodiscard]] Expected<void> check_has_tool_sets(const std::filesystem::path& tools);
+
 /// The folder itself and every file of it that find_tool_sets() reads.
 [[nodiscard]] std::vector<std::filesystem::path> tool_set_files(const std::filesystem::path& tools);
 

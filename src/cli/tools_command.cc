@@ -1,9 +1,13 @@
 #include "cli/tools_command.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include "cli/mcp_client.h"
+#include "cli/terminal.h"
 #include "json/parse.h"
 #include "json/write.h"
 
@@ -15,7 +19,9 @@ constexpr std::size_t kResultBytesMax = std::size_t{64} << 20;
 
 int complain(const World& world, const Error& error) {
   world.err << "mcpgate: " << error.message << '\n';
-  return error.code == ErrorCode::kInvalidArgument ? kWrongUsage : kAnswerIsNo;
+  const bool is_ours =
+      error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kOutOfRange;
+  return is_ours ? kWrongUsage : kAnswerIsNo;
 }
 
 void print_json(std::ostream& out, std::string_view json) {
@@ -25,7 +31,7 @@ void print_json(std::ostream& out, std::string_view json) {
   if (element) {
     json::append(text, *element, json::Layout::kPretty);
   }
-  out << text << '\n';
+  out << for_descriptor(STDOUT_FILENO, std::move(text)) << '\n';
 }
 
 /// A string of an object that a server sent; empty where either is something else.
@@ -53,8 +59,8 @@ void print_table(std::ostream& out, std::string_view list) {
     width = std::max(width, text_at(tool, "name").size());
   }
   for (const json::Element tool : *tools) {
-    out << fmt::format("{:<{}}  {}\n", text_at(tool, "name"), width,
-                       first_line(text_at(tool, "description")));
+    out << for_descriptor(STDOUT_FILENO, fmt::format("{:<{}}  {}\n", text_at(tool, "name"), width,
+                                                     first_line(text_at(tool, "description"))));
   }
 }
 
@@ -74,7 +80,8 @@ bool is_json_object(std::string_view text) {
 int list(const Arguments& arguments, const World& world) {
   auto target = target_of(arguments, world);
   if (!target) {
-    return complain(world, target.error());
+    (void)complain(world, target.error());
+    return kWrongUsage;
   }
   asio::io_context loop;
   McpClient client(loop, *std::move(target));
@@ -91,6 +98,10 @@ int list(const Arguments& arguments, const World& world) {
 }
 
 int call(const Arguments& arguments, const World& world) {
+  if (arguments.get("name").empty()) {
+    world.err << "mcpgate: which tool? `mcpgate tools list` names those that are open to you\n";
+    return kWrongUsage;
+  }
   const std::string json = arguments.get("arguments", "{}");
   if (!is_json_object(json)) {
     world.err
@@ -99,7 +110,8 @@ int call(const Arguments& arguments, const World& world) {
   }
   auto target = target_of(arguments, world);
   if (!target) {
-    return complain(world, target.error());
+    (void)complain(world, target.error());
+    return kWrongUsage;
   }
   asio::io_context loop;
   McpClient client(loop, *std::move(target));
@@ -111,7 +123,8 @@ int call(const Arguments& arguments, const World& world) {
   if (arguments.get("output") == "json") {
     print_json(world.out, *result);
   } else {
-    (failed ? world.err : world.out) << readable_result(*result) << '\n';
+    (failed ? world.err : world.out)
+        << for_descriptor(failed ? STDERR_FILENO : STDOUT_FILENO, readable_result(*result)) << '\n';
   }
   return failed ? kAnswerIsNo : kDone;
 }

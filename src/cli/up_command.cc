@@ -20,6 +20,8 @@ struct UpFlags {
   fs::path tools;
   std::optional<std::uint16_t> port;
   std::optional<std::uint16_t> admin_port;
+  /// Whether the sets may be none: later the last one may go, and another come.
+  bool is_running = false;
 };
 
 Expected<std::optional<std::uint16_t>> port_at(const Arguments& arguments, std::string_view name) {
@@ -62,6 +64,9 @@ Expected<Config> load(const UpFlags& flags, const Environment& environment) {
     config.admin_listen = ListenAddress{.host = "127.0.0.1", .port = *flags.admin_port};
   }
   if (config.file.empty()) {
+    if (!flags.is_running) {
+      TRY_VOID(check_has_tool_sets(flags.tools));
+    }
     config.tool_sets = find_tool_sets(flags.tools, config.state);
     config.demo_token_allowed = true;
   }
@@ -76,7 +81,7 @@ fs::path sandbox_program() {
 }
 
 int up(const Arguments& arguments, const World& world) {
-  const auto flags = read_flags(arguments, world);
+  auto flags = read_flags(arguments, world);
   if (!flags) {
     world.err << flags.error().message << '\n';
     return kWrongUsage;
@@ -100,6 +105,7 @@ int up(const Arguments& arguments, const World& world) {
     return kWrongUsage;
   }
   GatewayProcess& gateway = **process;
+  flags->is_running = true;
   supervisor.emplace(gateway.loop(), sandbox_program(), strictest_profile(sandbox_program()));
   supervise(gateway.config());
   gateway.service().on_ready([&] { welcome(gateway, world.out); });

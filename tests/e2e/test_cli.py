@@ -1,6 +1,7 @@
 """`tools list|call`, `check`, `--help`, exit codes: what a person or a script types."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -154,6 +155,106 @@ def test_wrong_usage_is_exit_2(words, tmp_path):
     assert done.returncode == 2
     assert done.stderr
     assert not any(tmp_path.iterdir()), "wrong usage makes nothing"
+
+
+def up(tmp_path, *words, state=None):
+    return subprocess.run(
+        [BIN / "mcpgate", "up", "--port", "0", "--admin-port", "0", *words],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=environment(state or tmp_path / "state"),
+        cwd=tmp_path,
+    )
+
+
+def test_up_without_a_tool_set_is_wrong_usage(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = up(tmp_path, "--tools", "empty")
+    assert done.returncode == 2
+    assert f"no tool set in {tmp_path}/empty:" in done.stderr
+    assert "did you mean" not in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("name", ["toolset.yaml", "words.py"])
+@pytest.mark.parametrize("argument", ["tools/words", "tools/words/", "./tools/../tools/words"])
+def test_up_over_one_sets_folder_names_its_parent(tmp_path, name, argument):
+    (tmp_path / "tools/words").mkdir(parents=True)
+    (tmp_path / "tools/words" / name).write_text("")
+    done = up(tmp_path, "--tools", argument)
+    assert done.returncode == 2
+    assert f"did you mean its parent, {tmp_path}/tools?" in done.stderr
+
+
+def test_up_whose_state_is_too_long_for_a_socket(tmp_path):
+    (tmp_path / "tools/words").mkdir(parents=True)
+    (tmp_path / "tools/words/toolset.yaml").write_text("description: x\n")
+    done = up(tmp_path, "--tools", "tools", state=tmp_path / ("s" * 100))
+    assert done.returncode == 2
+    assert "at most 107 bytes; name a shorter folder" in done.stderr
+
+
+def test_output_that_cannot_be_written_is_exit_1(gateway, flags):
+    commands = [["keys", "list"], ["tools", "list", *flags], ["client-config", "--client", "cursor"]]
+    for words in commands:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [BIN / "mcpgate", *map(str, words)],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=20,
+                env=environment(gateway.state),
+                cwd=gateway.state,
+            )
+        assert done.returncode == 1, words
+        assert "could not be written" in done.stderr, words
+
+
+def test_closed_descriptors_are_never_taken_for_files(tmp_path):
+    """What is printed must not end in the first file that is opened, such as a key's."""
+    script = f"exec {BIN}/mcpgate keys create --user bob --roles r 0<&- 1>&- 2>&-"
+    subprocess.run(["sh", "-c", script], env=environment(tmp_path), cwd=tmp_path, timeout=20)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files, "the key was made"
+    for path in files:
+        assert b"mcpk_" not in path.read_bytes(), path
+
+
+def test_token_file_that_is_no_file_of_ones_own_is_wrong_usage(gateway, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    for path, says in ((fifo, "not a regular file"), (tmp_path, "not a regular file"),
+                       (tmp_path / "absent", "No such file")):  # fmt: skip
+        for words in (["tools", "list"], ["tools", "call", "echo"]):
+            done = gateway.mcpgate(*words, "--url", gateway.url, "--token-file", path)
+            assert done.returncode == 2, (path, words)
+            assert says in done.stderr and "chmod" not in done.stderr
+
+
+def test_call_without_a_name_says_what_to_do(gateway, flags):
+    done = gateway.mcpgate("tools", "call", "", *flags)
+    assert done.returncode == 2
+    assert "tools list" in done.stderr
+
+
+def test_tool_does_not_write_to_the_terminal_what_a_terminal_obeys(gateway, flags):
+    leader, follower = os.openpty()
+    try:
+        done = subprocess.run(
+            [BIN / "mcpgate", "tools", "call", "echo", '{"text": "a\\u001b]0;title\\u0007b"}',
+             *map(str, flags)],
+            stdout=follower, stderr=subprocess.PIPE, timeout=20, env=environment(gateway.state),
+            cwd=gateway.state,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        shown = os.read(leader, 4096)
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert b"a\\u{1b}]0;title\\u{7}b" in shown
+    assert b"\x1b" not in shown
 
 
 def test_wrong_configuration_is_told_before_missing_tools(tmp_path):

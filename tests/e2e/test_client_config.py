@@ -123,6 +123,15 @@ def test_claude_desktop(project_gateway, key):
     check(server, key)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://user:pw@h/mcp", "https://h/mcp?api_key=x", "https://h/mcp?token=x"]
+)
+def test_url_with_a_credential_is_refused(project_gateway, url):
+    done = project_gateway.mcpgate("client-config", "--client", "cursor", "--url", url)
+    assert done.returncode == 2
+    assert done.stdout == "" and "pw" not in done.stderr
+
+
 def test_unknown_client_is_wrong_usage(project_gateway):
     done = project_gateway.mcpgate("client-config", "--client", "netscape")
     assert done.returncode == 2

@@ -27,6 +27,17 @@ def test_right_file_is_exit_0(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_paths_that_are_not_there_are_warnings(tmp_path):
+    done = check(
+        tmp_path,
+        "auth: {apiKeys: {directory: keys}}\ntls: {certificate: a.pem, key: b.pem}\n"
+        "toolSets: {s: {requiredRole: r, sandbox: 'unix:s.sock', signingKey: {file: s.key}}}\n",
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("tls.certificate", "tls.key", "toolSets.s.signingKey"):
+        assert f"warning: {name}: {tmp_path}/" in done.stderr, name
+
+
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [

@@ -24,6 +24,20 @@ def test_no_call_in_flight_is_lost(start_gateway):
         assert records[-1]["type"] == "chain_end", writer
 
 
+def test_second_signal_ends_at_once(start_gateway):
+    gateway = start_gateway()
+    tester = gateway.user("tester@example.com", "mcp-tester")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(tester.request, "tools/call", {"name": "wait", "arguments": {"seconds": 20}})
+        wait_until(lambda: starts(gateway) == 1, "the call is under way")
+        for said in ("may finish", "at once"):
+            gateway.process.signal(signal.SIGINT)
+            wait_until(lambda: f"{said}" in gateway.log, said)  # noqa: B023
+        wait_until(lambda: gateway.process.exit_code() is not None, "the end", 10)
+        assert call.exception() is not None
+    assert gateway.stop() == 0
+
+
 def starts(gateway) -> int:
     return sum(r["type"] == "mcp_call_start" for r in gateway.records())
 
