@@ -199,7 +199,8 @@ def test_a_port_belongs_to_one_gateway(serve):
     _, second = serve(port)
     wait_until(lambda: second.exit_code() is not None, "the second one ends")
     assert second.exit_code() == 2
-    assert f"listen on 127.0.0.1:{port}: Address already in use" in second.log
+    said = f"listen on 127.0.0.1:{port}: Address already in use"
+    wait_until(lambda: said in second.log, "it says why")
 
 
 def test_connections_that_do_not_fit_the_descriptors_make_room(serve):
