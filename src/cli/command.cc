@@ -164,7 +164,9 @@ constexpr int kMappedBytesMin = 256 << 10;
 /// and what is printed would go into that file.
 void open_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) {
+    // Without O_CLOEXEC: what we start has them too.
+    if (::fcntl(fd, F_GETFD) < 0 &&
+        ::open("/dev/null", O_RDWR) < 0) {  // NOLINT(android-cloexec-open)
       std::abort();
     }
   }

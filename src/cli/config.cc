@@ -78,6 +78,10 @@ class ConfigReader {
     read_listeners(root);
     read_auth(root.map("auth"));
     read_tool_sets(root);
+    if (config_.tool_sets.empty()) {
+      config_.warnings.push_back(
+          fmt::format("{}: toolSets: there are none, so there is no tool", shown_file_.string()));
+    }
     read_roles(root);
     read_policy(root.map("policy"));
     config_.limits = read_limits(root.map("limits"));

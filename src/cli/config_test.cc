@@ -196,8 +196,9 @@ TEST(Config, TheDemoTokenIsForLoopbackOnly) {
   const auto local = parse(kDemo);
   ASSERT_TRUE(local) << local.error().message;
   EXPECT_EQ(local->warnings,
-            std::vector<std::string>{"conf/f.yaml:1:19: auth.demoToken: the demo token is accepted "
-                                     "from this machine, with every role"});
+            (std::vector<std::string>{"conf/f.yaml: toolSets: there are none, so there is no tool",
+                                      "conf/f.yaml:1:19: auth.demoToken: the demo token is "
+                                      "accepted from this machine, with every role"}));
   for (const char* open :
        {"listen: 0.0.0.0:80\nallowedHosts: [h]\n", "listen: '[::]:80'\nallowedHosts: [h]\n",
         "publicUrl: https://mcp.example.com/\n",

@@ -17,6 +17,17 @@ constexpr std::string_view kDefaultRole = "mcp-admin";
 /// unix(7): sun_path has 108, with the zero byte.
 constexpr std::size_t kUnixPathBytesMax = 107;
 
+bool looks_like_a_tool_set(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::filesystem::path& file = entry.path();
+    if (file.filename() == sandbox::kToolSetFileName || file.extension() == ".py") {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// The folders of `tools` that hold a toolset.yaml, in order of their names.
 std::vector<std::filesystem::path> folders_of(const std::filesystem::path& tools) {
   std::vector<std::filesystem::path> folders;
@@ -24,6 +35,9 @@ std::vector<std::filesystem::path> folders_of(const std::filesystem::path& tools
   for (const auto& entry : std::filesystem::directory_iterator(tools, error)) {
     if (std::filesystem::exists(entry.path() / sandbox::kToolSetFileName, error)) {
       folders.push_back(entry.path());
+    } else if (entry.is_directory(error) && looks_like_a_tool_set(entry.path())) {
+      log_warn("{} is not served: it has no {}, which may be empty", entry.path().string(),
+               sandbox::kToolSetFileName);
     }
   }
   std::ranges::sort(folders);
@@ -38,17 +52,6 @@ Expected<void> make_signing_key(const std::filesystem::path& file) {
   TRY_VOID(make_directories(file.parent_path(), 0700));
   SystemRandom random;
   return write_file_atomically(file, sandbox::SigningKeys::create_text(random), 0600);
-}
-
-bool looks_like_a_tool_set(const std::filesystem::path& folder) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::filesystem::path& file = entry.path();
-    if (file.filename() == sandbox::kToolSetFileName || file.extension() == ".py") {
-      return true;
-    }
-  }
-  return false;
 }
 
 }  // namespace
@@ -80,12 +83,19 @@ std::vector<std::filesystem::path> tool_set_files(const std::filesystem::path& t
 }
 
 std::vector<ToolSetConfig> find_tool_sets(const std::filesystem::path& tools,
-                                          const std::filesystem::path& state) {
+                                          const std::filesystem::path& state,
+                                          const std::vector<ToolSetConfig>& in_force) {
   std::vector<ToolSetConfig> sets;
   for (const auto& folder : folders_of(tools)) {
     const auto file = sandbox::load_tool_set_file(folder);
     if (!file) {
-      log_error("{}", file.error().message);
+      const auto before =
+          std::ranges::find(in_force, folder.filename().string(), &ToolSetConfig::name);
+      if (before != in_force.end()) {
+        sets.push_back(*before);
+      }
+      log_error("{}; {}", file.error().message,
+                before != in_force.end() ? "the version before stays in force" : "not served");
       continue;
     }
     const std::filesystem::path run = state / "run" / file->name;

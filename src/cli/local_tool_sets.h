@@ -12,9 +12,10 @@ namespace mcpgate::cli {
 
 /// The folders of `tools` that hold a toolset.yaml, as a configuration would name them, in order of
 /// their names: `requiredRole` from toolset.yaml, else mcp-admin; socket and key below `state`/run.
-/// A set whose file is wrong is logged and left out.
-[[nodiscard]] std::vector<ToolSetConfig> find_tool_sets(const std::filesystem::path& tools,
-                                                        const std::filesystem::path& state);
+/// A set whose file is wrong is logged, and stays as it is in `in_force`, or is left out.
+[[nodiscard]] std::vector<ToolSetConfig> find_tool_sets(
+    const std::filesystem::path& tools, const std::filesystem::path& state,
+    const std::vector<ToolSetConfig>& in_force = {});
 
 /// kNotFound where `tools` holds no folder with a toolset.yaml: says what it should be, and where
 /// the folder itself looks like a set, that its parent may be meant.

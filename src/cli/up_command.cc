@@ -22,6 +22,8 @@ struct UpFlags {
   std::optional<std::uint16_t> admin_port;
   /// Whether the sets may be none: later the last one may go, and another come.
   bool is_running = false;
+  /// The sets in force, for those whose file is wrong for now.
+  std::vector<ToolSetConfig> sets = {};
 };
 
 Expected<std::optional<std::uint16_t>> port_at(const Arguments& arguments, std::string_view name) {
@@ -49,7 +51,7 @@ Expected<UpFlags> read_flags(const Arguments& arguments, const World& world) {
 
 /// The configuration of `up`: the file's, or without one the sets that lie in the tools' folder,
 /// open to the demo token on loopback.
-Expected<Config> load(const UpFlags& flags, const Environment& environment) {
+Expected<Config> load(UpFlags& flags, const Environment& environment) {
   Config config = TRY(load_config(flags.config, environment));
   std::error_code ignored;
   if (!fs::is_directory(flags.tools, ignored)) {
@@ -67,7 +69,7 @@ Expected<Config> load(const UpFlags& flags, const Environment& environment) {
     if (!flags.is_running) {
       TRY_VOID(check_has_tool_sets(flags.tools));
     }
-    config.tool_sets = find_tool_sets(flags.tools, config.state);
+    config.tool_sets = flags.sets = find_tool_sets(flags.tools, config.state, flags.sets);
     config.demo_token_allowed = true;
   }
   // Before the gateway reads them, the signing keys must be there.
@@ -101,7 +103,11 @@ int up(const Arguments& arguments, const World& world) {
                               .ready_means_all = true,
                               .on_hangup = GatewayProcessOptions::OnHangup::kEnd});
   if (!process) {
-    world.err << process.error().message << '\n';
+    const std::string& why = process.error().message;
+    world.err << why << '\n';
+    if (why.contains(std::strerror(EADDRINUSE))) {
+      world.err << "choose other ports by --port N and --admin-port N\n";
+    }
     return kWrongUsage;
   }
   GatewayProcess& gateway = **process;

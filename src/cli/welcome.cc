@@ -38,8 +38,9 @@ std::string introduction(const Config& config, const std::string& url) {
   if (config.demo_token_allowed) {
     const ClientConfig client{.url = url, .token = std::string(auth::kDemoToken)};
     text += fmt::format(
-        "\nPaste into Cursor's mcp.json (others: mcpgate client-config --client NAME):\n{}",
-        indented(client_config_text("cursor", client)));
+        "\nPaste into Cursor's mcp.json (others: mcpgate client-config --client NAME --url "
+        "{}):\n{}",
+        url, indented(client_config_text("cursor", client)));
   }
   return text;
 }
@@ -53,7 +54,8 @@ Task<void> greet(asio::io_context& loop, std::string url, std::string introducti
       co_await client.call_tool(std::string(kExampleTool), std::string(kExampleArguments));
   out << introduction;
   if (result) {
-    out << fmt::format("\n$ mcpgate tools call {} '{}'\n", kExampleTool, kExampleArguments)
+    out << fmt::format("\n$ mcpgate tools call {} '{}' --url {}\n", kExampleTool, kExampleArguments,
+                       url)
         << indented(readable_result(*result));
   }
   out << "\nCtrl-C ends it.\n" << std::flush;

@@ -100,21 +100,33 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
 Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     : sets_(std::move(sets)) {
   for (const auto& set : sets_) {
-    if (!set) {
+    if (set) {
+      add(*set);
+    }
+  }
+}
+
+void Catalogue::add(const ToolSetTools& set) {
+  std::vector<const Tool*> tools;
+  for (const Tool& tool : set.tools) {
+    const auto taken = by_name_.find(tool.name);
+    if (taken == by_name_.end()) {
+      tools.push_back(&tool);
       continue;
     }
-    const auto taken = std::ranges::find_if(
-        set->tools, [this](const Tool& tool) { return by_name_.contains(tool.name); });
-    if (taken != set->tools.end()) {
+    const std::string& owner = taken->second->tool_set;
+    if (tool.own_name != sandbox::kExecuteCode) {
       log_error(
           "tool set {} is withheld: its tool {} has the name of a tool of {}; give it a prefix",
-          set->tool_set, taken->name, by_name_.at(taken->name)->tool_set);
-      continue;
+          set.tool_set, tool.name, owner);
+      return;
     }
-    for (const Tool& tool : set->tools) {
-      tools_.push_back(&tool);
-      by_name_.emplace(tool.name, &tool);
-    }
+    log_error("tool set {}: its {} is withheld: {} has one already; give it a prefix", set.tool_set,
+              tool.name, owner);
+  }
+  for (const Tool* tool : tools) {
+    tools_.push_back(tool);
+    by_name_.emplace(tool->name, tool);
   }
 }
 

@@ -69,7 +69,8 @@ class Catalogue {
  public:
   Catalogue() = default;
   /// Null entries are sets that have not answered yet. A set with a name that an earlier one has is
-  /// withheld whole and logged: which of two tools a name means must never depend on chance.
+  /// withheld whole and logged: which of two tools a name means must never depend on chance. Of a
+  /// second `execute_code` only that is, since the set did not name it.
   explicit Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets);
 
   /// The tool of that name, or null. Lives as long as the catalogue.
@@ -81,6 +82,8 @@ class Catalogue {
   [[nodiscard]] std::string instance_of(std::string_view tool_set) const;
 
  private:
+  void add(const ToolSetTools& set);
+
   std::vector<std::shared_ptr<const ToolSetTools>> sets_;
   std::vector<const Tool*> tools_;
   std::unordered_map<std::string_view, const Tool*> by_name_;

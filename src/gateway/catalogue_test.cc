@@ -57,6 +57,22 @@ TEST(CatalogueTest, ASetWithATakenNameIsWithheldWhole) {
   EXPECT_EQ(catalogue.find("launch"), nullptr);
 }
 
+// Its sets did not name it: they keep what is their own.
+TEST(CatalogueTest, OfASecondCodeToolOnlyThatIsWithheld) {
+  sandbox::Manifest first = secret_manifest();
+  sandbox::Manifest second = demo_manifest();
+  for (sandbox::Manifest* manifest : {&first, &second}) {
+    manifest->tools.push_back(manifest->tools.front());
+    manifest->tools.back().name = sandbox::kExecuteCode;
+  }
+  const Catalogue catalogue({compile_tools({.name = "secret", .code_mode = true}, first),
+                             compile_tools({.name = "demo", .code_mode = true}, second)});
+  EXPECT_EQ(names(catalogue), (Names{"launch", "execute_code", "read", "write"}));
+  EXPECT_EQ(catalogue.find("execute_code")->tool_set, "secret");
+  const Catalogue without({compile_tools({.name = "secret"}, first)});
+  EXPECT_EQ(names(without), Names{"launch"});
+}
+
 TEST(CatalogueTest, AToolThatCannotBeCheckedOrCalledIsWithheld) {
   sandbox::Manifest manifest = demo_manifest();
   manifest.tools.push_back(manifest_tool(

@@ -613,8 +613,6 @@ TEST_F(DaemonTest, AnInnerCallRunsInThePlaceOfTheOneThatWaitsForIt) {
   EXPECT_TRUE(wait_for(third->next()));
 
   EXPECT_TRUE(wait_for(outer->reply(sandbox::write_reply({.number = 1, .error = "no"}))));
-  const auto late = begin("echo", R"({"text":"x"})", sandbox::Streaming::kNo, 10s, parent);
-  EXPECT_FALSE(wait_for(late->next())) << "it waits no longer";
   EXPECT_TRUE(wait_for(outer->next()));
   EXPECT_TRUE(call("echo", R"({"text":"x"})"));
 }

@@ -98,7 +98,7 @@ def test_token_file_that_others_may_read_is_refused(gateway, flags, tmp_path):
 
 
 def test_summary_of_real_files(project_gateway):
-    """The issue's own line: `mcpgate tools call log_store '{"action":"summary"}'`."""
+    """The line of the quick start: `mcpgate tools call log_store '{"action":"summary"}'`."""
     key = project_gateway.known_key("cli@example.com", "mcp-log-analyst")
     done = project_gateway.mcpgate(
         "tools",

@@ -93,3 +93,15 @@ def test_broken_edit_keeps_what_was(edited, name):
     wait_until(lambda: said in gateway.log, "the log says what is wrong", FOLLOW_SECONDS)
     assert tester.tools() == before
     assert text_of(tester.call("echo", {"text": "as before"})) == "as before"
+
+
+def test_wrong_settings_leave_the_set_as_it_is(edited):
+    gateway, tester, folder = edited
+    names, daemon = tester.tool_names(), gateway.daemon("trial")
+    right = (folder / "toolset.yaml").read_text()
+    (folder / "toolset.yaml").write_text(right + "\nprefx: my-\n")
+    wait_until(lambda: "the version before stays in force" in gateway.log, "the slip is told")
+    assert tester.tool_names() == names
+    (folder / "toolset.yaml").write_text(right)
+    assert text_of(tester.call("echo", {"text": "still here"})) == "still here"
+    assert gateway.daemon("trial") == daemon, "the daemon was restarted"
