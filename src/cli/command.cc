@@ -66,7 +66,9 @@ void add_flag(CLI::App& app, const Flag& flag, Parsed& parsed) {
   if (flag.is_many) {
     option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
   } else {
-    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    // Or it would take the positionals that follow it, and then have too many values.
+    option->expected(1)->allow_extra_args(false)->multi_option_policy(
+        CLI::MultiOptionPolicy::Throw);
   }
   if (!flag.choices.empty()) {
     option->check(CLI::IsMember(flag.choices));

@@ -73,6 +73,12 @@ TEST_F(CommandLine, AnotherFlagIsGivenOnce) {
   EXPECT_TRUE(err_.contains("--once")) << err_;
 }
 
+TEST_F(CommandLine, AFlagLeavesThePositionalsThatFollowIt) {
+  EXPECT_EQ(run(commands(), {"serve", "--once", "1", "what"}), kDone) << err_;
+  EXPECT_EQ(given.get("once"), "1");
+  EXPECT_EQ(given.get("WHAT"), "what");
+}
+
 TEST_F(CommandLine, AFlagComesWithTheOneItNeeds) {
   EXPECT_EQ(run(commands(), {"serve", "--cert", "a"}), kWrongUsage);
   EXPECT_TRUE(err_.contains("--cert-key")) << err_;

@@ -59,8 +59,8 @@ void add_mounts(const sandbox::ToolSetFile& settings, Version& version) {
   for (const sandbox::DataMount& mount : settings.data_mounts) {
     std::error_code error;
     if (!std::filesystem::exists(mount.path, error)) {
-      log_warn("tool set {}: data mount {}: {} does not exist; the tools see it empty",
-               settings.name, mount.name, mount.path.string());
+      log_warn("tool set {}: data mount {}: {} does not exist and is left out", settings.name,
+               mount.name, mount.path.string());
       continue;
     }
     version.mounts.emplace(mount.name, mount.path);
@@ -235,7 +235,8 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   version->limits = limits_of(settings);
   add_mounts(settings, *version);
   ZygoteOptions zygote = options.zygote;
-  zygote.tool_set = std::filesystem::absolute(options.tool_set);
+  // As its data mounts are named: what is inside of what is told by the paths.
+  zygote.tool_set = std::filesystem::absolute(options.tool_set).lexically_normal();
   zygote.sources = version->folder.sources;
   auto packages = find_packages(zygote.packages_root, version->folder);
   if (!packages) {
