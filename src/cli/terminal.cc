@@ -49,7 +49,7 @@ std::string for_terminal(std::string_view text) {
   return out;
 }
 
-std::string for_descriptor(int fd, std::string text) {
+std::string for_descriptor(int fd, const std::string& text) {
   return ::isatty(fd) == 1 ? for_terminal(text) : text;
 }
 

@@ -11,6 +11,6 @@ namespace mcpgate::cli {
 [[nodiscard]] std::string for_terminal(std::string_view text);
 
 /// The same where descriptor `fd` is a terminal; unchanged for files and pipes.
-[[nodiscard]] std::string for_descriptor(int fd, std::string text);
+[[nodiscard]] std::string for_descriptor(int fd, const std::string& text);
 
 }  // namespace mcpgate::cli

@@ -61,7 +61,8 @@ struct Version {
 
 /// How versions are made.
 struct CatalogueOptions {
-  /// executable, harness, profile, allow_missing, scratch, packages_root; the rest comes from the folder.
+  /// executable, harness, profile, allow_missing, scratch, packages_root; the rest comes from the
+  /// folder.
   ZygoteOptions zygote;
   std::filesystem::path tool_set;
   std::string instance;

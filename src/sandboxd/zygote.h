@@ -33,8 +33,8 @@ struct ZygoteOptions {
   bool gaps_are_logged = true;
   /// The tool set's folder; its children may read it.
   std::filesystem::path tool_set = {};
-  /// Where the packages of all sets are, and the folder of this set's: find_packages(). Its children
-  /// may read that too; empty where the set has none.
+  /// Where the packages of all sets are, and the folder of this set's: find_packages(). Its
+  /// children may read that too; empty where the set has none.
   std::filesystem::path packages_root = {};
   std::filesystem::path packages = {};
   /// The Python files of the set: path relative to its folder → bytes. These bytes run, whatever

@@ -5,5 +5,5 @@ from _attack import attack
 
 @attack(refused="timeout", layers="limits", deadline=0.5)
 def run(target):
-    number = 3 ** (1 << 22)
+    number = 3 ** (1 << 24)
     return number.bit_length()
