@@ -31,7 +31,7 @@ void print_json(std::ostream& out, std::string_view json) {
   if (element) {
     json::append(text, *element, json::Layout::kPretty);
   }
-  out << for_descriptor(STDOUT_FILENO, std::move(text)) << '\n';
+  out << for_descriptor(STDOUT_FILENO, text) << '\n';
 }
 
 /// A string of an object that a server sent; empty where either is something else.
