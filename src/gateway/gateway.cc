@@ -1,9 +1,8 @@
-// The walk of a request, top to bottom: handle → admit → answer → call_tool → run; a call that a
-// tool makes goes it again from decide on: answer_question → call_inner → run.
+// The walk of a request, top to bottom: handle → admit → serve → answer; a call goes on in
+// call_runner.cc.
 //
 // Everything up to the first record is synchronous, over one immutable snapshot; views into the
 // parsed document must not be used after that, since the loop's parser serves other requests then.
-// Raw slices, such as `arguments_json`, are views into the connection's buffer and live on.
 
 #include "gateway/gateway.h"
 
@@ -27,12 +26,9 @@ namespace mcpgate::gateway {
 
 namespace {
 
-constexpr std::string_view kSessionHeader = "Mcp-Session-Id";
 /// A request above it is rare enough that its memory is given back at once.
 constexpr std::size_t kLargeBodyBytes = std::size_t{256} << 10;
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
-/// 128 bits: a call id must not be guessed.
-constexpr std::size_t kRequestIdBytes = 16;
 /// A document that is parsed is a body or an answer, both bounded before.
 constexpr std::size_t kDocumentBytesMax = std::size_t{128} << 20;
 
@@ -96,96 +92,15 @@ audit::Status status_of_refusal(int status) {
   }
 }
 
-/// The trace that a call belongs to: that of its message, else of its HTTP request, else none.
-/// The record learns its id.
-std::string use_traceparent(const http::Request& request, const mcp::Message& message,
-                            audit::Record& record) {
-  std::string_view traceparent = message.traceparent;
-  if (trace_id_of(traceparent).empty()) {
-    traceparent = request.header("traceparent").value_or("");
-  }
-  record.trace_id = trace_id_of(traceparent);
-  return std::string(record.trace_id.empty() ? "" : traceparent);
-}
-
-/// Counts a call as in flight while it lives.
-class InFlight {
- public:
-  explicit InFlight(std::size_t& count) : count_(count) { ++count_; }
-  ~InFlight() { --count_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
- private:
-  std::size_t& count_;
-};
-
 }  // namespace
 
-/// One HTTP request on its way.
-struct Gateway::Visit {
-  const http::Request& request;
-  /// Null while only the head is looked at.
-  http::Responder* responder;
-  std::shared_ptr<const Snapshot> snapshot;
-  SteadyTime started;
-  std::string request_id;
-  std::shared_ptr<const Principal> principal = nullptr;
-  /// Those of the answer, whatever it will be.
-  http::Headers headers = {};
-};
-
-/// One call on its way: the client's own, or one that a tool makes.
-struct Gateway::Call {
-  /// Who asks, in which world, under which request id.
-  const Visit& visit;
-  const Tool& tool;
-  std::string traceparent;
-  SteadyTime deadline;
-  CallChain& chain;
-  /// The call whose tool made it; null: a client did.
-  const Call* outer = nullptr;
-};
-
-/// Where a tool set's calls go.
-struct Gateway::Route {
-  http::Endpoint endpoint;
-  std::shared_ptr<const sandbox::SigningKeys> keys;
-  std::shared_ptr<sandbox::ToolSetClient> client;
-};
-
 Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snapshot)
-    : parts_(parts), parser_(kDocumentBytesMax) {
+    : parts_(parts), parser_(kDocumentBytesMax), calls_(parts, parser_) {
   use(std::move(snapshot));
 }
 
-Gateway::~Gateway() = default;
-
 void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
-  std::map<std::string, Route, std::less<>> routes;
-  for (const ToolSetRoute& set : snapshot->settings->tool_sets) {
-    const auto known = routes_.find(set.view.name);
-    if (known != routes_.end() && known->second.endpoint == set.endpoint) {
-      if (known->second.keys != set.keys) {
-        known->second.client->replace_keys(set.keys);
-        known->second.keys = set.keys;
-      }
-      routes.emplace(set.view.name, std::move(known->second));
-      continue;
-    }
-    sandbox::ClientOptions options;
-    options.answer_bytes_max = snapshot->settings->result_bytes_max;
-    auto client = std::make_shared<sandbox::ToolSetClient>(parts_.loop, set.endpoint, set.keys,
-                                                           parts_.clock, options);
-    routes.emplace(set.view.name,
-                   Route{.endpoint = set.endpoint, .keys = set.keys, .client = std::move(client)});
-  }
-  for (const auto& [name, route] : routes) {
-    if (std::string instance = snapshot->catalogue->instance_of(name); !instance.empty()) {
-      route.client->expect_instance(std::move(instance));
-    }
-  }
-  routes_ = std::move(routes);
+  calls_.use(snapshot);
   snapshot_ = std::move(snapshot);
 }
 
@@ -198,16 +113,16 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
               .responder = &responder,
               .snapshot = snapshot_,
               .started = parts_.clock.steady_now(),
-              .request_id = parts_.random.hex(kRequestIdBytes)};
+              .request_id = new_request_id(parts_.random)};
   visit.headers.emplace_back("X-Request-Id", visit.request_id);
-  audit::Record record = begin_record(visit);
+  audit::Record record = begin_record(visit, parts_.clock);
   if (auto refusal = admit(visit, record)) {
     responder.send(to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
     co_return;
   }
   co_await serve(visit);
   if (request.body.size() > kLargeBodyBytes) {
-    (void)parser_.parse("null");  // Its buffers, 15 times a body, are not kept for the next one.
+    parser_.release();  // 15 times a body is not kept for the next one.
   }
 }
 
@@ -226,7 +141,7 @@ bool Gateway::wants_body(const http::Request& head) {
 
 http::Response Gateway::refused(const http::Refusal& refusal) {
   audit::Record record{.timestamp = parts_.clock.wall_now(),
-                       .request_id = parts_.random.hex(kRequestIdBytes),
+                       .request_id = new_request_id(parts_.random),
                        .client_ip = std::string(refusal.peer),
                        .status = status_of_refusal(refusal.status),
                        .duration = std::chrono::nanoseconds{0},
@@ -325,14 +240,14 @@ Task<void> Gateway::serve(Visit& visit) {
   const http::Request& request = visit.request;
   auto body = mcp::read_body(parser_, request.body, mcp_headers(request));
   if (!body) {
-    audit::Record record = begin_record(visit);
+    audit::Record record = begin_record(visit, parts_.clock);
     record.reason = body.error().message;
     Answer answer = error_answer(mcp::kNullId, body.error());
     visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
   if (!knows_session(visit, *body)) {
-    audit::Record record = begin_record(visit);
+    audit::Record record = begin_record(visit, parts_.clock);
     record.reason = "session";
     Answer answer = refusal_answer(404, "This session is unknown or has ended; initialize again.");
     visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
@@ -357,7 +272,7 @@ bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
 
 Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
   EventStream stream(*visit.responder, visit.headers);
-  audit::Record record = begin_record(visit);
+  audit::Record record = begin_record(visit, parts_.clock);
   const std::string id(incoming.id);
   Answer answer = co_await this->answer(visit, incoming, record,
                                         accepts_events(visit.request) ? &stream : nullptr);
@@ -384,7 +299,7 @@ Task<void> Gateway::serve_batch(Visit& visit) {
     // Each message is a request of its own: with an id of its own, in the world as it is now.
     visit.request_id = fmt::format("{}-{}", request_id, &incoming - body->incoming.data());
     visit.snapshot = snapshot_;
-    audit::Record record = begin_record(visit);
+    audit::Record record = begin_record(visit, parts_.clock);
     Answer answer = co_await this->answer(visit, incoming, record, nullptr);
     answer = co_await recorded(visit, record, incoming.id, std::move(answer));
     if (is_unrecorded(answer)) {
@@ -416,7 +331,7 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   const mcp::Operation& operation = incoming.message->operation;
   record.status = audit::Status::kSuccess;
   if (std::holds_alternative<mcp::CallTool>(operation)) {
-    co_return co_await call_tool(visit, incoming, record, stream);
+    co_return co_await calls_.call_tool(visit, incoming, record, stream);
   }
   if (std::holds_alternative<mcp::ListTools>(operation)) {
     co_return list_tools(visit, incoming);
@@ -454,290 +369,6 @@ Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
   visit.headers.emplace_back(kSessionHeader, seal_session(parts_.sealer, *visit.principal,
                                                           parts_.clock.wall_now(), parts_.random));
   return result_answer(incoming.id, mcp::legacy::initialize_result(asked.requested_version));
-}
-
-/// One tool call: what, may they, with what, where, proof, run.
-Task<Answer> Gateway::call_tool(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
-                                EventStream* stream) {
-  const mcp::Message& message = *incoming.message;
-  const auto& call = std::get<mcp::CallTool>(message.operation);
-  const Settings& settings = *visit.snapshot->settings;
-  const std::string traceparent = use_traceparent(visit.request, message, record);
-  const auto decided = decide(visit, call, visit.snapshot->catalogue->find(call.name), record);
-  if (!decided) {
-    co_return error_answer(incoming.id, decided.error());
-  }
-  const Tool& tool = **decided;
-  const bool reports = stream != nullptr && (!message.progress_token.empty() || message.log_level);
-  const AskedCall asked{.id = std::string(incoming.id),
-                        .revision = message.revision,
-                        .progress_token = std::string(message.progress_token),
-                        .log_level = message.log_level,
-                        .tool = tool,
-                        .stream = reports ? stream : nullptr};
-  if (const auto problem = check_arguments(tool, call, parser_)) {
-    Answer answer = call_answer(asked, error_result(*problem), parser_, record);
-    record.status = audit::Status::kInvalid;
-    record.reason = "arguments";
-    co_return answer;
-  }
-  if (calls_in_flight_ >= settings.calls_in_flight_max) {
-    Answer answer = call_answer(
-        asked, unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, tool.tool_set), parser_,
-        record);
-    record.reason = "calls in flight";
-    co_return answer;
-  }
-  const InFlight in_flight(calls_in_flight_);
-  const auto chain = std::make_shared<CallChain>(parts_.loop);
-  const Call running{.visit = visit,
-                     .tool = tool,
-                     .traceparent = traceparent,
-                     .deadline = parts_.clock.steady_now() + settings.call_timeout,
-                     .chain = *chain};
-  auto execution = prepare(running, call.arguments_json,
-                           reports ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
-  const auto registration = let_cancel(visit, asked, *chain);
-  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
-    record.status = audit::Status::kError;
-    co_return unrecorded_answer(incoming.id);
-  }
-  EventForwarder forwarder(asked, parser_);
-  const auto result = co_await run(running, std::move(execution), &forwarder);
-  if (!result) {
-    record.status = audit::Status::kCancelled;
-    record.reason = chain->why_cancelled();
-    co_return Answer{.status = 202};  // Nobody waits for a cancelled call (basic/cancellation).
-  }
-  co_return call_answer(asked, *result, parser_, record);
-}
-
-/// `tool`, the one of that name or null, if the principal may use it. Whether it is missing or
-/// hidden is for the record alone.
-std::expected<const Tool*, mcp::RpcError> Gateway::decide(const Visit& visit,
-                                                          const mcp::CallTool& call,
-                                                          const Tool* tool,
-                                                          audit::Record& record) const {
-  record.tool = tool == nullptr ? call.name : tool->name;
-  record.arguments_sha256 = sha256(call.arguments_json);
-  if (tool == nullptr) {
-    record.status = audit::Status::kInvalid;
-    record.reason = "unknown tool";
-    return std::unexpected(unknown_tool(call.name));
-  }
-  record.tool_set = tool->tool_set;
-  record.tool_sha256 = tool->digest;
-  const Decision decision =
-      visit.snapshot->settings->policy.decide(*visit.principal, tool->action());
-  record.decision = decision.allowed ? "allow" : "deny";
-  record.reason = decision.reason;
-  if (!decision.allowed) {
-    record.status = audit::Status::kDenied;
-    return std::unexpected(unknown_tool(call.name));
-  }
-  return tool;
-}
-
-/// Sends nothing yet. Views are needed until this returns.
-std::shared_ptr<sandbox::Execution> Gateway::prepare(const Call& call, std::string_view arguments,
-                                                     sandbox::Streaming streaming) {
-  // At its own daemon a call that waits for this one lends its place.
-  const Call* lender = call.outer;
-  while (lender != nullptr && lender->tool.tool_set != call.tool.tool_set) {
-    lender = lender->outer;
-  }
-  const auto client = routes_.find(call.tool.tool_set)->second.client;
-  auto execution = client->execute(
-      {.tool = call.tool.own_name,
-       .arguments = arguments,
-       .call_id = call.visit.request_id,
-       .user = call.visit.principal->user,
-       .deadline =
-           std::chrono::ceil<std::chrono::milliseconds>(call.deadline - parts_.clock.steady_now()),
-       .tool_sha256 = call.tool.digest,
-       .traceparent = call.traceparent,
-       .parent = lender == nullptr ? std::string_view() : lender->visit.request_id},
-      streaming);
-  // The client outlives its executions, though a change of the configuration may drop the route.
-  return {execution.release(), [client](sandbox::Execution* ended) { delete ended; }};
-}
-
-/// What ends a call before its time: in 2026-07-28 the client's disconnect; in the revisions
-/// before, where that is no cancellation, a notification, or the end of the window after it.
-std::optional<RunningCalls::Registration> Gateway::let_cancel(const Visit& visit,
-                                                              const AskedCall& asked,
-                                                              CallChain& chain) {
-  const std::weak_ptr<CallChain> weak = chain.weak_from_this();
-  if (era_of(asked.revision) == mcp::Era::kModern) {
-    visit.responder->on_disconnect([weak] {
-      if (const auto running = weak.lock()) {
-        running->cancel("client disconnected");
-      }
-    });
-    return std::nullopt;
-  }
-  visit.responder->on_disconnect([weak, window = visit.snapshot->settings->resume_window] {
-    if (const auto running = weak.lock()) {
-      running->cancel_after(window, "resume window");
-    }
-  });
-  const auto session = visit.request.header(kSessionHeader);
-  if (!session) {
-    return std::nullopt;
-  }
-  return parts_.running_calls.add(*session, asked.id, parts_.loop.get_executor(), [weak] {
-    if (const auto running = weak.lock()) {
-      running->cancel("cancelled by the client");
-    }
-  });
-}
-
-/// Runs a decided and recorded call to its end: its events go to the client, its questions are
-/// answered. An error is kCancelled and nothing else.
-Task<Expected<sandbox::Result>> Gateway::run(const Call& call,
-                                             std::shared_ptr<sandbox::Execution> execution,
-                                             EventForwarder* forwarder) {
-  const CallChain::Link link = call.chain.add(execution);
-  for (;;) {
-    auto event = co_await execution->next();
-    if (!event && event.error().code == ErrorCode::kCancelled) {
-      co_return std::unexpected(std::move(event.error()));
-    }
-    if (!event) {
-      log_warn("call {}: tool set {}: {}", call.visit.request_id, call.tool.tool_set,
-               event.error().message);
-      co_return unavailable_result(event.error(), execution->retry_after(), call.tool.tool_set);
-    }
-    if (auto* result = std::get_if<sandbox::Result>(&*event)) {
-      co_return std::move(*result);
-    }
-    if (const auto* question = std::get_if<sandbox::Question>(&*event)) {
-      std::string reply = co_await answer_question(call, *question);
-      const auto given = co_await execution->reply(std::move(reply));
-      if (!given && given.error().code != ErrorCode::kFailedPrecondition) {
-        // What waits no longer tells next how it ended; another failure its deadline ends.
-        log_warn("call {}: its question stays open: {}", call.visit.request_id,
-                 given.error().message);
-      }
-    } else if (forwarder != nullptr) {
-      co_await forwarder->forward(*event);
-    }
-  }
-}
-
-/// A sandbox::Reply. Another tool is called as a request of its own beneath that of the tool which
-/// asks: with an id and records of its own, in the world as it is now.
-Task<std::string> Gateway::answer_question(const Call& call, const sandbox::Question& question) {
-  const auto refuse = [&](std::string_view why) {
-    return sandbox::write_reply({.number = question.number, .error = why});
-  };
-  if (question.kind != sandbox::Question::Kind::kCallTool) {
-    co_return refuse(fmt::format("{}: this gateway passes no questions on to its clients",
-                                 sandbox::method_of(question.kind)));
-  }
-  Visit visit = call.visit;
-  visit.snapshot = snapshot_;
-  visit.started = parts_.clock.steady_now();
-  visit.request_id = parts_.random.hex(kRequestIdBytes);
-  audit::Record record = begin_record(visit);
-  record.parent = call.visit.request_id;
-  record.method = "tools/call";
-  record.trace_id = trace_id_of(call.traceparent);
-  const auto result = co_await call_inner(call, visit, question.params, record);
-  record.duration = parts_.clock.steady_now() - visit.started;
-  if (!co_await parts_.audit.append(record)) {
-    co_return refuse("the call could not be recorded; its result is withheld");
-  }
-  if (!result) {
-    co_return refuse(result.error().message);
-  }
-  std::string reply =
-      sandbox::write_reply({.number = question.number, .result = result->call_tool_result()});
-  if (reply.size() > sandbox::kReplyBytesMax) {
-    co_return refuse(fmt::format("the result has {} bytes; a tool takes at most {}", reply.size(),
-                                 sandbox::kReplyBytesMax));
-  }
-  co_return reply;
-}
-
-/// Decides, checks and runs a call that a tool makes, as call_tool() does for a client's. An error
-/// is for the tool that made it; `record` learns it.
-Task<Expected<sandbox::Result>> Gateway::call_inner(const Call& outer, const Visit& visit,
-                                                    const std::string& params,
-                                                    audit::Record& record) {
-  const auto element = parser_.parse(params);
-  const auto object = element ? json::as_object(*element) : std::nullopt;
-  MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
-  mcp::CallTool call{.name = json::string_at(*object, "name").value_or(""), .arguments = {}};
-  if (const auto arguments = json::find_member(*object, params, "arguments")) {
-    call.arguments = arguments->value;
-    call.arguments_json = arguments->raw;
-  }
-  const Tool* const named = visit.snapshot->catalogue->find_from(outer.tool.tool_set, call.name);
-  const auto decided = decide(visit, call, named, record);
-  if (!decided) {
-    co_return fail(ErrorCode::kNotFound, "{}", decided.error().message);
-  }
-  const Tool& tool = **decided;
-  record.status = audit::Status::kInvalid;
-  if (const auto problem = check_arguments(tool, call, parser_)) {
-    record.reason = "arguments";
-    co_return error_result(*problem);
-  }
-  if (auto admitted = admit_inner(outer); !admitted) {
-    record.reason = "inner calls";
-    co_return std::unexpected(std::move(admitted.error()));
-  }
-  ++outer.chain.inner_calls;
-  const Call running{.visit = visit,
-                     .tool = tool,
-                     .traceparent = outer.traceparent,
-                     .deadline = outer.deadline,
-                     .chain = outer.chain,
-                     .outer = &outer};
-  auto execution = prepare(running, call.arguments_json, sandbox::Streaming::kNo);
-  record.status = audit::Status::kError;
-  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
-    co_return fail(ErrorCode::kUnavailable, "the call could not be recorded; it did not run");
-  }
-  auto result = co_await run(running, std::move(execution), nullptr);
-  if (!result) {
-    record.status = audit::Status::kCancelled;
-    record.reason = outer.chain.why_cancelled();
-    co_return result;
-  }
-  co_return inner_result(tool, *std::move(result), parser_, record);
-}
-
-/// Whether the tool of `outer` may make one more call.
-Expected<void> Gateway::admit_inner(const Call& outer) const {
-  const Settings& settings = *outer.visit.snapshot->settings;
-  std::size_t depth = 1;
-  for (const Call* call = outer.outer; call != nullptr; call = call->outer) {
-    ++depth;
-  }
-  if (depth > settings.inner_depth_max) {
-    return fail(ErrorCode::kResourceExhausted,
-                "calls of tools by tools are {} deep already, and may not be deeper",
-                settings.inner_depth_max);
-  }
-  if (outer.chain.inner_calls >= settings.inner_calls_max) {
-    return fail(ErrorCode::kResourceExhausted,
-                "this call has made {} calls of tools already, and may not make more",
-                settings.inner_calls_max);
-  }
-  if (outer.deadline <= parts_.clock.steady_now()) {
-    return fail(ErrorCode::kDeadlineExceeded, "no time is left for another call");
-  }
-  return {};
-}
-
-audit::Record Gateway::begin_record(const Visit& visit) const {
-  return {.timestamp = parts_.clock.wall_now(),
-          .request_id = visit.request_id,
-          .principal = visit.principal,
-          .client_ip = std::string(visit.request.peer),
-          .trace_id = std::string(trace_id_of(visit.request.header("traceparent").value_or("")))};
 }
 
 /// Writes the record of an answer that is about to leave; without it the answer stays.

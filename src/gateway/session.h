@@ -12,6 +12,9 @@
 
 namespace mcpgate::gateway {
 
+/// The header that carries a session id.
+inline constexpr std::string_view kSessionHeader = "Mcp-Session-Id";
+
 /// How long a session id of the legacy era is good. Clients start anew on 404.
 inline constexpr std::chrono::hours kSessionLifetime{24};
 

@@ -190,10 +190,15 @@ Expected<Element> Parser::parse(std::string_view text) {
   return root;
 }
 
-simdjson::error_code Parser::allocate(std::size_t document_bytes) {
+void Parser::release() {
   capacity_ = 0;
   padded_ = std::string();
   parser_ = simdjson::dom::parser();
+  document_ = simdjson::dom::document();
+}
+
+simdjson::error_code Parser::allocate(std::size_t document_bytes) {
+  release();
   const std::size_t capacity = std::max(kFirstBytes, std::bit_ceil(document_bytes));
   if (auto error = parser_.allocate(capacity, kDepthMax); error != simdjson::SUCCESS) {
     return error;

@@ -43,6 +43,9 @@ class Parser {
   /// error holds bytes of the document.
   [[nodiscard]] Expected<Element> parse(std::string_view text);
 
+  /// Gives back the buffers, and with them the last document.
+  void release();
+
  private:
   simdjson::error_code allocate(std::size_t document_bytes);
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "audit/record.h"
+#include "base/clock.h"
+#include "base/identity.h"
+#include "base/random.h"
+#include "gateway/snapshot.h"
+#include "http/message.h"
+#include "http/server.h"
+
+namespace mcpgate::gateway {
+
+/// One request on its way: the client's, or one that a tool makes beneath it.
+struct Visit {
+  const http::Request& request;
+  /// Null while only the head is looked at.
+  http::Responder* responder;
+  std::shared_ptr<const Snapshot> snapshot;
+  SteadyTime started;
+  std::string request_id;
+  std::shared_ptr<const Principal> principal = nullptr;
+  /// Those of the answer, whatever it will be.
+  http::Headers headers = {};
+};
+
+/// 128 bits in hex: a request's id is the call's at its sandbox, which must not be guessed.
+[[nodiscard]] std::string new_request_id(Random& random);
+
+/// The record of a request as far as is known before it is read.
+[[nodiscard]] audit::Record begin_record(const Visit& visit, const Clock& clock);
+
+}  // namespace mcpgate::gateway
