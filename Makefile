@@ -7,11 +7,11 @@ MAKEFLAGS += --no-print-directory
 FUZZ_SECONDS ?= 20
 CORPUS := build/log-corpus
 
-.PHONY: help run test build check e2e attacks fuzz bench asan tsan format clean
+.PHONY: help run test build check conformance e2e attacks fuzz bench asan tsan format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
-	  while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	  while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 run: build ## Build, serve on 127.0.0.1:8080, show one real call; Ctrl-C ends it
 	@exec build/bin/mcpgate up
@@ -26,6 +26,12 @@ check: .configured ## Format, lint, layer rule, documentation
 	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@build/venv/bin/python dev/check.py
+
+conformance: build ## The official suite of MCP, at each revision; not part of `make test` yet
+	@dev/setup.sh build test
+	@dev/setup-python.sh
+	@dev/setup-node.sh clients conformance
+	@build/venv/bin/python tests/conformance/run.py
 
 e2e: .all .environments ## The end-to-end tests alone
 	@build/venv/bin/python dev/run_tests.py e2e
