@@ -196,6 +196,8 @@ std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
        .arguments = arguments,
        .call_id = call.visit.request_id,
        .user = call.visit.principal->user,
+       .issuer = call.visit.principal->issuer,
+       .subject = call.visit.principal->subject,
        .deadline =
            std::chrono::ceil<std::chrono::milliseconds>(call.deadline - parts_.clock.steady_now()),
        .tool_sha256 = call.tool.digest,

@@ -78,6 +78,10 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
       well_typed = take(value, request.call_id) && well_typed;
     } else if (key == "user") {
       well_typed = take(value, request.user) && well_typed;
+    } else if (key == "iss") {
+      well_typed = take(value, request.issuer) && well_typed;
+    } else if (key == "sub") {
+      well_typed = take(value, request.subject) && well_typed;
     } else if (key == "deadline_ms") {
       well_typed = value.get(deadline_ms) == simdjson::SUCCESS && well_typed;
     } else if (key == "tool_sha256") {
@@ -99,6 +103,9 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
   }
   if (request.user.size() > kUserBytesMax) {
     return invalid("call.user: longer than 512 bytes");
+  }
+  if (std::max(request.issuer.size(), request.subject.size()) > kIdentityBytesMax) {
+    return invalid("call.iss, call.sub: longer than 2048 bytes");
   }
   if (deadline_ms < 1 || request.deadline > kDeadlineMax) {
     return invalid("call.deadline_ms: want milliseconds left, at most 24 hours");
@@ -261,6 +268,7 @@ std::string write_execute_request(const ExecuteRequest& request) {
   json::Writer writer(out);
   writer.begin_object().field("tool", request.tool).raw_field("arguments", request.arguments);
   writer.key("call").begin_object().field("id", request.call_id).field("user", request.user);
+  writer.field("iss", request.issuer).field("sub", request.subject);
   writer.field("deadline_ms", request.deadline.count());
   writer.field("tool_sha256", request.tool_sha256);
   if (!request.traceparent.empty()) {

@@ -28,6 +28,8 @@ inline constexpr std::size_t kReasons = 7;
 /// The bounds of a call's own members; `arguments` is bounded by the body.
 inline constexpr std::size_t kCallIdBytesMax = 128;
 inline constexpr std::size_t kUserBytesMax = 512;
+/// Of issuer and of subject.
+inline constexpr std::size_t kIdentityBytesMax = 2048;
 inline constexpr std::chrono::milliseconds kDeadlineMax{std::chrono::hours{24}};
 
 /// One call. Views borrow: from the caller when written, from body and parser when parsed.
@@ -37,8 +39,12 @@ struct ExecuteRequest {
   std::string_view arguments = "{}";
   /// Chosen by the gateway, unguessable: A-Z a-z 0-9 _ - only.
   std::string_view call_id;
-  /// The readable name, for the tool and the log.
+  /// The readable name, for the tool and the log; not an identity.
   std::string_view user;
+  /// Whom it is for: issuer and subject of the principal. What must not be shared between users
+  /// goes by both.
+  std::string_view issuer = {};
+  std::string_view subject = {};
   /// Time left.
   std::chrono::milliseconds deadline{30'000};
   /// The digest of the tool that was decided on.

@@ -30,6 +30,8 @@ TEST_F(ExecuteTest, RequestIsReadBackAndArgumentsKeepTheirBytes) {
       .arguments = R"({ "a":1.50, "b":"\u00e9" })",
       .call_id = "c_1-x",
       .user = "älice \"x\"",
+      .issuer = "https://idp/realms/x",
+      .subject = "f:1\n2",
       .deadline = std::chrono::milliseconds{1234},
       .tool_sha256 = kDigest,
       .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"};
@@ -40,6 +42,8 @@ TEST_F(ExecuteTest, RequestIsReadBackAndArgumentsKeepTheirBytes) {
   EXPECT_EQ(read->arguments, request.arguments);
   EXPECT_EQ(read->call_id, request.call_id);
   EXPECT_EQ(read->user, request.user);
+  EXPECT_EQ(read->issuer, request.issuer);
+  EXPECT_EQ(read->subject, request.subject);
   EXPECT_EQ(read->deadline, request.deadline);
   EXPECT_EQ(read->tool_sha256, request.tool_sha256);
   EXPECT_EQ(read->traceparent, request.traceparent);
@@ -66,6 +70,8 @@ TEST_F(ExecuteTest, RequestsOutOfFormAreRefusedWithTheMember) {
       {request_json("{}", R"(,"detach":1)"), "detach"},
       {request_json("{}", R"(,"ttl_ms":-1)"), "ttl_ms"},
       {request_json("{}", R"(,"root":true)"), "call"},
+      {request_json("{}", R"(,"sub":1)"), "type"},
+      {request_json("{}", R"(,"iss":")" + std::string(2049, 'a') + "\""), "call.iss"},
       {request_json("{}", R"(,"traceparent":"x\ny")"), "traceparent"},
       {replaced(R"("tool":"t")", R"("tool":"../t")"), "tool"},
       {replaced(R"("tool":"t")", R"("tool":7)"), "tool"},
