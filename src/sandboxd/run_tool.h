@@ -49,12 +49,4 @@ struct ToolOrder {
 [[nodiscard]] ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text,
                                       const std::optional<sandbox::Usage>& usage = std::nullopt);
 
-/// Turns what a child reports into an event line of the answer; nothing where it is not one.
-[[nodiscard]] std::optional<std::string> progress_line(std::string_view json, json::Parser& parser);
-[[nodiscard]] std::optional<std::string> log_line_event(std::string_view json,
-                                                        json::Parser& parser);
-/// The same for a question; kInvalidArgument is for the child.
-[[nodiscard]] Expected<std::string> question_line(std::uint64_t number, std::string_view json,
-                                                  json::Parser& parser);
-
 }  // namespace mcpgate::sandboxd
