@@ -86,12 +86,13 @@ std::string default_of(const LimitRow<Limits>& row) {
   return format_duration(std::get<typename Row::Time>(row.kind).of(limits));
 }
 
-/// The table for the reference, in its own order.
+/// The table for the reference, in its own order; `map` is the key of the file that holds them.
 template <class Limits>
-std::vector<LimitInfo> limit_infos(std::span<const LimitRow<Limits>> rows) {
+std::vector<LimitInfo> limit_infos(std::span<const LimitRow<Limits>> rows,
+                                   std::string_view map = "limits") {
   std::vector<LimitInfo> all;
   for (const LimitRow<Limits>& row : rows) {
-    all.push_back({.key = fmt::format("limits.{}", row.key),
+    all.push_back({.key = fmt::format("{}.{}", map, row.key),
                    .default_value = default_of(row),
                    .reason = std::string(row.reason)});
   }

@@ -131,6 +131,7 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
                      .folder = folder,
                      .socket = set.sandbox.host,
                      .packages = config.state / "packages",
+                     .calls = config.state / "calls" / set.name,
                      .key_files = set.signing_keys});
   }
   return specs;

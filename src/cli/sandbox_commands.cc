@@ -112,6 +112,7 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
                                   .listen = arguments.get("listen"),
                                   .key_files = {key_files.begin(), key_files.end()},
                                   .admin_listen = arguments.get("admin-listen"),
+                                  .calls = arguments.get("calls"),
                                   .tls = std::nullopt,
                                   .zygote = std::move(zygote)};
   if (arguments.has("tls-cert")) {
@@ -210,15 +211,14 @@ Flag packages_flag() {
 
 /// What each command that runs tools takes, before its own.
 std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
-  flags.insert(
-      flags.begin(),
-      {tools_flag(),
-       profile_flag(),
-       packages_flag(),
-       {.name = "allow-missing",
-        .value = "LAYER",
-        .help = "serve although this layer, as doctor names it, is missing; may be repeated",
-        .is_many = true}});
+  flags.insert(flags.begin(),
+               {tools_flag(),
+                profile_flag(),
+                packages_flag(),
+                {.name = "allow-missing",
+                 .value = "LAYER",
+                 .help = "serve although this layer (of doctor) is missing; repeatable",
+                 .is_many = true}});
   return flags;
 }
 
@@ -230,12 +230,15 @@ std::vector<Flag> serve_flags() {
        .is_required = true},
       {.name = "key-file",
        .value = "FILE",
-       .help = "signing key shared with the gateway, for its user only; repeat while rotating",
+       .help = "signing key shared with the gateway, mode 0600; repeat while rotating",
        .is_required = true,
        .is_many = true},
       {.name = "admin-listen",
        .value = "HOST:PORT",
        .help = "unsigned /health, /ready and /metrics [default: none]"},
+      {.name = "calls",
+       .value = "DIR",
+       .help = "where detached calls are kept [default: none may be]"},
       {.name = "tls-cert",
        .value = "FILE",
        .help = "certificate chain, PEM; read again when it changes",

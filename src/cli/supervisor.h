@@ -22,6 +22,8 @@ struct DaemonSpec {
   std::filesystem::path socket;
   /// Where the packages of all sets are installed.
   std::filesystem::path packages;
+  /// Where it keeps its detached calls.
+  std::filesystem::path calls;
   std::vector<std::filesystem::path> key_files;
 
   friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;

@@ -24,6 +24,7 @@ constexpr std::size_t kHeaderBytesMax = 256;
 constexpr std::size_t kRefusalBytesMax = 4096;
 constexpr std::size_t kMetricsBytesMax = std::size_t{4} << 20;
 constexpr std::chrono::seconds kRetryAfterMax{3600};
+constexpr std::string_view kLinesType = "application/x-ndjson";
 
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
   std::int64_t seconds = 0;
@@ -61,6 +62,16 @@ Error error_of(int status) {
   }
 }
 
+/// The same where a call, not a tool, is asked for.
+Error error_of_call(int status) {
+  return status == 404 ? Error{ErrorCode::kNotFound, "the sandbox daemon keeps no such call"}
+                       : error_of(status);
+}
+
+std::string execute_target(std::string_view call_id) {
+  return "/execute/" + std::string(call_id);
+}
+
 bool is_media_type(std::optional<std::string_view> value, std::string_view type) {
   return value && value->starts_with(type) &&
          (value->size() == type.size() || (*value)[type.size()] == ';');
@@ -82,6 +93,30 @@ struct ToolSetClient::State {
     return sign(keys->signing(), request, clock.wall_now());
   }
 
+  /// Whether a 409 told us an instance to sign for that we had not signed for.
+  [[nodiscard]] bool learn_instance(std::optional<std::string_view> told) {
+    if (!told || told->empty() || told->size() > kHeaderBytesMax || *told == instance) {
+      return false;
+    }
+    instance = *told;
+    return true;
+  }
+
+  /// What one request says and gets, whole; signed anew for the instance that a 409 names.
+  struct Signed {
+    std::string_view method;
+    std::string target;
+    std::string_view accept;
+    std::string body;
+    std::string signed_id;
+    SteadyTime deadline;
+  };
+  Task<Expected<http::ClientResponse>> fetch(Signed wanted);
+
+  [[nodiscard]] SteadyTime fetch_deadline() const {
+    return clock.steady_now() + options.fetch_timeout;
+  }
+
   http::Client pool;
   std::shared_ptr<const SigningKeys> keys;
   const Clock& clock;
@@ -92,15 +127,60 @@ struct ToolSetClient::State {
   std::string instance;
 };
 
-/// One POST /execute and its answer.
+Task<Expected<http::ClientResponse>> ToolSetClient::State::fetch(Signed wanted) {
+  for (int attempt = 1;; ++attempt) {
+    const std::string signed_for = instance;
+    const std::string signature = sign_for({.method = wanted.method,
+                                            .path = wanted.target,
+                                            .call_id = wanted.signed_id,
+                                            .instance = signed_for,
+                                            .body = wanted.body});
+    const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
+                                                  {"Accept", wanted.accept},
+                                                  {kSignatureHeader, signature},
+                                                  {kInstanceHeader, signed_for},
+                                                  {kCallHeader, wanted.signed_id}}};
+    // Sending it twice is safe: the daemon takes a signature once.
+    const http::ClientRequest request{.method = wanted.method,
+                                      .target = wanted.target,
+                                      .headers = headers,
+                                      .body = wanted.body,
+                                      .deadline = wanted.deadline,
+                                      .idempotent = true};
+    auto response = co_await pool.fetch(request, kRefusalBytesMax);
+    if (response && response->status == 409 && attempt < kInstancesTriedMax) {
+      std::optional<std::string_view> told;
+      for (const auto& [name, value] : response->headers) {
+        if (http::iequals(name, kInstanceHeader)) {
+          told = value;
+        }
+      }
+      if (learn_instance(told)) {
+        continue;
+      }
+    }
+    co_return response;
+  }
+}
+
+/// A request whose answer is a call's events: what starts one, or follows one that is detached.
+struct ExecutionRequest {
+  std::string_view method;
+  std::string target;
+  std::string body;
+  std::string_view accept;
+  std::string call_id;
+  /// What the signature names: the call where it starts, else a random word.
+  std::string signed_id;
+};
+
+/// One such request and its answer.
 class ToolSetClient::HttpExecution final : public Execution {
  public:
-  HttpExecution(State& state, const ExecuteRequest& request, Streaming streaming)
+  HttpExecution(State& state, ExecutionRequest request, std::chrono::milliseconds patience)
       : state_(state),
-        body_(write_execute_request(request)),
-        call_id_(request.call_id),
-        deadline_(state.clock.steady_now() + request.deadline + state.options.answer_grace),
-        streaming_(streaming) {}
+        request_(std::move(request)),
+        deadline_(state.clock.steady_now() + patience) {}
 
   Task<Expected<Event>> next() override;
   Task<Expected<void>> reply(std::string reply) override;
@@ -113,17 +193,13 @@ class ToolSetClient::HttpExecution final : public Execution {
   Task<Expected<void>> start();
   Task<Expected<http::ResponseHead>> send();
   [[nodiscard]] Expected<void> take_head(const http::ResponseHead& head);
-  /// Whether a 409 told us an instance to sign for that we had not signed for.
-  [[nodiscard]] bool learn_instance(const http::ResponseHead& head);
   Task<Expected<Event>> read_result();
   Task<Expected<Event>> read_event();
   [[nodiscard]] Expected<Event> parse_line(std::string line);
 
   State& state_;
-  std::string body_;
-  std::string call_id_;
+  ExecutionRequest request_;
   SteadyTime deadline_;
-  Streaming streaming_;
   std::unique_ptr<http::Exchange> exchange_;  // Null until the call is sent.
   bool started_ = false;
   bool cancelled_ = false;
@@ -150,21 +226,12 @@ Task<Expected<Event>> ToolSetClient::HttpExecution::next() {
 }
 
 Task<Expected<void>> ToolSetClient::HttpExecution::reply(std::string reply) {
-  const std::string target = "/execute/" + call_id_ + "/reply";
-  const std::string instance = state_.instance;
-  const std::string signature = state_.sign_for(
-      {.method = "POST", .path = target, .call_id = call_id_, .instance = instance, .body = reply});
-  const std::array<http::Header, 4> headers = {{{"Content-Type", "application/json"},
-                                                {kSignatureHeader, signature},
-                                                {kInstanceHeader, instance},
-                                                {kCallHeader, call_id_}}};
-  const http::ClientRequest request{.method = "POST",
-                                    .target = target,
-                                    .headers = headers,
-                                    .body = reply,
-                                    .deadline = deadline_,
-                                    .idempotent = true};
-  auto response = co_await state_.pool.fetch(request, kRefusalBytesMax);
+  auto response = co_await state_.fetch({.method = "POST",
+                                         .target = execute_target(request_.call_id) + "/reply",
+                                         .accept = "application/json",
+                                         .body = std::move(reply),
+                                         .signed_id = state_.random.hex(kNonceBytes),
+                                         .deadline = deadline_});
   if (!response) {
     co_return std::unexpected(std::move(response.error()));
   }
@@ -185,26 +252,23 @@ void ToolSetClient::HttpExecution::cancel() {
 }
 
 Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
-  const std::string signature = state_.sign_for({.method = "POST",
-                                                 .path = "/execute",
-                                                 .call_id = call_id_,
-                                                 .instance = state_.instance,
-                                                 .body = body_});
   const std::string instance = state_.instance;
-  const std::array<http::Header, 5> headers = {{
-      {"Content-Type", "application/json"},
-      {"Accept", streaming_ == Streaming::kYes ? "application/x-ndjson"
-                                               : "application/json, application/x-ndjson"},
-      {kSignatureHeader, signature},
-      {kInstanceHeader, instance},
-      {kCallHeader, call_id_},
-  }};
+  const std::string signature = state_.sign_for({.method = request_.method,
+                                                 .path = request_.target,
+                                                 .call_id = request_.signed_id,
+                                                 .instance = instance,
+                                                 .body = request_.body});
+  const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
+                                                {"Accept", request_.accept},
+                                                {kSignatureHeader, signature},
+                                                {kInstanceHeader, instance},
+                                                {kCallHeader, request_.signed_id}}};
   exchange_ = std::make_unique<http::Exchange>(state_.pool);
   // Sending it twice is safe: the daemon takes a signature once.
-  const http::ClientRequest request{.method = "POST",
-                                    .target = "/execute",
+  const http::ClientRequest request{.method = request_.method,
+                                    .target = request_.target,
                                     .headers = headers,
-                                    .body = body_,
+                                    .body = request_.body,
                                     .deadline = deadline_,
                                     .idempotent = true};
   co_return co_await exchange_->send(request);
@@ -219,7 +283,8 @@ Task<Expected<void>> ToolSetClient::HttpExecution::start() {
     if (!head) {
       co_return std::unexpected(std::move(head.error()));
     }
-    if (head->status == 409 && attempt < kInstancesTriedMax && learn_instance(*head)) {
+    if (head->status == 409 && attempt < kInstancesTriedMax &&
+        state_.learn_instance(head->header(kInstanceHeader))) {
       // Read to its end, so that the connection is kept; its words are not of interest.
       (void)co_await exchange_->read_all(kRefusalBytesMax);
       continue;
@@ -228,23 +293,14 @@ Task<Expected<void>> ToolSetClient::HttpExecution::start() {
   }
 }
 
-bool ToolSetClient::HttpExecution::learn_instance(const http::ResponseHead& head) {
-  const auto instance = head.header(kInstanceHeader);
-  if (!instance || instance->empty() || instance->size() > kHeaderBytesMax ||
-      *instance == state_.instance) {
-    return false;
-  }
-  state_.instance = *instance;
-  return true;
-}
-
 Expected<void> ToolSetClient::HttpExecution::take_head(const http::ResponseHead& head) {
   if (head.status != 200) {
     retry_after_ = parse_retry_after(head.header("Retry-After").value_or(""));
-    return std::unexpected(error_of(head.status));
+    return std::unexpected(request_.method == "GET" ? error_of_call(head.status)
+                                                    : error_of(head.status));
   }
   const auto type = head.header("Content-Type");
-  lines_ = is_media_type(type, "application/x-ndjson");
+  lines_ = is_media_type(type, kLinesType);
   if (!lines_ && !is_media_type(type, "application/json")) {
     return fail(ErrorCode::kUnavailable, "the sandbox daemon's answer is neither JSON nor ndjson");
   }
@@ -350,7 +406,88 @@ Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
 
 std::unique_ptr<Execution> ToolSetClient::execute(const ExecuteRequest& request,
                                                   Streaming streaming) {
-  return std::make_unique<HttpExecution>(*state_, request, streaming);
+  return std::make_unique<HttpExecution>(
+      *state_,
+      ExecutionRequest{.method = "POST",
+                       .target = "/execute",
+                       .body = write_execute_request(request),
+                       .accept = streaming == Streaming::kYes
+                                     ? kLinesType
+                                     : "application/json, application/x-ndjson",
+                       .call_id = std::string(request.call_id),
+                       .signed_id = std::string(request.call_id)},
+      request.deadline + state_->options.answer_grace);
+}
+
+std::unique_ptr<Execution> ToolSetClient::follow(std::string call_id, std::uint64_t from,
+                                                 std::chrono::milliseconds patience) {
+  std::string target = fmt::format("{}?from={}", execute_target(call_id), from);
+  return std::make_unique<HttpExecution>(
+      *state_,
+      ExecutionRequest{.method = "GET",
+                       .target = std::move(target),
+                       .body = "",
+                       .accept = kLinesType,
+                       .call_id = std::move(call_id),
+                       .signed_id = state_->random.hex(kNonceBytes)},
+      patience);
+}
+
+Task<Expected<std::chrono::milliseconds>> ToolSetClient::start_detached(
+    const ExecuteRequest& request) {
+  auto response = co_await state_->fetch({.method = "POST",
+                                          .target = "/execute",
+                                          .accept = "application/json",
+                                          .body = write_execute_request(request),
+                                          .signed_id = std::string(request.call_id),
+                                          .deadline = state_->fetch_deadline()});
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status != 202) {
+    co_return std::unexpected(error_of(response->status));
+  }
+  const auto state = parse_detached_state(response->body, state_->parser);
+  if (!state) {
+    co_return fail(ErrorCode::kUnavailable, "{}", state.error().message);
+  }
+  co_return state->ttl;
+}
+
+Task<Expected<DetachedState>> ToolSetClient::detached_state(std::string call_id) {
+  auto response = co_await state_->fetch({.method = "GET",
+                                          .target = execute_target(call_id),
+                                          .accept = "application/json",
+                                          .body = "",
+                                          .signed_id = state_->random.hex(kNonceBytes),
+                                          .deadline = state_->fetch_deadline()});
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status != 200) {
+    co_return std::unexpected(error_of_call(response->status));
+  }
+  const auto state = parse_detached_state(response->body, state_->parser);
+  if (!state) {
+    co_return fail(ErrorCode::kUnavailable, "{}", state.error().message);
+  }
+  co_return *state;
+}
+
+Task<Expected<void>> ToolSetClient::cancel(std::string call_id) {
+  auto response = co_await state_->fetch({.method = "DELETE",
+                                          .target = execute_target(call_id),
+                                          .accept = "application/json",
+                                          .body = "",
+                                          .signed_id = state_->random.hex(kNonceBytes),
+                                          .deadline = state_->fetch_deadline()});
+  if (!response) {
+    co_return std::unexpected(std::move(response.error()));
+  }
+  if (response->status != 204) {
+    co_return std::unexpected(error_of_call(response->status));
+  }
+  co_return Expected<void>{};
 }
 
 Task<Expected<std::string>> ToolSetClient::get(std::string path) {

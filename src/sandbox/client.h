@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +83,20 @@ class ToolSetClient {
   /// until this returns.
   [[nodiscard]] std::unique_ptr<Execution> execute(const ExecuteRequest& request,
                                                    Streaming streaming);
+
+  /// Starts a detached call (`request.ttl` above zero) and returns when the daemon has it on its
+  /// volume; for how long it is kept there. Errors: those of Execution::next(). After one it may
+  /// run all the same, where an answer was lost on its way: cancel() it.
+  Task<Expected<std::chrono::milliseconds>> start_detached(const ExecuteRequest& request);
+  /// How a detached call is doing. Errors: kNotFound (not kept there, or not any more), and those
+  /// of fetch().
+  Task<Expected<DetachedState>> detached_state(std::string call_id);
+  /// The events of a detached call from number `from` on, as they come, then its Result. Destroying
+  /// the Execution, or Execution::cancel(), ends the reading alone.
+  [[nodiscard]] std::unique_ptr<Execution> follow(std::string call_id, std::uint64_t from,
+                                                  std::chrono::milliseconds patience);
+  /// Ends a call, detached or not; one that has ended stays as it is. Errors: as detached_state().
+  Task<Expected<void>> cancel(std::string call_id);
 
   /// Bytes of GET `path`, signed: `/metrics`, `/capabilities`.
   Task<Expected<std::string>> get(std::string path);

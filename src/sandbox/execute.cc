@@ -48,24 +48,37 @@ bool take(json::Element element, std::string_view& out) {
   return text.has_value();
 }
 
-/// `detach` and `ttl_ms` are of the wire; a call that outlives its connection is not built yet.
-Expected<void> check_attached(std::string_view key, json::Element value) {
-  if (key == "detach") {
-    bool detach = false;
-    if (value.get(detach) != simdjson::SUCCESS) {
-      return invalid("call.detach: expected a boolean");
-    }
-    if (detach) {
-      return invalid("call.detach: detached calls are not supported by this version");
-    }
-    return {};
-  }
+/// `detach` and `ttl_ms`, which mean something together only.
+struct Detachment {
+  bool detach = false;
   std::uint64_t ttl_ms = 0;
-  if (key == "ttl_ms" && value.get(ttl_ms) == simdjson::SUCCESS) {
+
+  Expected<void> read(std::string_view key, json::Element value) {
+    if (key == "detach") {
+      return value.get(detach) == simdjson::SUCCESS ? Expected<void>{}
+                                                    : invalid("call.detach: expected a boolean");
+    }
+    if (key == "ttl_ms") {
+      return value.get(ttl_ms) == simdjson::SUCCESS ? Expected<void>{}
+                                                    : invalid("call.ttl_ms: expected milliseconds");
+    }
+    return invalid("call: unknown member");
+  }
+
+  [[nodiscard]] Expected<void> check_and_put(ExecuteRequest& request) const {
+    if (!detach) {
+      return {};
+    }
+    if (ttl_ms < 1 || ttl_ms > static_cast<std::uint64_t>(kTtlMax.count())) {
+      return invalid("call.ttl_ms: want milliseconds to keep the call, at most 24 hours");
+    }
+    if (!request.parent.empty()) {
+      return invalid("call.detach: a call that another one waits for cannot be detached");
+    }
+    request.ttl = std::chrono::milliseconds{ttl_ms};
     return {};
   }
-  return invalid(key == "ttl_ms" ? "call.ttl_ms: expected milliseconds" : "call: unknown member");
-}
+};
 
 Expected<void> read_call(json::Object call, ExecuteRequest& request) {
   if (json::duplicate_key(call)) {
@@ -73,6 +86,7 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
   }
   std::int64_t deadline_ms = 0;
   bool well_typed = true;
+  Detachment detachment;
   for (const auto& [key, value] : call) {
     if (key == "id") {
       well_typed = take(value, request.call_id) && well_typed;
@@ -91,7 +105,7 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
     } else if (key == "parent") {
       well_typed = take(value, request.parent) && is_call_id(request.parent) && well_typed;
     } else {
-      TRY_VOID(check_attached(key, value));
+      TRY_VOID(detachment.read(key, value));
     }
   }
   request.deadline = std::chrono::milliseconds{deadline_ms};
@@ -116,7 +130,7 @@ Expected<void> read_call(json::Object call, ExecuteRequest& request) {
   if (!is_traceparent(request.traceparent)) {
     return invalid("call.traceparent: want a W3C trace context");
   }
-  return {};
+  return detachment.check_and_put(request);
 }
 
 /// A profile ends up in audit records and headers: plain words only.
@@ -277,6 +291,9 @@ std::string write_execute_request(const ExecuteRequest& request) {
   if (!request.parent.empty()) {
     writer.field("parent", request.parent);
   }
+  if (request.ttl.count() > 0) {
+    writer.field("detach", true).field("ttl_ms", request.ttl.count());
+  }
   writer.end_object().end_object();
   return out;
 }
@@ -317,6 +334,33 @@ Expected<ExecuteRequest> parse_execute_request(std::string_view body, json::Pars
     return invalid("call: missing");
   }
   return request;
+}
+
+std::string write_detached_state(const DetachedState& state) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().field("ttl_ms", state.ttl.count()).field("events", state.events);
+  writer.field("asking", state.is_asking).field("ended", state.has_ended).end_object();
+  return out;
+}
+
+Expected<DetachedState> parse_detached_state(std::string_view body, json::Parser& parser) {
+  const json::Element root = TRY(parser.parse(body));
+  const auto object = json::as_object(root);
+  DetachedState state;
+  std::uint64_t ttl_ms = 0;
+  if (!object || json::duplicate_key(*object)) {
+    return not_an_answer({ErrorCode::kInvalidArgument, "not the state of a call"});
+  }
+  const bool whole = object->size() == 4 && (*object)["ttl_ms"].get(ttl_ms) == simdjson::SUCCESS &&
+                     (*object)["events"].get(state.events) == simdjson::SUCCESS &&
+                     (*object)["asking"].get(state.is_asking) == simdjson::SUCCESS &&
+                     (*object)["ended"].get(state.has_ended) == simdjson::SUCCESS;
+  if (!whole || ttl_ms > static_cast<std::uint64_t>(kTtlMax.count())) {
+    return not_an_answer({ErrorCode::kInvalidArgument, "not the state of a call"});
+  }
+  state.ttl = std::chrono::milliseconds{ttl_ms};
+  return state;
 }
 
 std::string write_answer(AnswerForm form, std::string_view call_tool_result, const Usage& usage,

@@ -31,6 +31,8 @@ inline constexpr std::size_t kUserBytesMax = 512;
 /// Of issuer and of subject.
 inline constexpr std::size_t kIdentityBytesMax = 2048;
 inline constexpr std::chrono::milliseconds kDeadlineMax{std::chrono::hours{24}};
+/// The longest that may be asked for; a set's `detached.ttl` may be less.
+inline constexpr std::chrono::milliseconds kTtlMax{std::chrono::hours{24}};
 
 /// One call. Views borrow: from the caller when written, from body and parser when parsed.
 struct ExecuteRequest {
@@ -53,6 +55,9 @@ struct ExecuteRequest {
   std::string_view traceparent;
   /// The call at the same daemon that waits for this one and lends its place, or empty.
   std::string_view parent = {};
+  /// More than zero: the call is detached. It outlives its connection, and the daemon keeps what it
+  /// says and how it ends for so long, from its acceptance on.
+  std::chrono::milliseconds ttl{0};
 };
 
 [[nodiscard]] std::string write_execute_request(const ExecuteRequest& request);
@@ -60,6 +65,26 @@ struct ExecuteRequest {
 /// and as long as `body`.
 [[nodiscard]] Expected<ExecuteRequest> parse_execute_request(std::string_view body,
                                                              json::Parser& parser);
+
+/// A detached call at one moment: what its acceptance (202) and GET /execute/{id} tell.
+struct DetachedState {
+  /// How long it is kept from now on.
+  std::chrono::milliseconds ttl{0};
+  /// How many events it has said, its result not counted; the next one has this number.
+  std::uint64_t events = 0;
+  /// Whether it waits for the answer to the latest question among them.
+  bool is_asking = false;
+  /// Whether it has its result, which follows the events.
+  bool has_ended = false;
+
+  friend bool operator==(const DetachedState&, const DetachedState&) = default;
+};
+
+/// {"ttl_ms":…,"events":…,"asking":…,"ended":…}
+[[nodiscard]] std::string write_detached_state(const DetachedState& state);
+/// kInvalidArgument for anything but that: hostile input.
+[[nodiscard]] Expected<DetachedState> parse_detached_state(std::string_view body,
+                                                           json::Parser& parser);
 
 /// What a call cost.
 struct Usage {

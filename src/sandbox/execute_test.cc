@@ -49,6 +49,33 @@ TEST_F(ExecuteTest, RequestIsReadBackAndArgumentsKeepTheirBytes) {
   EXPECT_EQ(read->traceparent, request.traceparent);
 }
 
+TEST_F(ExecuteTest, ADetachedRequestSaysHowLongItIsKept) {
+  const std::string body = write_execute_request({.tool = "t",
+                                                  .call_id = "c-1",
+                                                  .user = "alice",
+                                                  .tool_sha256 = kDigest,
+                                                  .ttl = std::chrono::milliseconds{5000}});
+  EXPECT_EQ(parse_execute_request(body, parser_)->ttl, std::chrono::milliseconds{5000});
+  const std::string attached = request_json("{}", R"(,"detach":false,"ttl_ms":7)");
+  EXPECT_EQ(parse_execute_request(attached, parser_)->ttl, std::chrono::milliseconds{0});
+}
+
+TEST_F(ExecuteTest, TheStateOfADetachedCallIsReadBackAndNothingElseIsOne) {
+  const DetachedState state{
+      .ttl = std::chrono::milliseconds{12}, .events = 3, .is_asking = true, .has_ended = false};
+  const auto read = parse_detached_state(write_detached_state(state), parser_);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, state);
+  for (const char* bad : {"", "[]", "{}", R"({"ttl_ms":1,"events":1,"asking":true})",
+                          R"({"ttl_ms":1,"events":1,"asking":true,"ended":1})",
+                          R"({"ttl_ms":-1,"events":1,"asking":true,"ended":true})",
+                          R"({"ttl_ms":86400001,"events":1,"asking":true,"ended":true})",
+                          R"({"ttl_ms":1,"events":1,"asking":true,"ended":true,"more":1})",
+                          R"({"ttl_ms":1,"ttl_ms":1,"events":1,"asking":true,"ended":true})"}) {
+    EXPECT_FALSE(parse_detached_state(bad, parser_)) << bad;
+  }
+}
+
 TEST_F(ExecuteTest, RequestsOutOfFormAreRefusedWithTheMember) {
   ASSERT_TRUE(parse_execute_request(request_json("{}"), parser_).has_value());
   ASSERT_TRUE(parse_execute_request(request_json("{}", R"(,"detach":false,"ttl_ms":0)"), parser_)
@@ -66,7 +93,10 @@ TEST_F(ExecuteTest, RequestsOutOfFormAreRefusedWithTheMember) {
       {request_json("1"), "arguments"},
       {request_json(R"({"a":)" + std::string(5000, '[') + std::string(5000, ']') + "}"), ""},
       {request_json("{}", R"(,"id":"c-2")"), "duplicate"},
-      {request_json("{}", R"(,"detach":true)"), "detach"},
+      {request_json("{}", R"(,"detach":true)"), "ttl_ms"},
+      {request_json("{}", R"(,"detach":true,"ttl_ms":0)"), "ttl_ms"},
+      {request_json("{}", R"(,"detach":true,"ttl_ms":86400001)"), "ttl_ms"},
+      {request_json("{}", R"(,"detach":true,"ttl_ms":1,"parent":"c-0")"), "detach"},
       {request_json("{}", R"(,"detach":1)"), "detach"},
       {request_json("{}", R"(,"ttl_ms":-1)"), "ttl_ms"},
       {request_json("{}", R"(,"root":true)"), "call"},

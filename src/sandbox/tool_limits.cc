@@ -57,6 +57,23 @@ const Row kRows[] = {
      "calls that wait for a place; the next is turned away with the time after which to try again"},
 };
 
+using DetachedRow = LimitRow<DetachedLimits>;
+
+const DetachedRow kDetachedRows[] = {
+    {"calls",
+     DetachedRow::Count{[](DetachedLimits& l) -> std::size_t& { return l.calls; }, 0, 100'000},
+     "detached calls that are kept, running or ended; the next is turned away. `0`: none may be "
+     "detached"},
+    {"bytes",
+     DetachedRow::Bytes{[](DetachedLimits& l) -> std::size_t& { return l.bytes; }, 0, 64 * kGi},
+     "what they said and answered, together; one that runs counts with twice its `limits.output`"},
+    {"ttl",
+     DetachedRow::Time{[](DetachedLimits& l) -> milliseconds& { return l.ttl; },
+                       std::chrono::seconds{1}, 24 * kHour},
+     "the longest that one is kept, from its acceptance on; what the gateway asks for is cut to "
+     "it"},
+};
+
 /// Reads what the file says; `limits` holds what counts where it says nothing.
 void read_rows(YamlMap& map, ToolLimits& limits) {
   read_limit_rows<ToolLimits>(kRows, map, limits);
@@ -89,6 +106,17 @@ ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set) {
     map.key("queue").problem(fmt::format("more than the set's {}", set.queue));
   }
   return limits;
+}
+
+DetachedLimits read_detached_limits(YamlMap map) {
+  DetachedLimits limits;
+  read_limit_rows<DetachedLimits>(kDetachedRows, map, limits);
+  map.reject_unknown();
+  return limits;
+}
+
+std::vector<LimitInfo> detached_limits() {
+  return limit_infos<DetachedLimits>(kDetachedRows, "detached");
 }
 
 std::vector<LimitInfo> tool_limits() {

@@ -1,7 +1,8 @@
 #pragma once
 
 // What a call may use, as toolset.yaml's `limits:` says it: for the whole set, and for single tools
-// where `tools:` says otherwise. Reference: docs/reference/limits.md.
+// where `tools:` says otherwise; and what is kept of calls that nobody waits for. Reference:
+// docs/reference/limits.md.
 
 #include <chrono>
 #include <cstddef>
@@ -32,12 +33,27 @@ struct ToolLimits {
   friend bool operator==(const ToolLimits&, const ToolLimits&) = default;
 };
 
+/// What a set keeps of its detached calls, as toolset.yaml's `detached:` says it.
+struct DetachedLimits {
+  /// Calls, running and ended; what they said and their results together.
+  std::size_t calls = 256;
+  std::size_t bytes = std::size_t{256} << 20;
+  /// The longest that one is kept, from its acceptance on.
+  std::chrono::milliseconds ttl{std::chrono::hours{24}};
+
+  friend bool operator==(const DetachedLimits&, const DetachedLimits&) = default;
+};
+
 /// Reads a set's `limits:`; problems go to the document.
 [[nodiscard]] ToolLimits read_set_limits(YamlMap map);
 /// Reads a tool's own `limits:`: what it does not say is as in its set.
 [[nodiscard]] ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set);
 
-/// The table of limits, for the reference.
+/// Reads a set's `detached:`.
+[[nodiscard]] DetachedLimits read_detached_limits(YamlMap map);
+
+/// The tables of limits, for the reference.
 [[nodiscard]] std::vector<LimitInfo> tool_limits();
+[[nodiscard]] std::vector<LimitInfo> detached_limits();
 
 }  // namespace mcpgate::sandbox

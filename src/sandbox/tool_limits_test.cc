@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/file.h"
 #include "sandbox/toolset_file.h"
 
@@ -45,7 +48,9 @@ TEST(ToolLimits, ProblemsNameTheirPlace) {
             "2:35: tools.slow.limits.inFlight: more than the set's 2"},
            {"tools: {slow: {limits: {queue: 65}}}", "more than the set's 64"},
            {"limits: {memory: 1Gi, addressSpace: 512Mi}", "less than memory"},
-           {"limits: {files: 0}", "files"}}) {
+           {"limits: {files: 0}", "files"},
+           {"detached: {ttl: 25h}", "detached.ttl"},
+           {"detached: {call: 3}", "did you mean calls?"}}) {
     const auto file = parse(yaml);
     ASSERT_FALSE(file) << yaml;
     EXPECT_NE(file.error().message.find(problem), std::string::npos) << file.error().message;
@@ -56,7 +61,9 @@ TEST(ToolLimits, ProblemsNameTheirPlace) {
 TEST(ToolLimits, TheReferencePageHasThem) {
   const std::string text = read_file(kReferencePage).value_or("");
   ASSERT_FALSE(text.empty());
-  for (const LimitInfo& limit : tool_limits()) {
+  std::vector<LimitInfo> limits = tool_limits();
+  std::ranges::copy(detached_limits(), std::back_inserter(limits));
+  for (const LimitInfo& limit : limits) {
     const std::string row =
         fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);
     EXPECT_NE(text.find(row), std::string::npos) << row;

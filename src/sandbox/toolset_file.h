@@ -43,6 +43,7 @@ struct ToolSetFile {
   ToolLimits limits;
   /// Of the tools that have limits of their own, by their names; whole, with the set's filled in.
   std::map<std::string, ToolLimits, std::less<>> tool_limits;
+  DetachedLimits detached;
   /// Children kept forked and locked down ahead of calls; 0: each is forked when it is called for.
   std::size_t ready_children = 0;
   std::vector<DataMount> data_mounts;

@@ -70,6 +70,10 @@ class CallQueue {
   CallQueue& operator=(const CallQueue&) = delete;
   ~CallQueue() = default;
 
+  /// Whether enter() would not turn it away at this moment.
+  [[nodiscard]] bool may_enter(const Entrant& entrant) const {
+    return has_place(entrant) || may_wait(entrant);
+  }
   /// Waits for a place: first come, first served, but for those whose tool is full.
   ///
   /// Errors: kResourceExhausted (queue full, at once), kDeadlineExceeded, kCancelled (see

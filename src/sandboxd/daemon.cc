@@ -45,12 +45,14 @@ Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop, Zygot
 }  // namespace
 
 struct Daemon::State {
-  State(asio::io_context& loop, DaemonOptions daemon_options, sandbox::SigningKeys keys)
+  State(asio::io_context& loop, DaemonOptions daemon_options, sandbox::SigningKeys keys,
+        std::unique_ptr<DetachedCalls> detached_calls)
       : options(std::move(daemon_options)),
         verifier(std::move(keys), random.hex(kInstanceBytes), clock),
         catalogue(loop, catalogue_options()),
         queue(loop, {}),  // The version's own bounds come with each call.
-        api(loop, catalogue, queue, verifier, clock),
+        detached(std::move(detached_calls)),
+        api(loop, catalogue, queue, *detached, verifier, clock),
         admin(api) {}
 
   [[nodiscard]] CatalogueOptions catalogue_options() const {
@@ -123,6 +125,7 @@ struct Daemon::State {
   sandbox::Verifier verifier;
   Catalogue catalogue;
   CallQueue queue;
+  std::unique_ptr<DetachedCalls> detached;
   SandboxApi api;
   AdminApi admin;
   std::string address;
@@ -142,7 +145,13 @@ Task<Expected<std::unique_ptr<Daemon>>> Daemon::start(asio::io_context& loop,
   if (!keys) {
     co_return std::unexpected(std::move(keys.error()));
   }
-  auto state = std::make_unique<State>(loop, std::move(options), *std::move(keys));
+  static const SystemClock kClock;
+  auto detached = co_await DetachedCalls::open(loop, options.calls, kClock);
+  if (!detached) {
+    co_return std::unexpected(std::move(detached.error()));
+  }
+  auto state =
+      std::make_unique<State>(loop, std::move(options), *std::move(keys), *std::move(detached));
   if (auto listening = state->listen(loop); !listening) {
     co_return std::unexpected(std::move(listening.error()));
   }
@@ -168,6 +177,7 @@ Task<void> Daemon::drain(SteadyTime deadline) {
   state_->api.set_draining();
   co_await state_->catalogue.stop();  // Wakes long polls, so that their connections end.
   co_await state_->server->drain(deadline);
+  co_await state_->api.drain_detached(deadline);
   if (state_->admin_server) {
     co_await state_->admin_server->drain(std::chrono::steady_clock::now());
   }

@@ -31,6 +31,8 @@ struct DaemonOptions {
   std::vector<std::filesystem::path> key_files;
   /// `HOST:PORT` without signatures: /health /ready /metrics. Empty: none.
   std::string admin_listen;
+  /// Where detached calls are kept, for this daemon alone. Empty: none may be detached.
+  std::filesystem::path calls = {};
   /// Watched as well.
   std::optional<http::TlsServerOptions> tls;
   /// executable, harness, profile, scratch; the rest comes from the folder.

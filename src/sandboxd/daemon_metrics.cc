@@ -79,6 +79,10 @@ std::string DaemonMetrics::write(const DaemonGauges& gauges) const {
   single("mcpgate_sandbox_calls_waiting", "gauge", "Calls that wait for a place.", gauges.waiting);
   single("mcpgate_sandbox_ready_children", "gauge", "Children that wait, locked down, for a call.",
          gauges.ready_children);
+  single("mcpgate_sandbox_detached_calls", "gauge", "Detached calls that are kept.",
+         gauges.detached_calls);
+  single("mcpgate_sandbox_detached_bytes", "gauge", "What those said, and room for what they will.",
+         gauges.detached_bytes);
   single("mcpgate_sandbox_ready", "gauge", "Whether a version of the tool set is served.",
          gauges.ready ? 1 : 0);
   single("mcpgate_sandbox_events_dropped_total", "counter",

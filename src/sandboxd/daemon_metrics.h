@@ -21,6 +21,9 @@ struct DaemonGauges {
   std::size_t in_flight = 0;
   std::size_t waiting = 0;
   std::size_t ready_children = 0;
+  /// Kept, running or ended; their bytes with what is reserved for those that run.
+  std::size_t detached_calls = 0;
+  std::uint64_t detached_bytes = 0;
   bool ready = false;
   Catalogue::Reloads reloads;
 };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -125,6 +126,10 @@ class DaemonTest : public testing::Test {
     co_await daemon.drain(std::chrono::steady_clock::now() + 10s);
     co_return true;
   }
+  static Task<bool> drain_at_once(Daemon& daemon) {
+    co_await daemon.drain(std::chrono::steady_clock::now());
+    co_return true;
+  }
   static Task<bool> sleep(asio::io_context& loop, std::chrono::milliseconds time) {
     asio::steady_timer timer(loop, time);
     co_await timer.async_wait(kAwait);
@@ -135,7 +140,8 @@ class DaemonTest : public testing::Test {
     DaemonOptions options{.tool_set = set(),
                           .listen = "unix:" + (root_ / "s.sock").string(),
                           .key_files = {key_file()},
-                          .admin_listen = "127.0.0.1:0"};
+                          .admin_listen = "127.0.0.1:0",
+                          .calls = root_ / "calls"};
     EXPECT_TRUE(locate_installed(options.zygote));
     options.zygote.scratch = root_ / "scratch";
     return options;
@@ -169,6 +175,49 @@ class DaemonTest : public testing::Test {
       }
     }
     return "sha256:" + std::string(64, '0');
+  }
+  Expected<std::chrono::milliseconds> detach(std::string_view tool, std::string_view arguments,
+                                             const std::string& id,
+                                             std::chrono::milliseconds ttl = 60s,
+                                             std::chrono::milliseconds deadline = 10s) {
+    const std::string digest = digest_of(tool);
+    return wait_for(client_->start_detached({.tool = tool,
+                                             .arguments = arguments,
+                                             .call_id = id,
+                                             .user = "ada",
+                                             .deadline = deadline,
+                                             .tool_sha256 = digest,
+                                             .ttl = ttl}));
+  }
+  sandbox::DetachedState state_of(const std::string& id) {
+    const auto state = wait_for(client_->detached_state(id));
+    EXPECT_TRUE(state) << state.error().message;
+    return state.value_or(sandbox::DetachedState{});
+  }
+  /// All events of a call from a number on; `result` is set.
+  std::vector<sandbox::Event> follow(const std::string& id, std::uint64_t from,
+                                     sandbox::Result& result) {
+    const auto execution = client_->follow(id, from, 20s);
+    std::vector<sandbox::Event> events;
+    for (;;) {
+      auto event = wait_for(execution->next());
+      EXPECT_TRUE(event) << event.error().message;
+      if (!event) {
+        return events;
+      }
+      if (auto* const last = std::get_if<sandbox::Result>(&*event)) {
+        result = std::move(*last);
+        return events;
+      }
+      events.push_back(*std::move(event));
+    }
+  }
+  void restart() {
+    wait_for(drain(*daemon_));
+    daemon_.reset();
+    auto again = wait_for(Daemon::start(loop_, options()));
+    ASSERT_TRUE(again) << again.error().message;
+    daemon_ = *std::move(again);
   }
   std::unique_ptr<sandbox::Execution> begin(std::string_view tool, std::string_view arguments,
                                             sandbox::Streaming streaming = sandbox::Streaming::kNo,
@@ -517,6 +566,187 @@ TEST_F(DaemonTest, DeleteCancelsACall) {
   EXPECT_EQ(status_of(cancel), 404);
 }
 
+// ---- Detached calls
+
+TEST_F(DaemonTest, ADetachedCallRunsWithoutAConnectionAndIsReadFromAnyNumber) {
+  start();
+  const auto ttl = detach("report", "{}", "task");
+  ASSERT_TRUE(ttl) << ttl.error().message;
+  EXPECT_LE(*ttl, 60s);
+  EXPECT_GT(*ttl, 50s);
+  client_ = make_client();  // No connection is left of the first.
+  sandbox::Result result;
+  EXPECT_EQ(follow("task", 0, result).size(), 6U);
+  EXPECT_NE(result.call_tool_result().find("reported"), std::string_view::npos);
+  EXPECT_EQ(result.profile, "pod");
+  EXPECT_EQ(follow("task", 4, result).size(), 2U);
+  EXPECT_EQ(follow("task", 6, result).size(), 0U);
+  EXPECT_EQ(follow("task", 99, result).size(), 0U);
+  const auto state = state_of("task");
+  EXPECT_TRUE(state.has_ended);
+  EXPECT_FALSE(state.is_asking);
+  EXPECT_EQ(state.events, 6U);
+  EXPECT_EQ(metric("mcpgate_sandbox_detached_calls"), 1U);
+  EXPECT_EQ(metric("mcpgate_sandbox_calls_total{outcome=\"success\"}"), 1U);
+}
+
+TEST_F(DaemonTest, AFollowerGetsEventsAsTheyComeAndMayLeave) {
+  write("slow.py", R"(
+from mcpgate import tool, Context
+@tool()
+def slow(ctx: Context) -> str:
+    ctx.progress(1)
+    ctx.call_tool("echo", {"text": "wait"}, raise_on_error=False)
+    ctx.progress(2)
+    return "slow"
+)");
+  start();
+  ASSERT_TRUE(detach("slow", "{}", "task"));
+  {
+    const auto first = client_->follow("task", 0, 20s);
+    ASSERT_TRUE(wait_for(first->next()));
+    ASSERT_TRUE(wait_for(first->next()));
+  }  // Its connection closes; the call waits on.
+  for (int i = 0; i < 100 && !state_of("task").is_asking; ++i) {
+    wait_for(sleep(loop_, 20ms));
+  }
+  EXPECT_EQ(state_of("task").events, 2U);
+  EXPECT_EQ(children(), 1U);
+  const auto second = client_->follow("task", 1, 20s);
+  const auto question = wait_for(second->next());
+  ASSERT_TRUE(question && std::holds_alternative<sandbox::Question>(*question));
+  EXPECT_TRUE(
+      wait_for(second->reply(sandbox::write_reply({.number = 1, .result = R"({"content":[]})"}))));
+  const auto progress = wait_for(second->next());
+  ASSERT_TRUE(progress && std::holds_alternative<sandbox::Progress>(*progress));
+  EXPECT_EQ(std::get<sandbox::Progress>(*progress).params, R"({"progress":2})");
+  const auto result = wait_for(second->next());
+  ASSERT_TRUE(result && std::holds_alternative<sandbox::Result>(*result));
+  EXPECT_FALSE(state_of("task").is_asking);
+}
+
+TEST_F(DaemonTest, ADetachedCallIsCancelledAndItsEndIsKept) {
+  start();
+  ASSERT_TRUE(detach("nap", R"({"seconds":9})", "task"));
+  while (children() < 1) {
+    wait_for(sleep(loop_, 10ms));
+  }
+  EXPECT_FALSE(state_of("task").has_ended);
+  EXPECT_TRUE(wait_for(client_->cancel("task")));
+  sandbox::Result result;
+  follow("task", 0, result);
+  EXPECT_EQ(result.reason, sandbox::Reason::kKilled);
+  EXPECT_EQ(children(), 0U);
+  EXPECT_TRUE(wait_for(client_->cancel("task"))) << "it is over, as was asked for";
+  EXPECT_EQ(wait_for(client_->cancel("other")).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(DaemonTest, AnEndedCallAnswersAfterARestart) {
+  start();
+  ASSERT_TRUE(detach("report", "{}", "task"));
+  sandbox::Result result;
+  follow("task", 0, result);
+  restart();
+  EXPECT_EQ(follow("task", 5, result).size(), 1U);
+  EXPECT_NE(result.call_tool_result().find("reported"), std::string_view::npos);
+}
+
+TEST_F(DaemonTest, ADaemonThatIsToldToStopEndsItsDetachedCallsWithAReason) {
+  start();
+  ASSERT_TRUE(detach("nap", R"({"seconds":9})", "task"));
+  while (children() < 1) {
+    wait_for(sleep(loop_, 10ms));
+  }
+  wait_for(drain_at_once(*daemon_));
+  daemon_.reset();
+  start();
+  sandbox::Result result;
+  follow("task", 0, result);
+  EXPECT_EQ(result.reason, sandbox::Reason::kKilled);
+}
+
+TEST_F(DaemonTest, WhoDoesNotKnowADetachedCallLearnsNothing) {
+  start();
+  const auto running = begin("nap", R"({"seconds":9})");
+  const std::string attached = "call-" + std::to_string(next_call_ - 1);
+  std::optional<Expected<sandbox::Event>> answer;
+  asio::co_spawn(loop_, run_into(*running, answer), asio::detached);
+  ASSERT_TRUE(detach("echo", R"({"text":"a"})", "brief", 1ms));
+  while (children() < 1) {
+    wait_for(sleep(loop_, 10ms));
+  }
+  std::set<std::string> answers;
+  int nonce = 0;
+  for (const std::string id : {"other", "", "brief", "../x", attached.c_str()}) {
+    for (const char* accept : {"application/json", "application/x-ndjson"}) {
+      Raw raw{.method = "GET", .target = "/execute/" + id, .headers = {}};
+      sign(raw, std::to_string(nonce++), 0s, manifest_.instance);
+      raw.headers.emplace_back("Accept", accept);
+      const auto told = wait_for(send_raw(loop_, daemon_->address(), raw));
+      ASSERT_TRUE(told);
+      EXPECT_EQ(told->status, 404) << id;
+      answers.insert(told->body);
+    }
+  }
+  EXPECT_EQ(answers.size(), 1U);
+  Raw unsigned_get{.method = "GET", .target = "/execute/brief", .headers = {}};
+  EXPECT_EQ(status_of(unsigned_get), 401);
+  ASSERT_TRUE(wait_for(client_->cancel(attached)));
+  while (!answer) {
+    wait_for(sleep(loop_, 10ms));
+  }
+}
+
+TEST_F(DaemonTest, ASignatureForOneCallIsNoneForAnother) {
+  start();
+  ASSERT_TRUE(detach("echo", R"({"text":"a"})", "one"));
+  ASSERT_TRUE(detach("echo", R"({"text":"b"})", "two"));
+  Raw raw{.method = "GET", .target = "/execute/one", .headers = {}};
+  sign(raw, "nonce", 0s, manifest_.instance);
+  raw.target = "/execute/two";
+  EXPECT_EQ(status_of(raw), 401);
+  raw.target = "/execute/one?from=1";
+  EXPECT_EQ(status_of(raw), 401);
+  raw.target = "/execute/one";
+  EXPECT_EQ(status_of(raw), 200);
+  for (const char* query : {"?from=", "?from=x", "?from=-1", "?from=1x", "?to=1",
+                            "?from=99999999999999999999", "?from=1&from=2"}) {
+    raw.target = std::string("/execute/one") + query;
+    sign(raw, query, 0s, manifest_.instance);
+    EXPECT_EQ(status_of(raw), 400) << query;
+  }
+}
+
+TEST_F(DaemonTest, DetachedCallsAreBoundedAndTheirTimeIsCut) {
+  write("toolset.yaml",
+        "limits: {wall: 10s, inFlight: 1, queue: 1}\ndetached: {calls: 2, ttl: 5s}\n");
+  start();
+  const auto ttl = detach("echo", R"({"text":"a"})", "one");
+  ASSERT_TRUE(ttl);
+  EXPECT_LE(*ttl, 5s);
+  EXPECT_EQ(detach("echo", R"({"text":"a"})", "one").error().code, ErrorCode::kFailedPrecondition);
+  ASSERT_TRUE(detach("nap", R"({"seconds":9})", "two"));
+  EXPECT_EQ(detach("echo", R"({"text":"a"})", "three").error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(wait_for(client_->cancel("two")));
+}
+
+TEST_F(DaemonTest, AFullQueueTakesNoDetachedCall) {
+  write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\n");
+  start();
+  for (const char* id : {"one", "two"}) {
+    ASSERT_TRUE(detach("nap", R"({"seconds":9})", id)) << id;
+    wait_for(sleep(loop_, 10ms));
+  }
+  EXPECT_EQ(detach("echo", R"({"text":"a"})", "three").error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(wait_for(client_->detached_state("three")).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(wait_for(client_->cancel("two")));
+  EXPECT_TRUE(wait_for(client_->cancel("one")));
+  sandbox::Result result;
+  follow("two", 0, result);
+  EXPECT_EQ(result.reason, sandbox::Reason::kKilled);
+  follow("one", 0, result);
+}
+
 // ---- Questions
 
 TEST_F(DaemonTest, ACallAsksAndItsAnswerComesByARequestOfItsOwn) {
@@ -729,11 +959,7 @@ TEST_F(DaemonTest, ARotatedKeyCountsAtOnceAndARestartIsNoticed) {
       std::make_shared<const sandbox::SigningKeys>(*sandbox::SigningKeys::parse(new_text, "new")));
   EXPECT_TRUE(call("echo", R"({"text":"by the new key"})"));
 
-  wait_for(drain(*daemon_));
-  daemon_.reset();
-  auto again = wait_for(Daemon::start(loop_, options()));
-  ASSERT_TRUE(again) << again.error().message;
-  daemon_ = *std::move(again);
+  restart();
   // The client signs for the instance that is gone, is told, and signs anew.
   EXPECT_TRUE(call("echo", R"({"text":"after the restart"})"));
 }

@@ -1,5 +1,8 @@
 #include "sandboxd/execute_api.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,6 +40,33 @@ CallQueue::Entrant entrant_of(const ToolOrder& order, bool borrows) {
     }
   }
   return entrant;
+}
+
+/// Of a call that was accepted, and then could not start.
+ToolAnswer not_started() {
+  return ended_answer(sandbox::Reason::kSandboxUnavailable,
+                      "The sandbox could not start the call; nothing ran.");
+}
+
+/// Also of a call that was, or that is not detached: who does not know it learns nothing.
+Error no_such_call() {
+  return {ErrorCode::kNotFound, "no such call"};
+}
+
+/// `from=N` of a query, 0 where there is none; nothing for another query.
+std::optional<std::uint64_t> from_of(std::string_view query) {
+  constexpr std::string_view kFrom = "from=";
+  std::uint64_t from = 0;
+  if (query.empty()) {
+    return from;
+  }
+  if (!query.starts_with(kFrom)) {
+    return std::nullopt;
+  }
+  query.remove_prefix(kFrom.size());
+  const auto [stop, error] = std::from_chars(query.data(), query.data() + query.size(), from);
+  return error == std::errc{} && stop == query.data() + query.size() ? std::optional(from)
+                                                                     : std::nullopt;
 }
 
 }  // namespace
@@ -108,14 +138,43 @@ struct ExecuteApi::Stream final : EventLines {
   bool lost = false;
 };
 
-ExecuteApi::ExecuteApi(asio::io_context& loop, Catalogue& catalogue, CallQueue& queue,
-                       DaemonMetrics& metrics, const Clock& clock)
-    : loop_(loop),
-      catalogue_(catalogue),
-      queue_(queue),
-      metrics_(metrics),
-      clock_(clock),
-      parser_(kRequestBodyBytesMax) {}
+/// What a detached call says, on its way to whoever asks for it.
+struct ExecuteApi::Record final : EventLines {
+  Record(ExecuteApi& execute_api, const ToolOrder& order, std::shared_ptr<CallLog> call_log)
+      : EventLines(order.progress_wanted, order.may_ask),
+        api(execute_api),
+        id(order.call_id),
+        bytes_max(order.target.tool->limits.output_bytes),
+        log(std::move(call_log)) {}
+
+  bool take_event(std::string_view line) override {
+    if (log->lines().size() + line.size() > bytes_max) {
+      return false;
+    }
+    log->add(line);
+    return true;
+  }
+  void take_question(std::string_view line) override {
+    api.active_.find(id)->second.asking = true;
+    log->add(line);
+  }
+  void count_dropped() override { api.metrics_.count_dropped_event(); }
+
+  ExecuteApi& api;
+  std::string id;
+  std::size_t bytes_max;
+  std::shared_ptr<CallLog> log;
+};
+
+ExecuteApi::ExecuteApi(const World& world)
+    : loop_(world.loop),
+      catalogue_(world.catalogue),
+      queue_(world.queue),
+      detached_(world.detached),
+      metrics_(world.metrics),
+      clock_(world.clock),
+      parser_(kRequestBodyBytesMax),
+      detached_ended_(world.loop) {}
 
 bool ExecuteApi::serves(std::string_view path) {
   return path == kExecutePath || path.starts_with(kExecuteIdPrefix);
@@ -135,6 +194,8 @@ Task<void> ExecuteApi::handle(const http::Request& request, http::Responder& res
   std::string_view id = request.path.substr(kExecuteIdPrefix.size());
   if (request.method == "DELETE") {
     responder.send(cancel_by_request(id));
+  } else if (request.method == "GET") {
+    co_await tell(std::string(id), request, responder);
   } else if (post && id.ends_with(kReplySuffix)) {
     id.remove_suffix(kReplySuffix.size());
     responder.send(reply_by_request(id, request));
@@ -151,10 +212,10 @@ http::Response ExecuteApi::turn_away(const Error& error) {
 }
 
 http::Response ExecuteApi::cancel_by_request(std::string_view id) {
-  if (!active_.contains(id)) {
-    return turn_away({ErrorCode::kNotFound, "no such call is in flight"});
+  if (!active_.contains(id) && !detached_.find(id)) {
+    return turn_away(no_such_call());
   }
-  cancel(id);
+  cancel(id);  // One that has ended is over, as was asked for.
   return done_response();
 }
 
@@ -165,7 +226,7 @@ http::Response ExecuteApi::reply_by_request(std::string_view id, const http::Req
   }
   const auto found = active_.find(id);
   if (found == active_.end()) {
-    return turn_away({ErrorCode::kNotFound, "no such call is in flight"});
+    return turn_away(no_such_call());
   }
   // The child gets the bytes as they came: they were checked, and are one object.
   if (auto given = found->second.version->zygote->reply(id, reply->number, request.body); !given) {
@@ -197,18 +258,22 @@ Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {
     return fail(ErrorCode::kUnavailable, "the daemon is shutting down");
   }
   const SteadyTime now = clock_.steady_now();
-  const bool streams = accepts(request, "application/x-ndjson");
-  return ToolOrder{.target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256)),
-                   .tool = std::string(wanted.tool),
-                   .arguments = std::string(wanted.arguments),
-                   .call_id = std::string(wanted.call_id),
-                   .user = std::string(wanted.user),
-                   .traceparent = std::string(wanted.traceparent),
-                   .arrived = now,
-                   .deadline = now + wanted.deadline,
-                   .progress_wanted = streams && !accepts(request, "application/json"),
-                   .may_ask = streams,
-                   .parent = std::string(wanted.parent)};
+  // What a detached call says is kept for whoever comes.
+  const bool detached = wanted.ttl.count() > 0;
+  const bool streams = detached || accepts(request, "application/x-ndjson");
+  return ToolOrder{
+      .target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256)),
+      .tool = std::string(wanted.tool),
+      .arguments = std::string(wanted.arguments),
+      .call_id = std::string(wanted.call_id),
+      .user = std::string(wanted.user),
+      .traceparent = std::string(wanted.traceparent),
+      .arrived = now,
+      .deadline = now + wanted.deadline,
+      .progress_wanted = detached || (streams && !accepts(request, "application/json")),
+      .may_ask = streams,
+      .parent = std::string(wanted.parent),
+      .ttl = wanted.ttl};
 }
 
 Task<void> ExecuteApi::execute(const http::Request& request, http::Responder& responder) {
@@ -219,6 +284,10 @@ Task<void> ExecuteApi::execute(const http::Request& request, http::Responder& re
   }
   const std::string id = order->call_id;
   active_.emplace(id, ActiveCall{.version = order->target.version.get(), .parent = order->parent});
+  if (order->ttl.count() > 0) {
+    co_await detach(*std::move(order), responder);
+    co_return;
+  }
   responder.on_disconnect([this, id] { cancel(id); });
   co_await answer(*std::move(order), responder);
   end_active(id);
@@ -280,8 +349,7 @@ Task<void> ExecuteApi::answer(ToolOrder order, http::Responder& responder) {
     co_return;
   }
   if (!answer) {  // The head is sent: what could not start is told as a result.
-    answer = ended_answer(sandbox::Reason::kSandboxUnavailable,
-                          "The sandbox could not start the call; nothing ran.");
+    answer = not_started();
   }
   count_end(*answer, arrived);
   const auto write = [&](sandbox::AnswerForm form) {
@@ -296,6 +364,122 @@ Task<void> ExecuteApi::answer(ToolOrder order, http::Responder& responder) {
   co_await stream.drained();
   if (!stream.lost) {
     (void)co_await responder.finish();
+  }
+}
+
+// ---- Detached calls
+
+Task<void> ExecuteApi::detach(ToolOrder order, http::Responder& responder) {
+  const std::string id = order.call_id;
+  const Version& version = *order.target.version;
+  const sandbox::DetachedLimits limits = version.folder.settings.detached;
+  const auto ttl = std::min(order.ttl, limits.ttl);
+  order.deadline = std::min(order.deadline, order.arrived + ttl);
+  queue_.set_bounds(bounds_of(version.limits));
+  Expected<std::shared_ptr<CallLog>> log = fail(ErrorCode::kResourceExhausted, "the queue is full");
+  if (queue_.may_enter(entrant_of(order, false))) {
+    log = co_await detached_.accept({.id = id,
+                                     .ttl = ttl,
+                                     .profile = version.manifest.profile,
+                                     .reserved_bytes = 2 * order.target.tool->limits.output_bytes},
+                                    limits);
+  }
+  if (!log) {
+    end_active(id);
+    responder.send(turn_away(log.error()));
+    co_return;
+  }
+  ++detached_running_;
+  asio::co_spawn(loop_, run_detached(*this, std::move(order), *std::move(log)), asio::detached);
+  http::Response response =
+      json_response(sandbox::write_detached_state(state_of(id).value_or(sandbox::DetachedState{})));
+  response.status = 202;
+  responder.send(std::move(response));
+}
+
+Task<void> ExecuteApi::run_detached(ExecuteApi& self, ToolOrder order,
+                                    std::shared_ptr<CallLog> log) {
+  const std::string id = order.call_id;
+  const SteadyTime arrived = order.arrived;
+  const std::shared_ptr<Version> version = order.target.version;
+  {
+    Record record(self, order, std::move(log));
+    auto answer = co_await self.run(std::move(order), record);
+    if (!answer) {
+      answer = not_started();
+    }
+    self.count_end(*answer, arrived);
+    co_await self.detached_.end(
+        id, sandbox::write_answer(sandbox::AnswerForm::kEvent, answer->call_tool_result,
+                                  answer->usage, version->manifest.profile));
+  }
+  self.end_active(id);
+  --self.detached_running_;
+  self.detached_ended_.cancel();
+}
+
+std::optional<sandbox::DetachedState> ExecuteApi::state_of(std::string_view id) const {
+  auto state = detached_.find(id);
+  if (const auto call = active_.find(id); state && call != active_.end()) {
+    state->is_asking = call->second.asking;
+  }
+  return state;
+}
+
+Task<void> ExecuteApi::tell(std::string id, const http::Request& request,
+                            http::Responder& responder) {
+  const auto state = state_of(id);
+  const auto from = from_of(request.query);
+  if (!state || !from) {
+    responder.send(turn_away(!state ? no_such_call()
+                                    : Error{ErrorCode::kInvalidArgument, "want ?from=NUMBER"}));
+    co_return;
+  }
+  if (accepts(request, "application/json") && !accepts(request, "application/x-ndjson")) {
+    responder.send(json_response(sandbox::write_detached_state(*state)));
+    co_return;
+  }
+  auto log = co_await detached_.read(std::move(id));
+  if (!log) {
+    responder.send(turn_away(log.error()));
+    co_return;
+  }
+  co_await follow(*std::move(log), *from, responder);
+}
+
+Task<void> ExecuteApi::follow(std::shared_ptr<CallLog> log, std::uint64_t from,
+                              http::Responder& responder) {
+  const auto gone = std::make_shared<bool>(false);
+  responder.on_disconnect([log, gone] {
+    *gone = true;
+    log->wake();
+  });
+  auto sent = co_await responder.begin(200, {{"Content-Type", "application/x-ndjson"}});
+  CallLog::Reader reader{.next = from};
+  while (sent && !*gone) {
+    const std::string lines = log->read(reader);
+    if (!lines.empty()) {
+      sent = co_await responder.write(lines);
+    } else if (reader.is_done) {
+      (void)co_await responder.finish();
+      co_return;
+    } else {
+      co_await log->changed();
+    }
+  }
+}
+
+Task<void> ExecuteApi::drain_detached(SteadyTime deadline) {
+  bool cancelled = false;
+  while (detached_running_ > 0) {
+    detached_ended_.expires_at(cancelled ? SteadyTime::max() : deadline);
+    co_await detached_ended_.async_wait(kAwait);
+    if (!cancelled && clock_.steady_now() >= deadline) {
+      cancelled = true;
+      for (const auto& [id, call] : active_) {
+        cancel(id);
+      }
+    }
   }
 }
 

@@ -39,6 +39,8 @@ struct ToolOrder {
   bool may_ask = false;
   /// The call that waits for this one and lends its place; empty: none.
   std::string parent = {};
+  /// sandbox::ExecuteRequest::ttl.
+  std::chrono::milliseconds ttl{0};
 };
 
 /// Runs it in a fresh child. What the child says is checked: an answer that is no CallToolResult

@@ -45,11 +45,17 @@ std::chrono::seconds wait_of(std::string_view query) {
 }  // namespace
 
 SandboxApi::SandboxApi(asio::io_context& loop, Catalogue& catalogue, CallQueue& queue,
-                       sandbox::Verifier& verifier, const Clock& clock)
+                       DetachedCalls& detached, sandbox::Verifier& verifier, const Clock& clock)
     : catalogue_(catalogue),
       queue_(queue),
+      detached_(detached),
       verifier_(verifier),
-      execute_(loop, catalogue, queue, metrics_, clock) {}
+      execute_({.loop = loop,
+                .catalogue = catalogue,
+                .queue = queue,
+                .detached = detached,
+                .metrics = metrics_,
+                .clock = clock}) {}
 
 Task<void> SandboxApi::handle(const http::Request& request, http::Responder& responder) {
   if (request.method == "GET" && request.path == "/health") {
@@ -160,6 +166,8 @@ http::Response SandboxApi::metrics() const {
   response.body = metrics_.write({.in_flight = queue_.in_flight(),
                                   .waiting = queue_.waiting(),
                                   .ready_children = version ? version->zygote->ready_children() : 0,
+                                  .detached_calls = detached_.size(),
+                                  .detached_bytes = detached_.bytes(),
                                   .ready = version != nullptr,
                                   .reloads = catalogue_.reloads()});
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";

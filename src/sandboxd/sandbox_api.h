@@ -31,7 +31,7 @@ class SandboxApi final : public http::Handler {
  public:
   /// Everything outlives it.
   SandboxApi(asio::io_context& loop, Catalogue& catalogue, CallQueue& queue,
-             sandbox::Verifier& verifier, const Clock& clock);
+             DetachedCalls& detached, sandbox::Verifier& verifier, const Clock& clock);
 
   Task<void> handle(const http::Request& request, http::Responder& responder) override;
   http::Response refused(const http::Refusal& refusal) override;
@@ -41,6 +41,8 @@ class SandboxApi final : public http::Handler {
     draining_ = true;
     execute_.set_draining();
   }
+  /// ExecuteApi::drain_detached().
+  Task<void> drain_detached(SteadyTime deadline) { return execute_.drain_detached(deadline); }
   /// What /metrics answers, for the admin listener too.
   [[nodiscard]] http::Response metrics() const;
   [[nodiscard]] http::Response ready() const;
@@ -53,6 +55,7 @@ class SandboxApi final : public http::Handler {
 
   Catalogue& catalogue_;
   CallQueue& queue_;
+  const DetachedCalls& detached_;
   sandbox::Verifier& verifier_;
   DaemonMetrics metrics_;
   ExecuteApi execute_;

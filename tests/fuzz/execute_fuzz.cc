@@ -65,6 +65,18 @@ void reply(std::string_view body, mcpgate::json::Parser& parser) {
   }
 }
 
+void state(std::string_view body, mcpgate::json::Parser& parser) {
+  namespace sandbox = mcpgate::sandbox;
+  const auto state = sandbox::parse_detached_state(body, parser);
+  if (!state) {
+    return;
+  }
+  mcpgate::json::Parser again(std::size_t{1} << 20);
+  if (sandbox::parse_detached_state(sandbox::write_detached_state(*state), again) != *state) {
+    std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -73,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   mcpgate::json::Parser parser(std::size_t{1} << 20);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (static_cast<unsigned char>(data[0] - '0') % 5) {
     case 0:
       request(bytes, parser);
       break;
@@ -83,8 +95,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 2:
       event(bytes, parser);
       break;
-    default:
+    case 3:
       reply(bytes, parser);
+      break;
+    default:
+      state(bytes, parser);
   }
   return 0;
 }
