@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,8 @@ struct CallSpec {
   std::vector<std::string> importable = {};
   /// W3C trace context, or empty.
   std::string traceparent = {};
+  /// Let go once the child is reaped and its temporary folder gone, somewhat after its answer.
+  std::shared_ptr<const void> until_reaped = {};
   /// Whether `Context.progress()` and `Context.log()` send anything.
   bool progress_wanted = false;
 };

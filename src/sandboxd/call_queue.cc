@@ -27,7 +27,7 @@ Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
   // Nobody is passed over: whoever waits although there is room has a tool without.
   if (has_place(entrant)) {
     take_place(entrant);
-    co_return Place(*this, entrant);
+    co_return Place(shared_from_this(), entrant);
   }
   if (!may_wait(entrant)) {
     co_return fail(ErrorCode::kResourceExhausted, "{} calls run and {} wait", in_flight_,
@@ -38,7 +38,7 @@ Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
   waiters_.push_back(waiter);
   co_await waiter->timer.async_wait(kAwait);
   if (waiter->state == Waiter::State::kAdmitted) {
-    co_return Place(*this, waiter->entrant);
+    co_return Place(shared_from_this(), waiter->entrant);
   }
   if (waiter->state == Waiter::State::kCancelled) {
     co_return fail(ErrorCode::kCancelled, "cancelled while it waited for a place");
@@ -75,9 +75,9 @@ bool CallQueue::has_place(const Entrant& entrant) const {
 }
 
 bool CallQueue::may_wait(const Entrant& entrant) const {
-  return waiters_.size() < bounds_.waiting_max &&
-         (entrant.tool.empty() ||
-          counts_of(entrant.tool).waiting < entrant.tool_bounds.waiting_max);
+  const Counts counts = counts_of(entrant.tool);
+  return waiters_.size() < bounds_.waiting_max + ending_ &&
+         (entrant.tool.empty() || counts.waiting < entrant.tool_bounds.waiting_max + counts.ending);
 }
 
 void CallQueue::count(const std::string& tool, std::size_t Counts::* member, int step) {
@@ -96,7 +96,15 @@ void CallQueue::take_place(const Entrant& entrant) {
   count(entrant.tool, &Counts::in_flight, 1);
 }
 
+void CallQueue::count_ending(const Place& place, int step) {
+  ending_ += static_cast<std::size_t>(place.borrowed_ ? 0 : step);
+  count(place.tool_, &Counts::ending, step);
+}
+
 void CallQueue::leave(const Place& place) {
+  if (place.ending_) {
+    count_ending(place, -1);
+  }
   in_flight_ -= place.borrowed_ ? 0 : 1;
   count(place.tool_, &Counts::in_flight, -1);
   admit_waiters();

@@ -19,8 +19,8 @@
 
 namespace mcpgate::sandboxd {
 
-/// Belongs to one loop.
-class CallQueue {
+/// Belongs to one loop. Shared with its places, which a child keeps until it is reaped.
+class CallQueue : public std::enable_shared_from_this<CallQueue> {
  public:
   /// How many calls run at once, and how many may wait for that.
   struct Bounds {
@@ -43,9 +43,10 @@ class CallQueue {
   class Place {
    public:
     Place(Place&& other) noexcept
-        : queue_(std::exchange(other.queue_, nullptr)),
+        : queue_(std::move(other.queue_)),
           tool_(std::move(other.tool_)),
-          borrowed_(other.borrowed_) {}
+          borrowed_(other.borrowed_),
+          ending_(other.ending_) {}
     Place& operator=(Place&&) = delete;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -55,16 +56,24 @@ class CallQueue {
       }
     }
 
+    /// Its call has answered and is only being ended. The place is free soon, so whoever comes may
+    /// wait for it however short the queue is.
+    void set_ending() {
+      ending_ = true;
+      queue_->count_ending(*this, 1);
+    }
+
    private:
     friend class CallQueue;
-    Place(CallQueue& queue, const Entrant& entrant)
-        : queue_(&queue), tool_(entrant.tool), borrowed_(entrant.borrows) {}
-    CallQueue* queue_;
+    Place(std::shared_ptr<CallQueue> queue, const Entrant& entrant)
+        : queue_(std::move(queue)), tool_(entrant.tool), borrowed_(entrant.borrows) {}
+    std::shared_ptr<CallQueue> queue_;
     std::string tool_;
     bool borrowed_;
+    bool ending_ = false;
   };
 
-  /// `loop` outlives it, and it outlives its places.
+  /// `loop` outlives whoever enters.
   CallQueue(asio::io_context& loop, Bounds bounds) : loop_(loop), bounds_(bounds) {}
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
@@ -96,11 +105,14 @@ class CallQueue {
   struct Counts {
     std::size_t in_flight = 0;
     std::size_t waiting = 0;
+    /// Of those in flight.
+    std::size_t ending = 0;
   };
   [[nodiscard]] Counts counts_of(std::string_view tool) const;
   [[nodiscard]] bool has_place(const Entrant& entrant) const;
   [[nodiscard]] bool may_wait(const Entrant& entrant) const;
-  /// Counts one in or out of `in_flight` or `waiting` of a tool; the empty name is not counted.
+  void count_ending(const Place& place, int step);
+  /// Counts one in or out of a member of a tool; the empty name is not counted.
   void count(const std::string& tool, std::size_t Counts::* member, int step);
   void take_place(const Entrant& entrant);
   void leave(const Place& place);
@@ -109,6 +121,7 @@ class CallQueue {
   asio::io_context& loop_;
   Bounds bounds_;
   std::size_t in_flight_ = 0;
+  std::size_t ending_ = 0;
   std::map<std::string, Counts, std::less<>> tools_;
   std::deque<std::shared_ptr<Waiter>> waiters_;
 };

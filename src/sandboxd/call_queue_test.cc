@@ -27,7 +27,7 @@ class CallQueueTest : public ::testing::Test {
 
   std::shared_ptr<Entry> start(CallQueue::Entrant entrant) {
     auto entry = std::make_shared<Entry>();
-    asio::co_spawn(loop_, enter(queue_, entry, std::move(entrant)), asio::detached);
+    asio::co_spawn(loop_, enter(*queue_, entry, std::move(entrant)), asio::detached);
     poll();
     return entry;
   }
@@ -51,7 +51,8 @@ class CallQueueTest : public ::testing::Test {
   }
 
   asio::io_context loop_;
-  CallQueue queue_{loop_, {.in_flight_max = 1, .waiting_max = 2}};
+  std::shared_ptr<CallQueue> queue_ =
+      std::make_shared<CallQueue>(loop_, CallQueue::Bounds{.in_flight_max = 1, .waiting_max = 2});
 };
 
 TEST_F(CallQueueTest, FirstComeFirstServedAndTheNextIsTurnedAway) {
@@ -63,7 +64,7 @@ TEST_F(CallQueueTest, FirstComeFirstServedAndTheNextIsTurnedAway) {
   EXPECT_FALSE(b->answer);
   ASSERT_TRUE(d->answer);
   EXPECT_EQ(d->answer->error().code, ErrorCode::kResourceExhausted);
-  EXPECT_EQ(queue_.waiting(), 2U);
+  EXPECT_EQ(queue_->waiting(), 2U);
   a->answer.reset();
   poll();
   EXPECT_TRUE(b->answer && b->answer->has_value());
@@ -72,15 +73,15 @@ TEST_F(CallQueueTest, FirstComeFirstServedAndTheNextIsTurnedAway) {
   poll();
   EXPECT_TRUE(c->answer && c->answer->has_value());
   c->answer.reset();
-  EXPECT_EQ(queue_.in_flight(), 0U);
+  EXPECT_EQ(queue_->in_flight(), 0U);
 }
 
 TEST_F(CallQueueTest, CancelledAndLateOnesLeaveTheQueue) {
   const auto a = start("a");
   const auto b = start("b");
   const auto c = start("c", milliseconds{1});
-  queue_.cancel("b");
-  queue_.cancel("unknown");
+  queue_->cancel("b");
+  queue_->cancel("unknown");
   poll();
   ASSERT_TRUE(b->answer);
   EXPECT_EQ(b->answer->error().code, ErrorCode::kCancelled);
@@ -88,11 +89,28 @@ TEST_F(CallQueueTest, CancelledAndLateOnesLeaveTheQueue) {
   loop_.run_for(milliseconds{50});
   ASSERT_TRUE(c->answer);
   EXPECT_EQ(c->answer->error().code, ErrorCode::kDeadlineExceeded);
-  EXPECT_EQ(queue_.waiting(), 0U);
-  EXPECT_EQ(queue_.in_flight(), 1U);
+  EXPECT_EQ(queue_->waiting(), 0U);
+  EXPECT_EQ(queue_->in_flight(), 1U);
 }
 
 // An admitted call holds its place from that moment, not from when its coroutine runs again.
+TEST_F(CallQueueTest, WhoeverWaitsForAnEndingPlaceIsNotTurnedAway) {
+  queue_->set_bounds({.in_flight_max = 1, .waiting_max = 0});
+  const auto a = start_of("nap", 1);
+  ASSERT_TRUE(is_in(a));
+  (*a->answer)->set_ending();
+  const auto b = start_of("nap", 1);
+  EXPECT_FALSE(b->answer);
+  const auto c = start_of("nap", 1);
+  EXPECT_EQ(c->answer->error().code, ErrorCode::kResourceExhausted) << "one place, one who waits";
+  a->answer.reset();
+  poll();
+  ASSERT_TRUE(is_in(b));
+  EXPECT_EQ(start("d")->answer->error().code, ErrorCode::kResourceExhausted);
+  b->answer.reset();
+  EXPECT_TRUE(is_in(start("e")));
+}
+
 TEST_F(CallQueueTest, NobodySlipsInBetween) {
   const auto a = start("a");
   const auto b = start("b");
@@ -100,8 +118,8 @@ TEST_F(CallQueueTest, NobodySlipsInBetween) {
   const auto c = start("c");
   EXPECT_TRUE(b->answer && b->answer->has_value());
   EXPECT_FALSE(c->answer);
-  EXPECT_EQ(queue_.in_flight(), 1U);
-  queue_.set_bounds({.in_flight_max = 2, .waiting_max = 2});
+  EXPECT_EQ(queue_->in_flight(), 1U);
+  queue_->set_bounds({.in_flight_max = 2, .waiting_max = 2});
   poll();
   EXPECT_TRUE(c->answer && c->answer->has_value());
 }
@@ -109,7 +127,7 @@ TEST_F(CallQueueTest, NobodySlipsInBetween) {
 // A tool with bounds of its own waits for itself: the others pass it by, and no more of it wait
 // than may.
 TEST_F(CallQueueTest, AFullToolKeepsNobodyElseWaiting) {
-  queue_.set_bounds({.in_flight_max = 3, .waiting_max = 3});
+  queue_->set_bounds({.in_flight_max = 3, .waiting_max = 3});
   auto first = start_of("slow", 1);
   const auto second = start_of("slow", 1);
   const auto third = start_of("slow", 1);
@@ -131,15 +149,15 @@ TEST_F(CallQueueTest, AFullToolKeepsNobodyElseWaiting) {
   first->answer.reset();
   poll();
   EXPECT_TRUE(is_in(second));
-  EXPECT_EQ(queue_.waiting(), 0U);
+  EXPECT_EQ(queue_->waiting(), 0U);
 }
 
 // What waited in vain is counted no longer.
 TEST_F(CallQueueTest, ACancelledCallOfAFullToolMakesRoomToWait) {
-  queue_.set_bounds({.in_flight_max = 3, .waiting_max = 3});
+  queue_->set_bounds({.in_flight_max = 3, .waiting_max = 3});
   const auto first = start_of("slow", 1);
   const auto second = start_of("slow", 1);
-  queue_.cancel("slow");
+  queue_->cancel("slow");
   poll();
   ASSERT_TRUE(second->answer);
   EXPECT_EQ(second->answer->error().code, ErrorCode::kCancelled);

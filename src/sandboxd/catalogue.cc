@@ -300,6 +300,16 @@ Task<void> Catalogue::stop() {
   }
 }
 
+Task<void> Catalogue::wait_until_idle(SteadyTime deadline) {
+  std::vector<std::shared_ptr<Version>> versions(draining_.begin(), draining_.end());
+  if (current_) {
+    versions.push_back(current_);
+  }
+  for (const auto& version : versions) {
+    co_await version->zygote->wait_until_idle(deadline);
+  }
+}
+
 void Catalogue::watch() {
   auto started =
       FileWatch::start(loop_.get_executor(), {options_.tool_set}, [this] { on_change(); });

@@ -87,6 +87,8 @@ class Catalogue {
   Task<Expected<void>> start();
   /// Stops watching and wakes all waiters; completes when no reload is under way.
   Task<void> stop();
+  /// Until no version has a child left, or the deadline.
+  Task<void> wait_until_idle(SteadyTime deadline);
 
   /// The version in force; null before the first one.
   [[nodiscard]] const std::shared_ptr<Version>& current() const { return current_; }

@@ -15,6 +15,8 @@ namespace mcpgate::sandboxd {
 namespace {
 
 constexpr std::size_t kInstanceBytes = 16;
+/// For a child that has answered to be gone with its files.
+constexpr std::chrono::seconds kCleanUpTime{5};
 
 http::ServerLimits server_limits() {
   http::ServerLimits limits;
@@ -50,9 +52,10 @@ struct Daemon::State {
       : options(std::move(daemon_options)),
         verifier(std::move(keys), random.hex(kInstanceBytes), clock),
         catalogue(loop, catalogue_options()),
-        queue(loop, {}),  // The version's own bounds come with each call.
+        // The version's own bounds come with each call.
+        queue(std::make_shared<CallQueue>(loop, CallQueue::Bounds{})),
         detached(std::move(detached_calls)),
-        api(loop, catalogue, queue, *detached, verifier, clock),
+        api(loop, catalogue, *queue, *detached, verifier, clock),
         admin(api) {}
 
   [[nodiscard]] CatalogueOptions catalogue_options() const {
@@ -124,7 +127,7 @@ struct Daemon::State {
   SystemRandom random;
   sandbox::Verifier verifier;
   Catalogue catalogue;
-  CallQueue queue;
+  std::shared_ptr<CallQueue> queue;
   std::unique_ptr<DetachedCalls> detached;
   SandboxApi api;
   AdminApi admin;
@@ -181,6 +184,7 @@ Task<void> Daemon::drain(SteadyTime deadline) {
   if (state_->admin_server) {
     co_await state_->admin_server->drain(std::chrono::steady_clock::now());
   }
+  co_await state_->catalogue.wait_until_idle(deadline);
   state_->file_watch.reset();
 }
 
@@ -232,6 +236,7 @@ Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zy
                   .progress_wanted = true};
   LogEvents events;
   auto answer = co_await run_tool(std::move(order), events);
+  co_await (*version)->zygote->wait_until_idle(now + kCleanUpTime);
   if (!answer) {
     co_return std::unexpected(std::move(answer.error()));
   }

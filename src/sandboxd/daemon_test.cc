@@ -122,6 +122,11 @@ class DaemonTest : public testing::Test {
     EXPECT_TRUE(result) << "did not end";
     return std::move(*result);
   }
+  static Task<bool> idle(Daemon& daemon) {
+    co_await daemon.catalogue().current()->zygote->wait_until_idle(
+        std::chrono::steady_clock::now() + 10s);
+    co_return true;
+  }
   static Task<bool> drain(Daemon& daemon) {
     co_await daemon.drain(std::chrono::steady_clock::now() + 10s);
     co_return true;
@@ -367,6 +372,7 @@ TEST_F(DaemonTest, WhatAToolPrintsIsNotLogged) {
 // It says nothing of the call, so it is neither 404 nor 409, whatever the machine lacks.
 TEST_F(DaemonTest, ACallThatCannotStartMayBeTriedAgain) {
   start();
+  wait_for(idle(*daemon_));  // It has described the set.
   fs::remove(root_ / "scratch");
   const auto execution = begin("echo", R"({"text":"a"})");
   const auto refused = wait_for(execution->next());

@@ -324,7 +324,7 @@ Task<Expected<ToolAnswer>> ExecuteApi::run(ToolOrder order, EventSink& sink) {
 
 Task<Expected<ToolAnswer>> ExecuteApi::run_in_turn(ToolOrder order, bool borrows, EventSink& sink) {
   queue_.set_bounds(bounds_of(order.target.version->limits));
-  const auto place = co_await queue_.enter(entrant_of(order, borrows));
+  auto place = co_await queue_.enter(entrant_of(order, borrows));
   if (!place && place.error().code == ErrorCode::kResourceExhausted) {
     co_return std::unexpected(place.error());
   }
@@ -336,7 +336,12 @@ Task<Expected<ToolAnswer>> ExecuteApi::run_in_turn(ToolOrder order, bool borrows
   if (!place || active_.find(order.call_id)->second.cancelled) {
     co_return ended_answer(sandbox::Reason::kKilled, "The call was cancelled before it ran.");
   }
-  co_return co_await run_tool(std::move(order), sink);
+  using Held = std::pair<CallQueue::Place, std::shared_ptr<Version>>;
+  const auto held = std::make_shared<Held>(*std::move(place), order.target.version);
+  order.until_reaped = held;
+  auto answer = co_await run_tool(std::move(order), sink);
+  held->first.set_ending();
+  co_return answer;
 }
 
 Task<void> ExecuteApi::answer(ToolOrder order, http::Responder& responder) {

@@ -81,6 +81,7 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                 .limits = order.target.tool->limits,
                 .mounts = runs_code ? version.code_mounts : version.mounts,
                 .traceparent = order.traceparent,
+                .until_reaped = std::move(order.until_reaped),
                 .progress_wanted = order.progress_wanted};
   if (runs_code) {
     spec.importable = version.folder.settings.importable;

@@ -2,6 +2,7 @@
 
 // One call of one tool, from its place in the zygote to a checked answer.
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -41,6 +42,8 @@ struct ToolOrder {
   std::string parent = {};
   /// sandbox::ExecuteRequest::ttl.
   std::chrono::milliseconds ttl{0};
+  /// See CallSpec.
+  std::shared_ptr<const void> until_reaped = {};
 };
 
 /// Runs it in a fresh child. What the child says is checked: an answer that is no CallToolResult

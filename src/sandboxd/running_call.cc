@@ -24,11 +24,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// A child that has answered has nothing left to do but exit.
-constexpr std::chrono::milliseconds kAnswerGrace{50};
 /// Temporary files are measured at every tenth sample, each 200 ms.
 constexpr unsigned kScratchSamples = 10;
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kPipeReadBytes = 4096;
+/// Of /proc/PID/status, which has some 1500; what is read of it comes first.
+constexpr std::size_t kStatusBytes = 4096;
+constexpr std::uint64_t kKibibyte = 1024;
 /// A child's own words about its end are cut to this.
 constexpr std::size_t kTextBytesMax = 500;
 
@@ -58,11 +60,6 @@ EndReason reason_of_child(std::string_view word) {
     }
   }
   return EndReason::kCrashed;
-}
-
-std::uint64_t page_bytes() {
-  static const auto kBytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return kBytes;
 }
 
 }  // namespace
@@ -138,7 +135,7 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
 
 void RunningCall::spawned(std::int32_t pid, UniqueFd pidfd) {
   pidfd_ = std::move(pidfd);
-  statm_.reset(::open(fmt::format("/proc/{}/statm", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  status_.reset(::open(fmt::format("/proc/{}/status", pid).c_str(), O_RDONLY | O_CLOEXEC));
   clockid_t clock{};
   if (::clock_getcpuclockid(pid, &clock) == 0) {
     cpu_clock_ = clock;
@@ -178,6 +175,12 @@ void RunningCall::kill(EndReason reason, std::string text) {
 }
 
 Task<> RunningCall::wait() {
+  while (!settled_ && (!gone_ || readers_ > 0)) {
+    co_await done_.async_wait(kAwait);
+  }
+}
+
+Task<> RunningCall::wait_until_reaped() {
   while (!gone_ || readers_ > 0) {
     co_await done_.async_wait(kAwait);
   }
@@ -188,6 +191,26 @@ void RunningCall::finish_if_done() {
     done_.cancel();
     watch_timer_.cancel();
   }
+}
+
+/// It has answered. The child waits for its end, so what it used can still be read; a process takes
+/// long to end, and nobody who waits for the answer should wait for that.
+void RunningCall::settle() {
+  std::array<char, kPipeReadBytes> printed;
+  for (ssize_t size = 0;
+       (size = ::read(output_.native_handle(), printed.data(), printed.size())) > 0;) {
+    take_output({printed.data(), static_cast<std::size_t>(size)});
+  }
+  timespec cpu{};
+  const auto peak_kib = read_status("VmHWM");
+  if (peak_kib && cpu_clock_ && ::clock_gettime(*cpu_clock_, &cpu) == 0) {
+    exit_.cpu_us = static_cast<std::uint64_t>(cpu.tv_sec) * 1'000'000 +
+                   static_cast<std::uint64_t>(cpu.tv_nsec) / 1000;
+    exit_.peak_rss_bytes = *peak_kib * kKibibyte;
+    settled_ = true;
+  }
+  kill(EndReason::kNone, "");
+  done_.cancel();
 }
 
 /// A child that does not read keeps one frame waiting, and one in writing, until its end.
@@ -264,7 +287,10 @@ bool RunningCall::take_bytes(std::string_view bytes) {
     }
     std::optional<Frame>& frame = *read;
     if (!frame) {
-      return true;
+      if (answer_ && setup_.task == SpawnTask::kCall) {
+        settle();
+      }
+      return !answer_;
     }
     if (!take_frame(*std::move(frame))) {
       return false;
@@ -281,7 +307,6 @@ bool RunningCall::take_frame(Frame frame) {
     case FrameType::kResult:
     case FrameType::kError:
       answer_ = std::move(frame);
-      answered_ = steady_clock::now();
       return true;
     case FrameType::kLog:
     case FrameType::kProgress:
@@ -343,11 +368,7 @@ void RunningCall::take_output(std::string_view bytes) {
 
 Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
   while (!call->gone_ && !call->killed_) {
-    auto next = std::min(call->deadline_, steady_clock::now() + kSampleInterval);
-    if (const auto answered = call->answered_) {
-      next = std::min(next, *answered + kAnswerGrace);
-    }
-    call->watch_timer_.expires_at(next);
+    call->watch_timer_.expires_at(std::min(call->deadline_, steady_clock::now() + kSampleInterval));
     co_await call->watch_timer_.async_wait(kAwait);
     if (!call->gone_ && !call->killed_) {
       call->check_limits();
@@ -357,12 +378,6 @@ Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
 
 void RunningCall::check_limits() {
   const auto now = steady_clock::now();
-  if (answered_) {
-    if (now >= *answered_ + kAnswerGrace) {
-      kill(EndReason::kNone, "");  // its answer stands
-    }
-    return;
-  }
   if (now >= deadline_) {
     const auto ran = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - started_);
     kill(EndReason::kTimeout, fmt::format("did not end within {}", in_seconds(ran)));
@@ -388,24 +403,30 @@ void RunningCall::check_cpu() {
 }
 
 void RunningCall::check_memory() {
-  std::array<char, 128> line{};
-  const ssize_t size = statm_ ? ::pread(statm_.get(), line.data(), line.size(), 0) : 0;
-  if (size <= 0) {
-    return;
-  }
-  // `size resident shared …` in pages.
-  const std::string_view text(line.data(), static_cast<std::size_t>(size));
-  const std::size_t blank = text.find(' ');
-  std::uint64_t pages = 0;
-  if (blank != std::string_view::npos) {
-    std::from_chars(text.data() + blank + 1, text.data() + text.size(), pages);
-  }
-  const std::uint64_t resident = pages * page_bytes();
+  const std::uint64_t resident = read_status("VmRSS").value_or(0) * kKibibyte;
   peak_rss_bytes_ = std::max(peak_rss_bytes_, resident);
   if (resident > spec_.limits.memory_bytes) {
     kill(EndReason::kMemory,
          fmt::format("used more than {} of memory", in_mebibytes(spec_.limits.memory_bytes)));
   }
+}
+
+/// A number of the child's status (proc(5)), as it stands there; nothing once its memory is gone.
+/// Only at the start of a line: the child chooses its own name, which is on the first.
+std::optional<std::uint64_t> RunningCall::read_status(std::string_view field) const {
+  std::array<char, kStatusBytes> bytes;
+  const ssize_t size = status_ ? ::pread(status_.get(), bytes.data(), bytes.size(), 0) : 0;
+  const std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  std::size_t at = text.find(fmt::format("\n{}:", field));
+  if (at != std::string_view::npos) {
+    at = text.find_first_not_of(" \t", at + field.size() + 2);
+  }
+  std::uint64_t number = 0;
+  if (at == std::string_view::npos ||
+      std::from_chars(text.data() + at, text.data() + text.size(), number).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 void RunningCall::check_scratch() {

@@ -53,6 +53,8 @@ struct ChildSpec {
   Limits limits = {};
   /// The members of the request after `tmp` and the like: `"op":"call","tool":…`.
   std::string request = {};
+  /// See CallSpec.
+  std::shared_ptr<const void> until_reaped = {};
 };
 
 /// A child waits, locked down, from its creation to begin(), and serves one call from there. Owned
@@ -104,8 +106,10 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   /// where that is not the one it waits for.
   [[nodiscard]] bool reply(std::uint64_t number, std::string_view payload);
 
-  /// Until the child is reaped and its last byte read.
+  /// Until its outcome is known: it has answered and is being ended, or it ended by itself.
   [[nodiscard]] Task<> wait();
+  /// Until the child is reaped and its last byte read.
+  [[nodiscard]] Task<> wait_until_reaped();
   [[nodiscard]] CallOutcome outcome();
   [[nodiscard]] int wait_status() const { return exit_.wait_status; }
 
@@ -118,6 +122,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   static Task<> read_output(std::shared_ptr<RunningCall> call);
   static Task<> watch(std::shared_ptr<RunningCall> call);
 
+  void settle();
   bool take_bytes(std::string_view bytes);
   bool take_frame(Frame frame);
   bool take_question(std::string_view payload);
@@ -126,6 +131,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   void check_limits();
   void check_cpu();
   void check_memory();
+  [[nodiscard]] std::optional<std::uint64_t> read_status(std::string_view field) const;
   void check_scratch();
   void finish_if_done();
   [[nodiscard]] std::string cpu_text() const;
@@ -151,10 +157,9 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   std::chrono::steady_clock::time_point made_at_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point deadline_;
-  std::optional<std::chrono::steady_clock::time_point> answered_;
   UniqueFd pidfd_;
-  /// /proc/PID/statm, opened once: it stays the child's even after the number is another's.
-  UniqueFd statm_;
+  /// /proc/PID/status, opened once: it stays the child's even after the number is another's.
+  UniqueFd status_;
   /// Its CPU time, for clock_gettime(2).
   std::optional<clockid_t> cpu_clock_;
   unsigned samples_ = 0;
@@ -162,6 +167,8 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   unsigned frames_in_window_ = 0;
 
   std::optional<Frame> answer_;
+  /// Whether what it used is known although it is not reaped.
+  bool settled_ = false;
   std::uint64_t output_bytes_ = 0;
   std::uint64_t printed_bytes_ = 0;
   std::uint64_t peak_rss_bytes_ = 0;

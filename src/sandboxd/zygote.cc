@@ -167,12 +167,17 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   [[nodiscard]] Error refusal(Layer layer, std::string_view why) const;
   void report_gaps() const;
   Task<Expected<CallOutcome>> run_child(ChildSetup setup, ChildSpec spec, EventSink& sink);
+  [[nodiscard]] Expected<std::shared_ptr<RunningCall>> start_call(ChildSetup setup, ChildSpec spec,
+                                                                  EventSink& sink);
   Task<Expected<std::shared_ptr<RunningCall>>> run_to_end(ChildSetup setup, ChildSpec spec,
                                                           EventSink& sink);
   /// The number of a new child, asked for and not yet there.
   [[nodiscard]] Expected<std::uint64_t> make_child(ChildSetup setup);
   /// The number of a child that waits, made as `setup` says; nothing where none does.
   [[nodiscard]] std::optional<std::uint64_t> take_ready(const ChildSetup& setup);
+  static Task<> clean_up(std::shared_ptr<State> self, std::uint64_t number,
+                         std::shared_ptr<RunningCall> call);
+  [[nodiscard]] std::size_t in_flight() const { return calls.size() - ready_children.size(); }
   void fill_ready();
   void drop_ready();
   [[nodiscard]] Expected<void> send_spawn(std::uint64_t number, RunningCall& call);
@@ -711,32 +716,45 @@ void Zygote::State::drop_ready() {
   ready_children.clear();
 }
 
+/// When this returns the call runs.
+Expected<std::shared_ptr<RunningCall>> Zygote::State::start_call(ChildSetup setup, ChildSpec spec,
+                                                                 EventSink& sink) {
+  auto number = take_ready(setup);
+  if (!number) {
+    number = TRY(make_child(std::move(setup)));
+  }
+  const std::shared_ptr<RunningCall> call = calls.at(*number);
+  call->begin(std::move(spec), sink);
+  asio::co_spawn(loop, clean_up(shared_from_this(), *number, call), asio::detached);
+  return call;
+}
+
 Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_to_end(ChildSetup setup,
                                                                        ChildSpec spec,
                                                                        EventSink& sink) {
-  auto number = take_ready(setup);
-  if (!number) {
-    auto made = make_child(std::move(setup));
-    if (!made) {
-      co_return std::unexpected(std::move(made.error()));
-    }
-    number = *made;
+  auto call = start_call(std::move(setup), std::move(spec), sink);
+  if (call) {
+    co_await (*call)->wait_until_reaped();
   }
-  const std::shared_ptr<RunningCall> call = calls.at(*number);
-  asio::steady_timer patience(loop);
-  expect_spawned(patience, *number);
-  call->begin(std::move(spec), sink);
-  co_await call->wait();
-  fill_ready();  // Not before: its work would take turns with the call's.
+  co_return call;
+}
+
+/// Follows a child to its end, for which nobody who waits for the answer has to wait.
+Task<> Zygote::State::clean_up(std::shared_ptr<State> self, std::uint64_t number,
+                               std::shared_ptr<RunningCall> call) {
+  asio::steady_timer patience(self->loop);
+  self->expect_spawned(patience, number);
+  co_await call->wait_until_reaped();
+  self->fill_ready();  // Not before: its work would take turns with the call's.
   auto& left = call->scratch();
   if (left && !left->remove_if_empty()) {
-    if (!cleaner) {
-      cleaner.emplace(1);
+    if (!self->cleaner) {
+      self->cleaner.emplace(1);
     }
-    co_await asio::co_spawn(*cleaner, remove_scratch(std::move(*left)), kAwait);
+    co_await asio::co_spawn(*self->cleaner, remove_scratch(std::move(*left)), kAwait);
   }
-  calls.erase(*number);
-  co_return call;
+  self->calls.erase(number);
+  self->notify();
 }
 
 /// Where the zygote turns out to be dead before anything ran, another one gets the call.
@@ -747,8 +765,9 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
     if (auto running = co_await ensure_running(); !running) {
       co_return std::unexpected(std::move(running.error()));
     }
-    auto call = co_await run_to_end(setup, spec, sink);
+    auto call = start_call(setup, spec, sink);
     if (call) {
+      co_await (*call)->wait();
       CallOutcome outcome = (*call)->outcome();
       name_want_of_memory(outcome);
       co_return outcome;
@@ -802,7 +821,8 @@ Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
   ChildSpec child{.call_id = spec.call_id,
                   .deadline = spec.deadline,
                   .limits = spec.limits,
-                  .request = call_request(spec)};
+                  .request = call_request(spec),
+                  .until_reaped = std::move(spec.until_reaped)};
   co_return co_await state_->run_child(setup_of(SpawnTask::kCall, spec.limits, spec.mounts),
                                        std::move(child), sink);
 }
@@ -835,8 +855,16 @@ Expected<void> Zygote::reply(std::string_view call_id, std::uint64_t number,
   return fail(ErrorCode::kNotFound, "no such call is in flight");
 }
 
+Task<> Zygote::wait_until_idle(steady_clock::time_point deadline) {
+  const std::shared_ptr<State> state = state_;
+  while (state->in_flight() > 0 && steady_clock::now() < deadline) {
+    state->changed.expires_at(deadline);
+    co_await state->changed.async_wait(kAwait);
+  }
+}
+
 std::size_t Zygote::in_flight() const {
-  return state_->calls.size() - state_->ready_children.size();
+  return state_->in_flight();
 }
 std::size_t Zygote::ready_children() const {
   return state_->ready_children.size();

@@ -65,7 +65,7 @@ class Zygote {
                                                                      ZygoteOptions options);
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
-  /// Kills whatever still runs. No run() may be pending.
+  /// Kills whatever still runs; the temporary folders of these stay. No run() may be pending.
   ~Zygote();
 
   /// Imports every file of the set in a locked child. The result is JSON of hostile origin:
@@ -74,9 +74,10 @@ class Zygote {
   /// declared.
   [[nodiscard]] Task<Expected<CallOutcome>> describe(Limits limits);
 
-  /// Runs one call to its end: when this returns, the child is dead and reaped and its temporary
-  /// directory gone. kUnavailable where no child could be started (nothing ran then; retry later);
-  /// kAlreadyExists where the call id is in flight.
+  /// Runs one call to its answer, or to its end without one. The child is being ended then;
+  /// CallSpec::until_reaped tells when it is gone, with its temporary directory. kUnavailable where
+  /// no child could be started (nothing ran then; retry later); kAlreadyExists where the call id is
+  /// in flight.
   [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink);
 
   /// Keeps `count` children forked, locked down and waiting, for calls of these limits and mounts;
@@ -93,7 +94,10 @@ class Zygote {
   [[nodiscard]] Expected<void> reply(std::string_view call_id, std::uint64_t number,
                                      std::string_view payload);
 
+  /// Children that serve a call, or are being ended after it.
   [[nodiscard]] std::size_t in_flight() const;
+  /// Until there is none, or the deadline.
+  [[nodiscard]] Task<> wait_until_idle(std::chrono::steady_clock::time_point deadline);
   /// Children that wait for a call.
   [[nodiscard]] std::size_t ready_children() const;
   /// What the self-test found at the latest start. A restart never holds with less than the first

@@ -69,7 +69,10 @@ class ZygoteTest : public testing::Test {
     if (root_.empty()) {
       return;  // skipped
     }
-    zygote_.reset();
+    if (zygote_) {
+      idle();
+      zygote_.reset();
+    }
     loop_.restart();
     loop_.poll();
     EXPECT_TRUE(fs::is_empty(root_ / "scratch")) << "a call's files were left behind";
@@ -115,6 +118,17 @@ class ZygoteTest : public testing::Test {
     zygote_ = std::move(*started);
   }
 
+  /// Until what answered is gone, too.
+  void idle() {
+    bool done = false;
+    asio::co_spawn(loop_, zygote_->wait_until_idle(std::chrono::steady_clock::now() + 10s),
+                   [&done](const std::exception_ptr& /*error*/) { done = true; });
+    loop_.restart();
+    while (!done) {
+      loop_.run_one();
+    }
+  }
+
   CallSpec spec(const std::string& tool, const std::string& arguments = "{}") {
     return {.call_id = "call-" + std::to_string(next_++),
             .tool = tool,
@@ -126,6 +140,7 @@ class ZygoteTest : public testing::Test {
   }
   CallOutcome run(CallSpec call) {
     auto outcome = wait_for(loop_, zygote_->run(std::move(call), sink_));
+    idle();
     EXPECT_TRUE(outcome) << outcome.error().message;
     return outcome ? std::move(*outcome) : CallOutcome{};
   }

@@ -147,6 +147,13 @@ std::optional<Received> receive() {
 /// Where lock_down() puts a child's end of its call's socket.
 constexpr int kCallSocket = 3;
 
+/// A child that has answered waits for its end: the daemon reads first what it used.
+void wait_to_be_ended() {
+  char byte = 0;
+  while (::read(kCallSocket, &byte, 1) > 0 || errno == EINTR) {
+  }
+}
+
 /// One character for each probe, as a kResult frame.
 int serve_self_test(const Zygote& zygote, const SpawnMessage& spawn) {
   const std::string verdicts =
@@ -192,8 +199,12 @@ int serve_memory_test() {
     ::_exit(serve_memory_test());
   }
   after_fork_in_child();
+  const int status = serve_call();
+  if (status == 0) {
+    wait_to_be_ended();
+  }
   // No exit handlers, no destructors: whatever the tool left in them must not run.
-  ::_exit(serve_call());
+  ::_exit(status);
 }
 
 bool spawn(Zygote& zygote, const Received& received) {
