@@ -13,7 +13,7 @@ namespace {
 using Answer = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
 
 Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
-  return std::unexpected(AuthFailure{reason, std::string(key_id)});
+  return std::unexpected(AuthFailure{.reason = reason, .key_id = std::string(key_id)});
 }
 
 constexpr std::string_view kScheme = "bearer ";
@@ -40,33 +40,8 @@ constexpr Sha256Digest kNoDigest{};
 
 }  // namespace
 
-std::string_view to_string(AuthFailureReason reason) {
-  switch (reason) {
-    case AuthFailureReason::kMissing:
-      return "missing";
-    case AuthFailureReason::kSeveral:
-      return "several";
-    case AuthFailureReason::kMalformed:
-      return "malformed";
-    case AuthFailureReason::kUnknown:
-      return "unknown";
-    case AuthFailureReason::kWrongSecret:
-      return "wrong_secret";
-    case AuthFailureReason::kExpired:
-      return "expired";
-    case AuthFailureReason::kNotYetValid:
-      return "not_yet_valid";
-    case AuthFailureReason::kRevoked:
-      return "revoked";
-    case AuthFailureReason::kDemoNotAllowed:
-      return "demo_not_allowed";
-    case AuthFailureReason::kCredentialInUrl:
-      return "credential_in_url";
-  }
-  return "unknown";
-}
-
-Authenticator::Authenticator(Options options) : keys_(std::move(options.keys)) {
+Authenticator::Authenticator(Options options)
+    : keys_(std::move(options.keys)), issuers_(std::move(options.issuers)) {
   if (options.demo_token_allowed) {
     demo_ = std::make_shared<const Principal>(Principal{.user = "demo",
                                                         .issuer = "mcpgate:demo",
@@ -77,7 +52,8 @@ Authenticator::Authenticator(Options options) : keys_(std::move(options.keys)) {
   }
 }
 
-Answer Authenticator::authenticate(const Credentials& credentials, WallTime now) const {
+Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
+                                   AccessTokenVerifier& tokens) const {
   if (has_credential_in_query(credentials.target)) {
     return refuse(AuthFailureReason::kCredentialInUrl);
   }
@@ -98,7 +74,15 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now)
     return demo_ && credentials.peer_is_loopback ? Answer(demo_)
                                                  : refuse(AuthFailureReason::kDemoNotAllowed);
   }
+  if (issuers_) {
+    return tokens.verify(issuers_, *token, now);
+  }
   return refuse(AuthFailureReason::kMalformed);
+}
+
+bool Authenticator::can_authenticate() const {
+  const auto has_keys = [](const Issuer& issuer) { return issuer.keys != nullptr; };
+  return keys_ || demo_ || (issuers_ && std::ranges::any_of(issuers_->issuers, has_keys));
 }
 
 Answer Authenticator::authenticate_key(std::string_view token, std::string_view id,

@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/access_token.h"
+#include "auth/failure.h"
+#include "auth/issuer.h"
 #include "auth/key_table.h"
 #include "base/clock.h"
 #include "base/identity.h"
@@ -16,31 +19,6 @@ namespace mcpgate::auth {
 
 /// The token that works without any set-up: every role, on loopback only, only where switched on.
 inline constexpr std::string_view kDemoToken = "demo-token-12345";
-
-/// Why a caller was not authenticated. For audit and metrics: the caller learns only whether a
-/// credential is missing or wrong.
-enum class AuthFailureReason {
-  kMissing,      // no Authorization header
-  kSeveral,      // Authorization headers, of which another reader may take another one
-  kMalformed,    // another scheme than Bearer, or nothing we issue
-  kUnknown,      // no key of this id, or no method that knows such a credential
-  kWrongSecret,  // an id of ours with another secret
-  kExpired,
-  kNotYetValid,
-  kRevoked,
-  kDemoNotAllowed,   // the demo token where it is off, or not from loopback
-  kCredentialInUrl,  // whatever the header says: has_credential_in_query()
-};
-
-/// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
-[[nodiscard]] std::string_view to_string(AuthFailureReason reason);
-
-/// Why a credential was refused, and whose it seemed to be.
-struct AuthFailure {
-  AuthFailureReason reason = AuthFailureReason::kMissing;
-  /// The public id of the key that was tried, where it is one of ours: for the audit. Else empty.
-  std::string key_id;
-};
 
 /// What a request brings along that says who is calling. Views borrow from the request.
 struct Credentials {
@@ -55,12 +33,14 @@ struct Credentials {
 };
 
 /// Credential → Principal. Pure and synchronous over immutable snapshots: it is built anew when
-/// configuration or keys change, and swapped. Access tokens get a method of their own beside keys.
+/// configuration, API keys or an issuer's keys change, and swapped.
 class Authenticator {
  public:
   struct Options {
     /// Null: the method is off.
     std::shared_ptr<const KeyTable> keys;
+    /// Null: the method is off.
+    std::shared_ptr<const IssuerTable> issuers = nullptr;
     bool demo_token_allowed = false;
     /// What the demo token's principal holds: every role that the configuration names
     /// (policy::Policy::roles()).
@@ -69,16 +49,24 @@ class Authenticator {
 
   explicit Authenticator(Options options);
 
-  /// Takes one SHA-256 and one hash lookup for every well-formed key, known or not. Shared
-  /// principals stay valid after the snapshot is gone.
+  /// Takes one SHA-256 and one hash lookup for every well-formed key, known or not, and for an
+  /// access token that `tokens`, the loop's own, has verified before. Shared principals stay valid
+  /// after the snapshot is gone.
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate(
-      const Credentials& credentials, WallTime now) const;
+      const Credentials& credentials, WallTime now, AccessTokenVerifier& tokens) const;
+
+  /// Whether anybody could be let in: some method is on, and not one of issuers alone of which none
+  /// has told its keys.
+  [[nodiscard]] bool can_authenticate() const;
+  /// Null where no issuer is configured.
+  [[nodiscard]] const std::shared_ptr<const IssuerTable>& issuers() const { return issuers_; }
 
  private:
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate_key(
       std::string_view token, std::string_view id, WallTime now) const;
 
   std::shared_ptr<const KeyTable> keys_;
+  std::shared_ptr<const IssuerTable> issuers_;
   /// Null: off.
   std::shared_ptr<const Principal> demo_;
 };

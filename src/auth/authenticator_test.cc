@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "auth/api_key.h"
+#include "auth/token_testing.h"
 
 namespace mcpgate::auth {
 namespace {
@@ -29,8 +30,13 @@ class AuthenticatorTest : public ::testing::Test {
   static std::string ask(const Authenticator& authenticator, std::string_view header,
                          WallTime now = kNow) {
     const auto who = authenticator.authenticate(
-        {.authorization = header, .authorization_count = 1, .target = "/mcp"}, now);
+        {.authorization = header, .authorization_count = 1, .target = "/mcp"}, now, tokens());
     return who ? "ok" : std::string(to_string(who.error().reason));
+  }
+
+  static AccessTokenVerifier& tokens() {
+    static AccessTokenVerifier tokens;
+    return tokens;
   }
 
   SystemRandom random_;
@@ -41,7 +47,7 @@ class AuthenticatorTest : public ::testing::Test {
 TEST_F(AuthenticatorTest, AKeyIsItsUser) {
   const std::string header = "Bearer " + key_.text;
   const auto who = make().authenticate(
-      {.authorization = header, .authorization_count = 1, .target = "/mcp"}, kNow);
+      {.authorization = header, .authorization_count = 1, .target = "/mcp"}, kNow, tokens());
   ASSERT_TRUE(who);
   EXPECT_EQ((*who)->user, "alice");
   EXPECT_EQ((*who)->issuer, "mcpgate:keys");
@@ -67,9 +73,11 @@ TEST_F(AuthenticatorTest, OtherHeadersAreMalformed) {
 
 TEST_F(AuthenticatorTest, NoHeaderIsMissingAndTwoAreRefused) {
   const Authenticator authenticator = make();
-  EXPECT_EQ(authenticator.authenticate({}, kNow).error().reason, AuthFailureReason::kMissing);
+  EXPECT_EQ(authenticator.authenticate({}, kNow, tokens()).error().reason,
+            AuthFailureReason::kMissing);
   const std::string header = "Bearer " + key_.text;
-  EXPECT_EQ(authenticator.authenticate({.authorization = header, .authorization_count = 2}, kNow)
+  EXPECT_EQ(authenticator
+                .authenticate({.authorization = header, .authorization_count = 2}, kNow, tokens())
                 .error()
                 .reason,
             AuthFailureReason::kSeveral);
@@ -89,7 +97,8 @@ TEST_F(AuthenticatorTest, AnotherSecretAndAnUnknownIdAreRefused) {
 TEST_F(AuthenticatorTest, AFailureNamesTheKeyForTheAudit) {
   const std::string header = "Bearer " + key_.text;
   record_.revoked = kNow;
-  const auto who = make().authenticate({.authorization = header, .authorization_count = 1}, kNow);
+  const auto who =
+      make().authenticate({.authorization = header, .authorization_count = 1}, kNow, tokens());
   EXPECT_EQ(who.error().reason, AuthFailureReason::kRevoked);
   EXPECT_EQ(who.error().key_id, key_.id);
 }
@@ -111,7 +120,7 @@ TEST_F(AuthenticatorTest, TheDemoTokenWorksOnlyWhereItIsOnAndFromLoopback) {
     return authenticator.authenticate({.authorization = "Bearer demo-token-12345",
                                        .authorization_count = 1,
                                        .peer_is_loopback = loopback},
-                                      kNow);
+                                      kNow, tokens());
   };
   EXPECT_EQ(ask_demo(make(), true).error().reason, AuthFailureReason::kDemoNotAllowed);
   EXPECT_EQ(ask_demo(make(true), false).error().reason, AuthFailureReason::kDemoNotAllowed);
@@ -126,15 +135,41 @@ TEST_F(AuthenticatorTest, AKeyInTheUrlIsRefusedEvenBesideAGoodHeader) {
   const std::string header = "Bearer " + key_.text;
   const std::string target = "/mcp?key=" + key_.text;
   const auto who = make().authenticate(
-      {.authorization = header, .authorization_count = 1, .target = target}, kNow);
+      {.authorization = header, .authorization_count = 1, .target = target}, kNow, tokens());
   EXPECT_EQ(who.error().reason, AuthFailureReason::kCredentialInUrl);
+}
+
+TEST_F(AuthenticatorTest, AccessTokensAreTakenWhereAnIssuerIsConfigured) {
+  const TestKey key("k", JwsAlgorithm::kEs256);
+  auto issuers = std::make_shared<IssuerTable>();
+  issuers->issuers.push_back(
+      {.rules = {.issuer = "https://as", .audiences = {"https://h/"}},
+       .keys = std::make_shared<const JwkSet>(*JwkSet::parse(jwks_of({&key})))});
+  const std::string header =
+      "Bearer " +
+      key.token(R"({"iss":"https://as","aud":"https://h/","sub":"u","exp":1800000300})");
+  const Authenticator both(
+      {.keys = std::make_shared<const KeyTable>(std::vector{record_}), .issuers = issuers});
+  EXPECT_EQ(ask(both, header), "ok");
+  EXPECT_EQ(ask(both, "Bearer " + key_.text), "ok");
+  EXPECT_EQ(ask(both, "Bearer opaque"), "malformed");
+  EXPECT_EQ(ask(both, "DPoP " + header.substr(7)), "malformed");
+  EXPECT_EQ(ask(make(), header), "malformed") << "the method is off";
+}
+
+TEST_F(AuthenticatorTest, AnIssuerWithoutKeysLetsNobodyIn) {
+  auto issuers = std::make_shared<IssuerTable>();
+  issuers->issuers.push_back({.rules = {.issuer = "https://as"}, .keys = nullptr});
+  EXPECT_FALSE(Authenticator({.issuers = issuers}).can_authenticate());
+  EXPECT_TRUE(make().can_authenticate());
+  EXPECT_TRUE(Authenticator({.issuers = issuers, .demo_token_allowed = true}).can_authenticate());
 }
 
 TEST_F(AuthenticatorTest, APrincipalOutlivesTheSnapshotItCameFrom) {
   std::shared_ptr<const Principal> who;
   {
     const std::string header = "Bearer " + key_.text;
-    who = *make().authenticate({.authorization = header, .authorization_count = 1}, kNow);
+    who = *make().authenticate({.authorization = header, .authorization_count = 1}, kNow, tokens());
   }
   EXPECT_EQ(who->user, "alice");
 }

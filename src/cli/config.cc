@@ -209,7 +209,9 @@ class ConfigReader {
   }
 
   void read_auth(YamlMap auth) {
-    refuse(auth, "oidc");
+    for (const YamlNode& node : auth.list("oidc")) {
+      read_issuer(node);
+    }
     if (YamlMap keys = auth.map("apiKeys"); auth.key("apiKeys")) {
       ApiKeysConfig api_keys;
       refuse(keys, "kubernetes");
@@ -223,10 +225,81 @@ class ConfigReader {
     config_.demo_token_allowed = demo.boolean("insecureAllow");
     demo.reject_unknown();
     auth.reject_unknown();
-    if (!config_.api_keys && !config_.demo_token_allowed) {
+    if (!config_.api_keys && !config_.demo_token_allowed && config_.issuers.empty()) {
       const YamlNode place = auth.node() ? auth.node() : document_.root().node();
-      place.problem("no way to authenticate: set auth.apiKeys, for example {directory: keys}");
+      place.problem(
+          "no way to authenticate: set auth.apiKeys, for example {directory: keys}, or auth.oidc");
     }
+  }
+
+  void read_issuer(const YamlNode& node) {
+    YamlMap entry = node.map();
+    if (!entry.node()) {
+      return;
+    }
+    IssuerConfig issuer;
+    issuer.rules.issuer = read_issuer_url(entry);
+    if (std::ranges::any_of(config_.issuers, [&](const IssuerConfig& other) {
+          return other.rules.issuer == issuer.rules.issuer;
+        })) {
+      node.problem("this issuer is there twice");
+    }
+    issuer.rules.audiences = words_at(entry, "audience");
+    if (issuer.rules.audiences.empty()) {
+      issuer.rules.audiences = {config_.public_url, config_.public_url + "mcp"};
+    }
+    issuer.rules.scopes = words_at(entry, "scopes");
+    issuer.rules.roles_claim = entry.string("rolesClaim", issuer.rules.roles_claim);
+    if (issuer.rules.roles_claim.empty()) {
+      entry.key("rolesClaim")
+          .problem("expected a claim's name, or a path such as realm_access.roles");
+    }
+    if (entry.key("ca")) {
+      issuer.ca = path_at(entry, "ca");
+    }
+    entry.know("ca");
+    refuse(entry, "introspection");
+    entry.reject_unknown();
+    config_.issuers.push_back(std::move(issuer));
+  }
+
+  std::string read_issuer_url(YamlMap& entry) {
+    const bool plaintext_allowed = entry.boolean("allowPlaintext");
+    const YamlNode node = entry.find("issuer");
+    std::string issuer = node.string();
+    const auto url = parse_web_url(issuer);
+    if (!node) {
+      entry.node().problem("issuer is missing: the URL that its tokens have as iss");
+    } else if (!url && node.is_scalar()) {
+      node.problem("expected an https URL without user, query and fragment");
+    } else if (url && url->scheme == "http" && !is_loopback_host(url->host)) {
+      if (!plaintext_allowed) {
+        node.problem(
+            "over http:// anybody on the way could replace the issuer's keys; use https://, or set "
+            "allowPlaintext: true");
+      } else {
+        warn(node, "the issuer's keys travel in the clear: allowPlaintext");
+      }
+    }
+    return issuer;
+  }
+
+  /// A list of words, or one word alone.
+  static std::vector<std::string> words_at(YamlMap& map, std::string_view key) {
+    const YamlNode node = map.find(key);
+    std::vector<std::string> words;
+    for (const YamlNode& item : node.is_list() ? node.list() : std::vector{node}) {
+      std::string word = item.string();
+      const bool is_plain = !word.empty() && is_utf8(word) && !has_control_character(word) &&
+                            word.find_first_of(" \"\\") == std::string::npos;
+      if (item && item.is_scalar() && !is_plain) {
+        item.problem("expected a word without spaces and quotes");
+      }
+      if (item) {
+        words.push_back(std::move(word));
+      }
+    }
+    return words;
   }
 
   /// The demo token opens everything to whoever knows these sixteen letters, which is everybody.
@@ -515,7 +588,13 @@ std::vector<std::string> config_keys() {
                                 "trustedProxies",
                                 "sealingKeys",
                                 "peers",
-                                "auth.oidc",
+                                "auth.oidc.issuer",
+                                "auth.oidc.audience",
+                                "auth.oidc.rolesClaim",
+                                "auth.oidc.scopes",
+                                "auth.oidc.ca",
+                                "auth.oidc.allowPlaintext",
+                                "auth.oidc.introspection",
                                 "auth.apiKeys.directory",
                                 "auth.apiKeys.maxTtl",
                                 "auth.apiKeys.kubernetes",

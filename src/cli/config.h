@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/issuer.h"
 #include "base/error.h"
 #include "base/limit_table.h"
 #include "base/units.h"
@@ -67,6 +68,10 @@ struct Limits {
   std::size_t inner_depth_max = 4;
   std::size_t result_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds drain_timeout{30'000};
+  std::chrono::milliseconds clock_skew{30'000};
+  std::size_t token_bytes_max = std::size_t{16} << 10;
+  /// Per loop.
+  std::size_t verified_tokens_max = 10'000;
 };
 
 /// What `audit:` says.
@@ -81,6 +86,13 @@ struct ApiKeysConfig {
   std::filesystem::path directory;
   /// No key may live longer from its creation on; kNever: no bound.
   std::chrono::milliseconds max_ttl = kNever;
+};
+
+/// One entry of `auth.oidc:`.
+struct IssuerConfig {
+  auth::IssuerRules rules;
+  /// PEM, trusted for the issuer's https instead of the system's store.
+  std::optional<std::filesystem::path> ca;
 };
 
 /// A whole configuration, checked and resolved.
@@ -98,6 +110,7 @@ struct Config {
   /// loopback's when `listen` is loopback.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
+  std::vector<IssuerConfig> issuers;
   std::optional<ApiKeysConfig> api_keys;
   bool demo_token_allowed = false;
   std::vector<ToolSetConfig> tool_sets;

@@ -75,6 +75,18 @@ const Row kRows[] = {
      Time{[](Limits& l) -> milliseconds& { return l.drain_timeout; }, milliseconds(0),
           milliseconds(3'600'000)},
      "for requests in flight after SIGTERM; Kubernetes kills after 30 s unless told otherwise"},
+    {"clockSkew",
+     Time{[](Limits& l) -> milliseconds& { return l.clock_skew; }, milliseconds(0),
+          milliseconds(300'000)},
+     "how far an issuer's clock may be from ours: an access token is taken so long before it "
+     "begins and after it ends"},
+    {"accessToken",
+     Bytes{[](Limits& l) -> std::size_t& { return l.token_bytes_max; }, kKi, 64 * kKi},
+     "one access token; a longer one is not looked at"},
+    {"verifiedTokens",
+     Count{[](Limits& l) -> std::size_t& { return l.verified_tokens_max; }, 0, 1'000'000},
+     "access tokens that a loop remembers as verified, about 1 KiB each; of those above it the "
+     "ones not seen for longest are verified again"},
 };
 
 }  // namespace

@@ -176,18 +176,69 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
             Problems{"22:54: audit.durability: not supported by this version; only written is"});
   EXPECT_EQ(problems(changed("onFailure: refuse", "onFailure: allow")),
             Problems{"22:74: audit.onFailure: not supported by this version; only refuse is"});
-  EXPECT_EQ(problems(changed("auth:\n", "auth:\n  oidc: [{issuer: x}]\n")),
-            Problems{"6:9: auth.oidc: not supported by this version"});
   EXPECT_EQ(problems(changed("  database:\n", "  github: {upstream: {url: x}}\n  database:\n")),
             Problems{"18:22: toolSets.github.upstream: not supported by this version"});
   EXPECT_EQ(problems(std::string(kGood) + "policy: {rules: []}\n"),
             Problems{"23:17: policy.rules: not supported by this version"});
+  EXPECT_EQ(
+      problems(changed("auth:\n", "auth:\n  oidc: [{issuer: 'https://as', introspection: {}}]\n")),
+      Problems{"6:48: auth.oidc[0].introspection: not supported by this version"});
+}
+
+TEST(Config, IssuersAreRead) {
+  const auto config = parse(R"(publicUrl: https://mcp.example.com
+auth:
+  oidc:
+    - issuer: https://keycloak.example.com/realms/mcp-realm
+    - issuer: http://127.0.0.1:8081/realms/other
+      audience: [mcp-gateway-client, https://mcp.example.com/mcp]
+      rolesClaim: groups
+      scopes: mcp:tools
+      ca: ca.pem
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->issuers.size(), 2U);
+  EXPECT_EQ(
+      config->issuers[0].rules,
+      (auth::IssuerRules{.issuer = "https://keycloak.example.com/realms/mcp-realm",
+                         .audiences = {"https://mcp.example.com/", "https://mcp.example.com/mcp"},
+                         .roles_claim = "realm_access.roles"}));
+  EXPECT_EQ(config->issuers[0].ca, std::nullopt);
+  EXPECT_EQ(config->issuers[1].rules,
+            (auth::IssuerRules{.issuer = "http://127.0.0.1:8081/realms/other",
+                               .audiences = {"mcp-gateway-client", "https://mcp.example.com/mcp"},
+                               .roles_claim = "groups",
+                               .scopes = {"mcp:tools"}}));
+  EXPECT_EQ(config->issuers[1].ca, "/w/conf/var/ca.pem");
+}
+
+TEST(Config, WhatIsWrongWithAnIssuerIsNamed) {
+  const auto found = [](std::string_view entries) {
+    return problems(fmt::format("auth: {{oidc: [{}]}}\n", entries));
+  };
+  EXPECT_EQ(found("{}"), Problems{"1:15: auth.oidc[0]: issuer is missing: the URL that its tokens "
+                                  "have as iss"});
+  EXPECT_EQ(found("{issuer: keycloak}"),
+            Problems{"1:24: auth.oidc[0].issuer: expected an https URL without user, query and "
+                     "fragment"});
+  EXPECT_EQ(found("{issuer: 'https://a'}, {issuer: 'https://a'}"),
+            Problems{"1:38: auth.oidc[1]: this issuer is there twice"});
+  EXPECT_EQ(found("{issuer: 'https://a', scopes: ['a b']}"),
+            Problems{"1:46: auth.oidc[0].scopes[0]: expected a word without spaces and quotes"});
+  EXPECT_EQ(found("{issuer: 'https://a', rolesclaim: x}"),
+            Problems{"1:37: auth.oidc[0].rolesclaim: unknown key; did you mean rolesClaim?"});
+  EXPECT_EQ(found("{issuer: 'http://keycloak.example.com/realms/r'}").size(), 1U);
+  const auto plain =
+      parse("auth: {oidc: [{issuer: 'http://k.example/r', allowPlaintext: true}]}\n");
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_EQ(plain->warnings.size(), 2U) << "no tool set, and in the clear";
 }
 
 TEST(Config, SomeWayToAuthenticateIsNeeded) {
   EXPECT_EQ(
       problems("listen: 127.0.0.1:1\n"),
-      Problems{"1:1: no way to authenticate: set auth.apiKeys, for example {directory: keys}"});
+      Problems{"1:1: no way to authenticate: set auth.apiKeys, for example {directory: keys}, or "
+               "auth.oidc"});
   EXPECT_EQ(problems("auth: {demoToken: {insecureAllow: true}}\n"), Problems{});
 }
 

@@ -17,6 +17,10 @@ constexpr mode_t kPrivateDirectory = 0700;
 /// For calls to sandboxes, files and what else is no connection of a client.
 constexpr std::size_t kKeptDescriptors = 1024;
 
+auth::IssuerTable token_limits(const Config& config) {
+  return {.clock_skew = config.limits.clock_skew, .token_bytes_max = config.limits.token_bytes_max};
+}
+
 /// The key that seals what clients carry; made on first start.
 Expected<Sealer> local_sealer(const std::filesystem::path& state) {
   const std::filesystem::path file = state / "run" / "sealing.key";
@@ -32,11 +36,29 @@ Expected<Sealer> local_sealer(const std::filesystem::path& state) {
 
 }  // namespace
 
+Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
+  std::vector<auth::IssuerSource> sources;
+  sources.reserve(config.issuers.size());
+  for (const IssuerConfig& issuer : config.issuers) {
+    sources.push_back(
+        {.rules = issuer.rules, .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))});
+  }
+  return sources;
+}
+
 Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& config) {
   auto settings = std::make_shared<gateway::Settings>();
   settings->public_url = config.public_url;
   settings->allowed_hosts = config.allowed_hosts;
   settings->allowed_origins = config.allowed_origins;
+  for (const IssuerConfig& issuer : config.issuers) {
+    settings->authorization_servers.push_back(issuer.rules.issuer);
+    for (const std::string& scope : issuer.rules.scopes) {
+      if (std::ranges::find(settings->scopes, scope) == settings->scopes.end()) {
+        settings->scopes.push_back(scope);
+      }
+    }
+  }
   settings->policy = policy::Policy(config.policy_options());
   settings->call_timeout = config.limits.call_timeout;
   settings->calls_in_flight_max = config.limits.calls_in_flight_max;
@@ -132,18 +154,33 @@ Expected<void> GatewayProcess::start_service() {
     tls_ = TRY(http::TlsServer::create(*config_.tls));
   }
   keys_ = std::make_shared<auth::KeyTable>();
+  TRY_VOID(start_issuers());
   auto settings = TRY(make_settings(config_));
   Sealer sealer = TRY(local_sealer(config_.state));
-  service_ =
-      TRY(gateway::Service::create(loops_, clock_,
-                                   {.listen = config_.listen.to_string(),
-                                    .http = {.limits = config_.limits.http, .tls = tls_},
-                                    .audit_directory = config_.audit.directory,
-                                    .audit_to_stdout = config_.audit.to_stdout,
-                                    .drain_timeout = config_.limits.drain_timeout,
-                                    .ready_means_all = options_.ready_means_all},
-                                   std::move(sealer), std::move(settings), make_authenticator()));
+  service_ = TRY(
+      gateway::Service::create(loops_, clock_,
+                               {.listen = config_.listen.to_string(),
+                                .http = {.limits = config_.limits.http, .tls = tls_},
+                                .audit_directory = config_.audit.directory,
+                                .audit_to_stdout = config_.audit.to_stdout,
+                                .drain_timeout = config_.limits.drain_timeout,
+                                .verified_tokens_max = config_.limits.verified_tokens_max,
+                                .demand_keys =
+                                    [this](const std::string& issuer, std::function<void()> done) {
+                                      issuers_->demand(issuer, std::move(done));
+                                    },
+                                .ready_means_all = options_.ready_means_all},
+                               std::move(sealer), std::move(settings), make_authenticator()));
   log_info("listening on {}{}", tls_ ? "https://" : "http://", service_->address());
+  return {};
+}
+
+Expected<void> GatewayProcess::start_issuers() {
+  issuers_ = std::make_unique<auth::JwksWatch>(
+      loops_[0], clock_, [this](const std::shared_ptr<const auth::IssuerTable>&) {
+        service_->use(make_authenticator());
+      });
+  issuers_->follow(TRY(make_issuers(config_)), token_limits(config_));
   return {};
 }
 
@@ -178,6 +215,7 @@ Expected<void> GatewayProcess::start_watches() {
 std::shared_ptr<const auth::Authenticator> GatewayProcess::make_authenticator() const {
   return std::make_shared<const auth::Authenticator>(
       auth::Authenticator::Options{.keys = config_.api_keys ? keys_ : nullptr,
+                                   .issuers = config_.issuers.empty() ? nullptr : issuers_->table(),
                                    .demo_token_allowed = config_.demo_token_allowed,
                                    .demo_roles = policy::Policy(config_.policy_options()).roles()});
 }
@@ -192,6 +230,11 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   }
   for (const ToolSetConfig& set : config_.tool_sets) {
     files.insert(files.end(), set.signing_keys.begin(), set.signing_keys.end());
+  }
+  for (const IssuerConfig& issuer : config_.issuers) {
+    if (issuer.ca) {
+      files.push_back(*issuer.ca);
+    }
   }
   if (config_.tls) {
     files.push_back(config_.tls->certificate);
@@ -218,8 +261,11 @@ void GatewayProcess::reload() {
   auto settings =
       fresh ? make_settings(*fresh)
             : Expected<std::shared_ptr<const gateway::Settings>>(std::unexpected(fresh.error()));
-  if (!settings) {
-    log_error("the configuration in force stays: {}", settings.error().message);
+  auto issuers = settings
+                     ? make_issuers(*fresh)
+                     : Expected<std::vector<auth::IssuerSource>>(std::unexpected(settings.error()));
+  if (!issuers) {
+    log_error("the configuration in force stays: {}", issuers.error().message);
     return;
   }
   if (const auto& tls = fresh->tls; tls_ && tls && tls != config_.tls) {
@@ -236,6 +282,7 @@ void GatewayProcess::reload() {
   if (options_.applied) {
     options_.applied(config_);
   }
+  issuers_->follow(*issuers, token_limits(config_));
   service_->use(*std::move(settings));
   service_->use(make_authenticator());
   config_watch_->set_paths(watched_files());

@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "auth/directory_key_store.h"
+#include "auth/jwks_watch.h"
 #include "base/clock.h"
 #include "base/file_watch.h"
 #include "base/loops.h"
@@ -58,6 +59,7 @@ class GatewayProcess {
   Expected<void> start();
   void fit_connections();
   Expected<void> start_service();
+  Expected<void> start_issuers();
   Expected<void> start_watches();
   Expected<void> start_admin();
   /// Waits for the next signal.
@@ -80,8 +82,12 @@ class GatewayProcess {
   std::unique_ptr<gateway::AdminHandler> admin_handler_;
   std::unique_ptr<http::Server> admin_;
   std::unique_ptr<auth::KeyDirectoryWatch> key_watch_;
+  std::unique_ptr<auth::JwksWatch> issuers_;
   std::unique_ptr<FileWatch> config_watch_;
 };
+
+/// The issuers of a configuration; reads the certificates that it names.
+[[nodiscard]] Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config);
 
 /// The gateway's part of a configuration; reads the signing keys that it names.
 [[nodiscard]] Expected<std::shared_ptr<const gateway::Settings>> make_settings(

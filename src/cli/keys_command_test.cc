@@ -60,8 +60,10 @@ class KeysCommand : public ::testing::Test {
     const auto table = auth::DirectoryKeyStore(folder_ / "state" / "keys").read_all();
     const auth::Authenticator authenticator({.keys = *table});
     const std::string header = "Bearer " + key;
+    auth::AccessTokenVerifier tokens;
     const auto who = authenticator.authenticate(
-        {.authorization = header, .authorization_count = 1, .target = "/mcp"}, clock_.wall_now());
+        {.authorization = header, .authorization_count = 1, .target = "/mcp"}, clock_.wall_now(),
+        tokens);
     return who ? "ok" : std::string(to_string(who.error().reason));
   }
 

@@ -44,7 +44,8 @@ http::Response AdminHandler::page(const http::Request& request) const {
   return to_response(refusal_answer(404, "Not found. Here are /health, /ready and /status."));
 }
 
-/// What runs here, for an operator: tool sets with their state, profile and number of tools.
+/// What runs here, for an operator: tool sets with their state, profile and number of tools, and
+/// how many signing keys each issuer of access tokens has.
 http::Response AdminHandler::status() const {
   http::Response response{.content_type = "application/json"};
   json::Writer writer(response.body, json::Layout::kPretty);
@@ -61,7 +62,18 @@ http::Response AdminHandler::status() const {
     }
     writer.end_object();
   }
-  writer.end_array().end_object();
+  writer.end_array();
+  if (const auto& issuers = service_.authenticator().issuers()) {
+    writer.key("issuers").begin_array();
+    for (const auth::Issuer& issuer : issuers->issuers) {
+      writer.begin_object()
+          .field("issuer", issuer.rules.issuer)
+          .field("signingKeys", issuer.keys ? issuer.keys->size() : 0)
+          .end_object();
+    }
+    writer.end_array();
+  }
+  writer.end_object();
   response.body += '\n';
   return response;
 }

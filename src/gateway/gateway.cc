@@ -8,7 +8,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <utility>
+
+#include <boost/asio/steady_timer.hpp>
 
 #include "auth/challenge.h"
 #include "base/encoding.h"
@@ -28,6 +31,11 @@ namespace {
 
 /// A request above it is rare enough that its memory is given back at once.
 constexpr std::size_t kLargeBodyBytes = std::size_t{256} << 10;
+/// The body of a request that may wait for the signing keys of its token's issuer, and how long.
+constexpr std::size_t kAwaitingBodyBytesMax = std::size_t{64} << 10;
+constexpr std::chrono::seconds kKeysPatience{6};
+/// When to try again whose issuer cannot be reached: about when it will have been tried again.
+constexpr const char* kIssuerRetryAfter = "10";
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
 /// A document that is parsed is a body or an answer, both bounded before.
 constexpr std::size_t kDocumentBytesMax = std::size_t{128} << 20;
@@ -95,7 +103,10 @@ audit::Status status_of_refusal(int status) {
 }  // namespace
 
 Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snapshot)
-    : parts_(parts), parser_(kDocumentBytesMax), calls_(parts, parser_) {
+    : parts_(parts),
+      parser_(kDocumentBytesMax),
+      tokens_(parts.verified_tokens_max),
+      calls_(parts, parser_) {
   use(std::move(snapshot));
 }
 
@@ -116,7 +127,13 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
               .request_id = new_request_id(parts_.random)};
   visit.headers.emplace_back("X-Request-Id", visit.request_id);
   audit::Record record = begin_record(visit, parts_.clock);
-  if (auto refusal = admit(visit, record)) {
+  auto refusal = admit(visit, record);
+  if (refusal && may_await_keys(visit)) {
+    co_await await_keys(visit);
+    record = begin_record(visit, parts_.clock);
+    refusal = admit(visit, record);
+  }
+  if (refusal) {
     responder.send(to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
     co_return;
   }
@@ -136,7 +153,7 @@ bool Gateway::wants_body(const http::Request& head) {
               .started = parts_.clock.steady_now(),
               .request_id = {}};
   audit::Record unused;
-  return !admit(visit, unused);
+  return !admit(visit, unused) || may_await_keys(visit);
 }
 
 http::Response Gateway::refused(const http::Refusal& refusal) {
@@ -165,9 +182,11 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
   }
   if (request.path == kMetadataPath || request.path == std::string(kMetadataPath) + "/mcp") {
     const std::string_view suffix = request.path.ends_with("/mcp") ? "mcp" : "";
-    http::Response page{.body = auth::protected_resource_metadata(
-                            snapshot_->settings->public_url + std::string(suffix), {}),
-                        .content_type = "application/json"};
+    http::Response page{
+        .body = auth::protected_resource_metadata(
+            snapshot_->settings->public_url + std::string(suffix),
+            snapshot_->settings->authorization_servers, snapshot_->settings->scopes),
+        .content_type = "application/json"};
     page.headers.emplace_back("Access-Control-Allow-Origin", "*");
     return page;
   }
@@ -175,7 +194,7 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
 }
 
 /// Who is it, and is this a request that is worth reading? Nothing of the body was looked at.
-std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) const {
+std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
   const Settings& settings = *visit.snapshot->settings;
   if (!is_host_allowed(settings, request)) {
@@ -211,14 +230,14 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) const 
   return refuse_media_type(request, record);
 }
 
-std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) const {
+std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
   const auth::Credentials credentials{.authorization = request.header("authorization"),
                                       .authorization_count = request.header_count("authorization"),
                                       .target = request.target,
                                       .peer_is_loopback = is_from_loopback(request)};
   auto principal =
-      visit.snapshot->authenticator->authenticate(credentials, parts_.clock.wall_now());
+      visit.snapshot->authenticator->authenticate(credentials, parts_.clock.wall_now(), tokens_);
   if (principal) {
     visit.principal = *principal;
     record.principal = *std::move(principal);
@@ -227,13 +246,42 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   const auth::AuthFailure& failure = principal.error();
   record.reason = to_string(failure.reason);
   record.tried_key_id = failure.key_id;
+  record.principal = failure.principal;
+  visit.awaited_issuer = failure.issuer;
   const std::string resource =
       visit.snapshot->settings->public_url + (request.path == "/mcp" ? "mcp" : "");
-  auth::Challenge challenge =
-      auth::challenge_for(failure.reason, auth::resource_metadata_url(resource));
+  auth::Challenge challenge = auth::challenge_for(
+      failure.reason, auth::resource_metadata_url(resource),
+      failure.scopes.empty() ? visit.snapshot->settings->scopes : failure.scopes);
   Answer answer = refusal_answer(challenge.status, challenge.message);
-  answer.headers.emplace_back("WWW-Authenticate", std::move(challenge.www_authenticate));
+  if (challenge.www_authenticate.empty()) {
+    answer.headers.emplace_back("Retry-After", kIssuerRetryAfter);
+  } else {
+    answer.headers.emplace_back("WWW-Authenticate", std::move(challenge.www_authenticate));
+  }
   return answer;
+}
+
+/// Whether the request waits for its issuer's signing keys: only one whose body is small, since
+/// nobody has vouched for it yet.
+bool Gateway::may_await_keys(const Visit& visit) const {
+  if (visit.awaited_issuer.empty() || !parts_.demand_keys || visit.request.method != "POST") {
+    return false;
+  }
+  const std::string_view length = visit.request.header("content-length").value_or("");
+  std::size_t bytes = 0;
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bytes);
+  return error == std::errc() && end == length.data() + length.size() &&
+         bytes <= kAwaitingBodyBytesMax;
+}
+
+/// Comes back with the world in which they are known, if they are to be had.
+Task<void> Gateway::await_keys(Visit& visit) {
+  const auto arrived = std::make_shared<asio::steady_timer>(parts_.loop, kKeysPatience);
+  parts_.demand_keys(std::exchange(visit.awaited_issuer, {}), [arrived] { arrived->cancel(); });
+  (void)co_await arrived->async_wait(kAwait);
+  visit.snapshot = snapshot_;
+  visit.headers.resize(1);  // X-Request-Id: admit() adds the others again.
 }
 
 Task<void> Gateway::serve(Visit& visit) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "audit/record.h"
+#include "auth/access_token.h"
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
@@ -34,8 +35,10 @@ class Gateway final : public http::Handler {
 
  private:
   [[nodiscard]] std::optional<http::Response> public_page(const http::Request& request) const;
-  [[nodiscard]] std::optional<Answer> admit(Visit& visit, audit::Record& record) const;
-  [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record) const;
+  [[nodiscard]] std::optional<Answer> admit(Visit& visit, audit::Record& record);
+  [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
+  [[nodiscard]] bool may_await_keys(const Visit& visit) const;
+  Task<void> await_keys(Visit& visit);
   [[nodiscard]] bool knows_session(const Visit& visit, const mcp::Body& body) const;
 
   Task<void> serve(Visit& visit);
@@ -53,6 +56,7 @@ class Gateway final : public http::Handler {
   GatewayParts parts_;
   std::shared_ptr<const Snapshot> snapshot_;
   json::Parser parser_;
+  auth::AccessTokenVerifier tokens_;
   CallRunner calls_;
 };
 

@@ -362,13 +362,20 @@ class TestGateway : public testing::Test {
         policy::Policy({.roles = {{"mcp-admin", {.tool_sets = {"*"}}},
                                   {"mcp-viewer", {.tool_sets = {"demo"}, .read_only = true}}},
                         .tool_sets = {{"demo", "mcp-demo"}, {"secret", "mcp-secret"}}});
-    gateway_ = std::make_unique<Gateway>(GatewayParts{.loop = loop_,
-                                                      .audit = *audit_,
-                                                      .clock = clock_,
-                                                      .random = random_,
-                                                      .sealer = sealer_,
-                                                      .running_calls = running_calls_},
-                                         snapshot());
+    gateway_ = std::make_unique<Gateway>(
+        GatewayParts{.loop = loop_,
+                     .audit = *audit_,
+                     .clock = clock_,
+                     .random = random_,
+                     .sealer = sealer_,
+                     .running_calls = running_calls_,
+                     .demand_keys =
+                         [this](const std::string& issuer, std::function<void()> done) {
+                           demanded_.push_back(issuer);
+                           on_demand_();
+                           asio::post(loop_, std::move(done));
+                         }},
+        snapshot());
     http::Listener listener = *http::listen("127.0.0.1:0");
     client_ = std::make_unique<http::Client>(
         loop_, *http::Endpoint::parse("http://" + listener.address()), http::ClientOptions{});
@@ -394,6 +401,7 @@ class TestGateway : public testing::Test {
     snapshot->settings = std::make_shared<const Settings>(settings_);
     snapshot->authenticator = std::make_shared<const auth::Authenticator>(
         auth::Authenticator::Options{.keys = std::make_shared<const auth::KeyTable>(keys_),
+                                     .issuers = issuers_,
                                      .demo_token_allowed = true,
                                      .demo_roles = {"mcp-admin"}});
     std::vector<std::shared_ptr<const ToolSetTools>> sets;
@@ -577,6 +585,10 @@ class TestGateway : public testing::Test {
   Sealer sealer_;
   RunningCalls running_calls_;
   std::vector<auth::KeyRecord> keys_;
+  std::shared_ptr<const auth::IssuerTable> issuers_;
+  /// Issuers whose keys were asked for, and what happens then.
+  std::vector<std::string> demanded_;
+  std::function<void()> on_demand_ = [] {};
   std::string alice_;
   std::string bob_;
   std::string carol_;

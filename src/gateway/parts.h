@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
+#include <string>
+
 #include <boost/asio/io_context.hpp>
 
 #include "audit/log.h"
@@ -10,6 +14,11 @@
 
 namespace mcpgate::gateway {
 
+/// Asks for the signing keys of an issuer, of which a token names one that is not known. `done` is
+/// called once, on the Gateway's loop: after the snapshot that has them came into use, or when they
+/// are not to be had soon.
+using DemandKeys = std::function<void(std::string issuer, std::function<void()> done)>;
+
 /// What a Gateway works with. All of it outlives the Gateway.
 struct GatewayParts {
   asio::io_context& loop;
@@ -19,6 +28,10 @@ struct GatewayParts {
   const Sealer& sealer;
   /// Shared by all loops.
   RunningCalls& running_calls;
+  /// Null: there are none to be had.
+  DemandKeys demand_keys = nullptr;
+  /// Access tokens that are remembered as verified.
+  std::size_t verified_tokens_max = 10'000;
 };
 
 }  // namespace mcpgate::gateway

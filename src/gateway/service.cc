@@ -79,18 +79,34 @@ Expected<void> Service::add_workers() {
                                           .writer = fmt::format("{}-{}", replica, i),
                                           .mirror_to_stdout = options_.audit_to_stdout},
                                          clock_));
-    worker->gateway = std::make_unique<Gateway>(GatewayParts{.loop = worker->loop,
-                                                             .audit = *worker->audit,
-                                                             .clock = clock_,
-                                                             .random = worker->random,
-                                                             .sealer = sealer_,
-                                                             .running_calls = running_calls_},
-                                                std::make_shared<const Snapshot>(world_));
+    worker->gateway =
+        std::make_unique<Gateway>(GatewayParts{.loop = worker->loop,
+                                               .audit = *worker->audit,
+                                               .clock = clock_,
+                                               .random = worker->random,
+                                               .sealer = sealer_,
+                                               .running_calls = running_calls_,
+                                               .demand_keys = demand_keys_from(worker->loop),
+                                               .verified_tokens_max = options_.verified_tokens_max},
+                                  std::make_shared<const Snapshot>(world_));
     worker->server = std::make_unique<http::Server>(worker->loop, std::move(listeners[i]),
                                                     *worker->gateway, options_.http);
     workers_.push_back(std::move(worker));
   }
   return {};
+}
+
+/// For a Gateway on `loop`: there and back again. What loop 0 publishes on its way back is in use
+/// on `loop` before `done` is called, since both are posted.
+DemandKeys Service::demand_keys_from(asio::io_context& loop) const {
+  if (!options_.demand_keys) {
+    return nullptr;
+  }
+  return [this, &loop](std::string issuer, std::function<void()> done) {
+    asio::post(loops_[0], [this, &loop, issuer = std::move(issuer), done = std::move(done)] {
+      options_.demand_keys(issuer, [&loop, done] { asio::post(loop, done); });
+    });
+  };
 }
 
 void Service::start() {
@@ -112,6 +128,9 @@ void Service::use(std::shared_ptr<const auth::Authenticator> authenticator) {
 }
 
 std::string Service::why_not_ready() const {
+  if (!world_.authenticator->can_authenticate()) {
+    return "no issuer has told its signing keys yet, and there is no other way to authenticate";
+  }
   const auto& sets = discovery_.sets();
   const auto count = [&sets](Discovery::State state) {
     return std::ranges::count_if(sets,

@@ -24,6 +24,10 @@ struct ServiceOptions {
   bool audit_to_stdout = false;
   /// How long requests in flight may take to finish once the service is asked to end.
   std::chrono::milliseconds drain_timeout{30'000};
+  /// Of each loop.
+  std::size_t verified_tokens_max = 10'000;
+  /// Called on loop 0, and calls `done` there. Null: no issuer's keys are to be had.
+  DemandKeys demand_keys = nullptr;
   /// Whether GET /ready waits until every tool set has answered or failed, as `mcpgate up`
   /// promises.
   bool ready_means_all = false;
@@ -51,6 +55,7 @@ class Service {
   void use(std::shared_ptr<const Settings> settings);
   void use(std::shared_ptr<const auth::Authenticator> authenticator);
   [[nodiscard]] const std::shared_ptr<const Settings>& settings() const { return world_.settings; }
+  [[nodiscard]] const auth::Authenticator& authenticator() const { return *world_.authenticator; }
 
   /// The bound address, `127.0.0.1:8080`.
   [[nodiscard]] const std::string& address() const { return address_; }
@@ -65,6 +70,7 @@ class Service {
 
   Service(Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer);
   Expected<void> add_workers();
+  [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
   void publish();
   static Task<void> drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done);

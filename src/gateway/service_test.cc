@@ -26,7 +26,8 @@ class ServiceTest : public testing::Test {
          .drain_timeout = 5s,
          .ready_means_all = ready_means_all},
         Sealer({std::string(32, 'k')}), std::make_shared<const Settings>(std::move(settings)),
-        std::make_shared<const auth::Authenticator>(auth::Authenticator::Options{}));
+        std::make_shared<const auth::Authenticator>(
+            auth::Authenticator::Options{.keys = std::make_shared<const auth::KeyTable>()}));
     admin_ = std::make_unique<AdminHandler>(*service_);
     http::Listener listener = *http::listen("127.0.0.1:0");
     admin_address_ = listener.address();

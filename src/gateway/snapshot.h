@@ -31,6 +31,10 @@ struct Settings {
   std::vector<std::string> allowed_hosts;
   /// Origins that browsers may send from, besides none at all.
   std::vector<std::string> allowed_origins;
+  /// Issuers of the access tokens that are accepted, and all scopes that they need: what a client
+  /// without a token is told.
+  std::vector<std::string> authorization_servers;
+  std::vector<std::string> scopes;
   std::vector<ToolSetRoute> tool_sets;
   policy::Policy policy{policy::Policy::Options{}};
   /// The longest that one call may take, whatever its tool set allows.

@@ -22,6 +22,8 @@ struct Visit {
   SteadyTime started;
   std::string request_id;
   std::shared_ptr<const Principal> principal = nullptr;
+  /// Whose signing keys might let in who was refused; else empty.
+  std::string awaited_issuer = {};
   /// Those of the answer, whatever it will be.
   http::Headers headers = {};
 };

@@ -15,8 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     MCPGATE_ASSERT(auth::has_credential_in_query(std::string("/?") + std::string(text)));
   }
   static const auth::Authenticator kAuthenticator({});
+  static auth::AccessTokenVerifier tokens;
   const auto who = kAuthenticator.authenticate(
-      {.authorization = text, .authorization_count = 1, .target = text}, WallTime{});
+      {.authorization = text, .authorization_count = 1, .target = text}, WallTime{}, tokens);
   MCPGATE_ASSERT(!who);
   return 0;
 }

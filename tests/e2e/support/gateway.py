@@ -214,7 +214,7 @@ class Gateway:
         for place, text in places.items():
             assert CANARY not in text, f"an argument's value is in {place}"
             for key in self.secrets:
-                assert key.split("_")[-1] not in text, f"a key is in {place}"
+                assert key.removeprefix("mcpk_")[-50:] not in text, f"a key is in {place}"
 
 
 class SandboxDaemon:

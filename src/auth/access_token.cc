@@ -1,0 +1,382 @@
+// The order matters: shape and size, then the header, then `iss` alone, then the signature; claims
+// are looked at only when somebody has vouched for them (RFC 8725, RFC 9068, 4).
+
+#include "auth/access_token.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/encoding.h"
+
+namespace mcpgate::auth {
+namespace {
+
+using Reason = AuthFailureReason;
+using Answer = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
+
+/// The largest token that any configuration can allow; a decoded part is smaller.
+constexpr std::size_t kPartBytesMax = std::size_t{64} << 10;
+/// Longer names are shown by their subject.
+constexpr std::size_t kUserNameBytesMax = 256;
+constexpr std::size_t kSubjectBytesMax = 256;
+/// NumericDates beyond it, the year 2200, are no dates but slips; it is in the reach of WallTime.
+constexpr double kDateSecondsMax = 7'258'118'400;
+
+std::unexpected<AuthFailure> refuse(Reason reason) {
+  return std::unexpected(AuthFailure{.reason = reason});
+}
+
+/// A token's three parts, still encoded.
+struct Parts {
+  std::string_view header, payload, signature;
+  /// Header and payload with the dot between them: what is signed.
+  std::string_view signed_part;
+};
+
+/// Nothing unless there are exactly three. Their characters are base64url_decode()'s to check.
+std::optional<Parts> split(std::string_view token) {
+  const std::size_t first = token.find('.');
+  const std::size_t last = token.rfind('.');
+  if (first == std::string_view::npos || token.find('.', first + 1) != last) {
+    return std::nullopt;
+  }
+  Parts parts{.header = token.substr(0, first),
+              .payload = token.substr(first + 1, last - first - 1),
+              .signature = token.substr(last + 1),
+              .signed_part = token.substr(0, last)};
+  if (parts.header.empty() || parts.payload.empty() || parts.signature.empty()) {
+    return std::nullopt;
+  }
+  return parts;
+}
+
+/// A part's JSON object. A key twice is refused: two readers may take different ones.
+std::optional<json::Object> parse_part(json::Parser& parser, std::string_view part) {
+  const auto bytes = base64url_decode(part);
+  if (!bytes) {
+    return std::nullopt;
+  }
+  const auto element = parser.parse({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+  if (!element || json::find_duplicate_key(*element)) {
+    return std::nullopt;
+  }
+  return json::as_object(*element);
+}
+
+/// Which signature a token claims to have.
+struct Header {
+  JwsAlgorithm algorithm;
+  std::optional<std::string> key_id;
+};
+
+/// `JWT`, `at+jwt`, `application/at+jwt`, or nothing: not a logout token, not a DPoP proof.
+bool is_access_token_type(std::string_view type) {
+  constexpr std::string_view kMediaType = "application/";
+  std::string lower(type);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  std::string_view name = lower;
+  if (name.starts_with(kMediaType)) {
+    name.remove_prefix(kMediaType.size());
+  }
+  return name == "jwt" || name == "at+jwt";
+}
+
+std::expected<Header, AuthFailure> read_header(json::Object header) {
+  const auto algorithm = parse_jws_algorithm(json::string_at(header, "alg").value_or(""));
+  if (!algorithm) {
+    return refuse(Reason::kAlgorithm);
+  }
+  if (json::find(header, "crit")) {  // What it names must be understood (RFC 7515, 4.1.11).
+    return refuse(Reason::kMalformed);
+  }
+  if (json::find(header, "typ") &&
+      !is_access_token_type(json::string_at(header, "typ").value_or(""))) {
+    return refuse(Reason::kWrongType);
+  }
+  Header read{.algorithm = *algorithm, .key_id = std::nullopt};
+  if (json::find(header, "kid")) {
+    read.key_id = json::string_at(header, "kid").value_or("");
+    if (read.key_id->empty() || read.key_id->size() > kKeyIdBytesMax) {
+      return refuse(Reason::kMalformed);
+    }
+  }
+  return read;
+}
+
+/// Calls `use` with each string of a claim that is one string or a list of them.
+template <class Use>
+void for_each_string(std::optional<json::Element> claim, const Use& use) {
+  if (!claim) {
+    return;
+  }
+  if (const auto one = json::as_string(*claim)) {
+    use(*one);
+  } else if (const auto many = json::as_array(*claim)) {
+    for (const json::Element each : *many) {
+      if (const auto text = json::as_string(each)) {
+        use(*text);
+      }
+    }
+  }
+}
+
+bool has(const std::vector<std::string>& list, std::string_view text) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+/// A NumericDate (RFC 7519, 2); nothing where it is missing, `is_wrong` where it is none.
+struct Date {
+  bool is_wrong = false;
+  std::optional<WallTime> time;
+};
+Date date_at(json::Object claims, std::string_view name) {
+  const auto element = json::find(claims, name);
+  if (!element) {
+    return {};
+  }
+  double seconds = 0;
+  if (element->get_double().get(seconds) != simdjson::SUCCESS || !(seconds >= 0) ||
+      seconds > kDateSecondsMax) {
+    return {.is_wrong = true, .time = std::nullopt};
+  }
+  const std::chrono::seconds whole(static_cast<std::int64_t>(std::floor(seconds)));
+  return {.is_wrong = false, .time = WallTime(whole)};
+}
+
+/// The element at a claim of that name, else at the path that the name spells with dots.
+std::optional<json::Element> claim_at(json::Object claims, std::string_view path) {
+  if (const auto whole = json::find(claims, path)) {
+    return whole;
+  }
+  std::optional<json::Object> at = claims;
+  for (std::size_t dot = path.find('.'); at && dot != std::string_view::npos;
+       dot = path.find('.')) {
+    at = json::object_at(*at, path.substr(0, dot));
+    path.remove_prefix(dot + 1);
+  }
+  return at ? json::find(*at, path) : std::nullopt;
+}
+
+/// Roles of the realm, and those that belong to one of our own names as a client. Another client's
+/// are not ours: whoever administers that client could make an mcp-admin there.
+std::vector<std::string> roles_of(json::Object claims, const IssuerRules& rules) {
+  std::vector<std::string> roles;
+  const auto add = [&roles](std::string_view role) {
+    if (!has(roles, role)) {
+      roles.emplace_back(role);
+    }
+  };
+  for_each_string(claim_at(claims, rules.roles_claim), add);
+  if (const auto access = json::object_at(claims, "resource_access")) {
+    for (const std::string& audience : rules.audiences) {
+      if (const auto client = json::object_at(*access, audience)) {
+        for_each_string(json::find(*client, "roles"), add);
+      }
+    }
+  }
+  return roles;
+}
+
+bool has_scopes(json::Object claims, const std::vector<std::string>& needed) {
+  std::vector<std::string> held;
+  const auto add_words = [&held](std::string_view words) {
+    while (!words.empty()) {
+      const std::size_t end = std::min(words.find(' '), words.size());
+      held.emplace_back(words.substr(0, end));
+      words.remove_prefix(std::min(end + 1, words.size()));
+    }
+  };
+  for_each_string(json::find(claims, "scope"), add_words);
+  for_each_string(json::find(claims, "scp"), add_words);
+  return std::ranges::all_of(needed,
+                             [&held](const std::string& scope) { return has(held, scope); });
+}
+
+/// A name for people: what the issuer calls the user, else the identity.
+std::string user_of(json::Object claims, std::string_view subject) {
+  const std::string_view name = json::string_at(claims, "preferred_username").value_or("");
+  const bool readable =
+      !name.empty() && name.size() <= kUserNameBytesMax && !has_control_character(name);
+  return std::string(readable ? name : subject);
+}
+
+/// `sub`; for a client that acts for itself and has none, the client (RFC 9068, 2.2).
+std::string subject_of(json::Object claims) {
+  if (json::find(claims, "sub")) {
+    return std::string(json::string_at(claims, "sub").value_or(""));
+  }
+  auto client = json::string_at(claims, "client_id");
+  if (!client) {
+    client = json::string_at(claims, "azp");
+  }
+  return client && !client->empty() ? "client:" + std::string(*client) : std::string();
+}
+
+/// Which kind of token the claims say it is, where they say it as Keycloak does: ID and refresh
+/// tokens are signed by the same issuer.
+std::optional<Reason> check_type(json::Object claims) {
+  if (json::find(claims, "cnf")) {
+    return Reason::kBoundToAKey;
+  }
+  if (json::find(claims, "events")) {  // a logout token
+    return Reason::kWrongType;
+  }
+  const auto type = json::find(claims, "typ");
+  return type && json::as_string(*type) != "Bearer" ? std::optional(Reason::kWrongType)
+                                                    : std::nullopt;
+}
+
+std::expected<TokenCache::Entry, AuthFailure> read_claims(json::Object claims,
+                                                          const IssuerTable& table,
+                                                          const IssuerRules& rules, WallTime now) {
+  if (const auto wrong = check_type(claims)) {
+    return refuse(*wrong);
+  }
+  bool for_us = false;
+  for_each_string(json::find(claims, "aud"),
+                  [&](std::string_view audience) { for_us |= has(rules.audiences, audience); });
+  if (!for_us) {
+    return refuse(Reason::kWrongAudience);
+  }
+  const Date expires = date_at(claims, "exp");
+  const Date not_before = date_at(claims, "nbf");
+  if (!expires.time || not_before.is_wrong) {
+    return refuse(Reason::kMissingClaim);
+  }
+  TokenCache::Entry entry{.principal = nullptr,
+                          .not_before = WallTime::min(),
+                          .expires = *expires.time + table.clock_skew};
+  if (not_before.time) {
+    entry.not_before = *not_before.time - table.clock_skew;
+  }
+  if (now >= entry.expires) {
+    return refuse(Reason::kExpired);
+  }
+  if (now < entry.not_before) {
+    return refuse(Reason::kNotYetValid);
+  }
+  std::string subject = subject_of(claims);
+  if (subject.empty() || subject.size() > kSubjectBytesMax || has_control_character(subject)) {
+    return refuse(Reason::kMissingClaim);
+  }
+  std::string user = user_of(claims, subject);
+  entry.principal = std::make_shared<const Principal>(Principal{.user = std::move(user),
+                                                                .issuer = rules.issuer,
+                                                                .subject = std::move(subject),
+                                                                .auth_type = AuthType::kAccessToken,
+                                                                .key_id = "",
+                                                                .roles = roles_of(claims, rules)});
+  if (!has_scopes(claims, rules.scopes)) {
+    return std::unexpected(AuthFailure{.reason = Reason::kMissingScope,
+                                       .principal = std::move(entry.principal),
+                                       .scopes = rules.scopes});
+  }
+  return entry;
+}
+
+}  // namespace
+
+const TokenCache::Entry* TokenCache::find(const Sha256Digest& token) {
+  if (const auto entry = young_.find(token); entry != young_.end()) {
+    return &entry->second;
+  }
+  const auto entry = old_.find(token);
+  if (entry == old_.end()) {
+    return nullptr;
+  }
+  Entry used = std::move(entry->second);
+  old_.erase(entry);
+  insert(token, std::move(used));
+  return &young_.find(token)->second;
+}
+
+void TokenCache::insert(const Sha256Digest& token, Entry entry) {
+  if (half_ == 0) {
+    return;
+  }
+  if (young_.size() >= half_) {
+    old_ = std::exchange(young_, {});
+  }
+  young_.insert_or_assign(token, std::move(entry));
+}
+
+void TokenCache::clear() {
+  young_.clear();
+  old_.clear();
+}
+
+AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max)
+    : cache_(cache_entries_max), parser_(kPartBytesMax) {}
+
+Answer AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issuers,
+                                   std::string_view token, WallTime now) {
+  if (token.size() > issuers->token_bytes_max) {
+    return refuse(Reason::kMalformed);
+  }
+  if (issuers_ != issuers) {
+    cache_.clear();
+    issuers_ = issuers;
+  }
+  const Sha256Digest digest = sha256(token);
+  if (const TokenCache::Entry* known = cache_.find(digest)) {
+    if (now >= known->expires) {
+      return refuse(Reason::kExpired);
+    }
+    if (now < known->not_before) {  // The clock was put back.
+      return refuse(Reason::kNotYetValid);
+    }
+    return known->principal;
+  }
+  auto verified = verify_anew(*issuers, token, now);
+  if (!verified) {
+    return std::unexpected(std::move(verified.error()));
+  }
+  auto principal = verified->principal;
+  cache_.insert(digest, *std::move(verified));
+  return principal;
+}
+
+std::expected<TokenCache::Entry, AuthFailure> AccessTokenVerifier::verify_anew(
+    const IssuerTable& issuers, std::string_view token, WallTime now) {
+  const auto parts = split(token);
+  const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
+  if (!parts || !signature) {
+    return refuse(Reason::kMalformed);
+  }
+  const auto header_object = parse_part(parser_, parts->header);
+  if (!header_object) {
+    return refuse(Reason::kMalformed);
+  }
+  const auto header = read_header(*header_object);
+  if (!header) {
+    return std::unexpected(header.error());
+  }
+  const auto claims = parse_part(parser_, parts->payload);
+  if (!claims) {
+    return refuse(Reason::kMalformed);
+  }
+  const Issuer* issuer = issuers.find(json::string_at(*claims, "iss").value_or(""));
+  if (issuer == nullptr) {
+    return refuse(Reason::kUnknownIssuer);
+  }
+  if (!issuer->keys) {
+    return std::unexpected(
+        AuthFailure{.reason = Reason::kIssuerUnavailable, .issuer = issuer->rules.issuer});
+  }
+  const VerificationKey* key = issuer->keys->find(header->key_id, header->algorithm);
+  if (key == nullptr) {
+    return std::unexpected(
+        AuthFailure{.reason = Reason::kUnknownSigningKey, .issuer = issuer->rules.issuer});
+  }
+  if (!key->verify(header->algorithm, parts->signed_part, *signature)) {
+    return refuse(Reason::kBadSignature);
+  }
+  return read_claims(*claims, issuers, issuer->rules, now);
+}
+
+}  // namespace mcpgate::auth

@@ -1,0 +1,324 @@
+// Access tokens as a hostile client sends them. Each refusal stands beside a token that differs in
+// nothing else and is taken.
+
+#include "auth/access_token.h"
+
+#include "auth/token_testing.h"
+
+namespace mcpgate::auth {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr WallTime kNow{1'800'000'000s};
+
+class AccessToken : public ::testing::Test {
+ protected:
+  AccessToken() : key_("key-1", JwsAlgorithm::kEs256) { use_keys({&key_}); }
+
+  void use_keys(const std::vector<const TestKey*>& keys) {
+    auto table = std::make_shared<IssuerTable>();
+    table->issuers.push_back({.rules = rules_, .keys = keys_of(keys)});
+    table_ = table;
+  }
+  static std::shared_ptr<const JwkSet> keys_of(const std::vector<const TestKey*>& keys) {
+    return std::make_shared<const JwkSet>(*JwkSet::parse(jwks_of(keys)));
+  }
+
+  /// A token whose claims are all as they should be, but for those that are given.
+  [[nodiscard]] std::string token(const std::map<std::string, std::string>& other = {}) const {
+    std::map<std::string, std::string> claims{
+        {"iss", R"("https://as.example/realms/r")"},
+        {"sub", R"("f81d4fae")"},
+        {"aud", R"(["account","https://mcp.example/mcp"])"},
+        {"exp", "1800000300"},
+        {"iat", "1800000000"},
+        {"typ", R"("Bearer")"},
+        {"preferred_username", R"("alice")"},
+        {"realm_access", R"({"roles":["mcp-viewer","offline_access"]})"}};
+    for (const auto& [name, json] : other) {
+      claims[name] = json;
+    }
+    return key_.token(claims_of(claims));
+  }
+  /// `ok`, or why it was refused.
+  std::string ask(std::string_view text, WallTime now = kNow) {
+    const auto who = verifier_.verify(table_, text, now);
+    return who ? "ok" : std::string(to_string(who.error().reason));
+  }
+  Principal principal(const std::map<std::string, std::string>& other = {}) {
+    const auto who = verifier_.verify(table_, token(other), kNow);
+    EXPECT_TRUE(who) << to_string(who.error().reason);
+    return who ? **who : Principal{};
+  }
+
+  IssuerRules rules_{.issuer = "https://as.example/realms/r",
+                     .audiences = {"https://mcp.example/", "https://mcp.example/mcp"}};
+  TestKey key_;
+  std::shared_ptr<const IssuerTable> table_;
+  AccessTokenVerifier verifier_;
+};
+
+TEST_F(AccessToken, IsItsUser) {
+  const Principal who = principal();
+  EXPECT_EQ(who.user, "alice");
+  EXPECT_EQ(who.issuer, "https://as.example/realms/r");
+  EXPECT_EQ(who.subject, "f81d4fae");
+  EXPECT_EQ(who.auth_type, AuthType::kAccessToken);
+  EXPECT_EQ(who.roles, (std::vector<std::string>{"mcp-viewer", "offline_access"}));
+}
+
+TEST_F(AccessToken, OfEachAlgorithmIsTaken) {
+  for (const auto algorithm :
+       {JwsAlgorithm::kRs256, JwsAlgorithm::kPs256, JwsAlgorithm::kEs256, JwsAlgorithm::kEdDsa}) {
+    key_ = TestKey("k", algorithm);
+    use_keys({&key_});
+    EXPECT_EQ(ask(token()), "ok") << key_.algorithm_name();
+  }
+}
+
+TEST_F(AccessToken, ThatWasChangedIsRefused) {
+  const std::string good = token();
+  EXPECT_EQ(ask(good), "ok");
+  for (std::size_t at = 0; at < good.size(); at += 7) {
+    std::string bad = good;
+    bad[at] = bad[at] == 'x' ? 'y' : 'x';
+    EXPECT_NE(ask(bad), "ok") << at;
+  }
+  const std::string other = token({{"preferred_username", R"("mallory")"}});
+  const std::string mixed = good.substr(0, good.find('.')) +
+                            other.substr(other.find('.'), other.rfind('.') - other.find('.')) +
+                            good.substr(good.rfind('.'));
+  EXPECT_EQ(ask(mixed), "bad_signature");
+}
+
+TEST_F(AccessToken, WithoutASignatureIsRefused) {
+  const std::string claims = token().substr(token().find('.') + 1);
+  const std::string payload = claims.substr(0, claims.find('.'));
+  for (const char* algorithm : {"none", "None", "NONE", "", "HS256", "RS512", "es256"}) {
+    const std::string header =
+        base64url_encode(as_bytes(R"({"alg":")" + std::string(algorithm) + R"(","kid":"key-1"})"));
+    EXPECT_EQ(ask(header + "." + payload + ".AAAA"), "algorithm") << algorithm;
+    EXPECT_EQ(ask(header + "." + payload + "."), "malformed") << algorithm;
+  }
+}
+
+// The confusion of RFC 8725, 2.1: an HMAC whose key is the public key that everybody has.
+TEST_F(AccessToken, SignedByHmacWithThePublicKeyIsRefused) {
+  const TestKey rsa("rsa", JwsAlgorithm::kRs256);
+  use_keys({&rsa});
+  const std::string payload = token().substr(token().find('.') + 1);
+  const std::string signed_part =
+      base64url_encode(as_bytes(R"({"alg":"HS256","typ":"JWT","kid":"rsa"})")) + "." +
+      payload.substr(0, payload.find('.'));
+  const auto mac = hmac_sha256(rsa.jwk(), signed_part);
+  EXPECT_EQ(ask(signed_part + "." + base64url_encode(mac)), "algorithm");
+}
+
+TEST_F(AccessToken, OfAnotherKeyTypeThanItsHeaderSaysIsRefused) {
+  const TestKey rsa("key-1", JwsAlgorithm::kRs256);
+  const std::string claims = claims_of({{"iss", R"("https://as.example/realms/r")"}});
+  EXPECT_EQ(ask(rsa.token(claims)), "unknown_signing_key");
+}
+
+TEST_F(AccessToken, LivesFromNotBeforeToItsExpiryWithTheSkew) {
+  const std::string text = token({{"nbf", "1800000000"}, {"exp", "1800000060"}});
+  EXPECT_EQ(ask(text, kNow - 31s), "not_yet_valid");
+  EXPECT_EQ(ask(text, kNow - 30s), "ok");
+  EXPECT_EQ(ask(text, kNow + 89s), "ok");
+  EXPECT_EQ(ask(text, kNow + 90s), "expired") << "though it is remembered";
+  EXPECT_EQ(ask(text, kNow - 31s), "not_yet_valid") << "though it is remembered";
+  AccessTokenVerifier fresh;
+  EXPECT_EQ(fresh.verify(table_, text, kNow + 90s).error().reason, AuthFailureReason::kExpired);
+  EXPECT_EQ(ask(token({{"exp", "1800000000.5"}})), "ok");
+}
+
+TEST_F(AccessToken, NeedsAnExpiryThatIsADate) {
+  for (const char* exp :
+       {"", R"("1800000300")", "null", "-1", "1e300", "99999999999999999", "[]"}) {
+    EXPECT_EQ(ask(token({{"exp", exp}})), "missing_claim") << exp;
+  }
+  EXPECT_EQ(ask(token({{"nbf", R"("0")"}})), "missing_claim");
+}
+
+// Weakness 3 of the earlier implementation: a token of the realm for any client was accepted.
+TEST_F(AccessToken, ForSomebodyElseIsRefused) {
+  EXPECT_EQ(ask(token({{"aud", R"("https://mcp.example/")"}})), "ok");
+  for (const char* aud : {"", R"("account")", "[]", R"(["account","https://mcp.example"])", "7",
+                          R"("https://mcp.example/mcp/")", R"([["https://mcp.example/mcp"]])"}) {
+    EXPECT_EQ(ask(token({{"aud", aud}})), "wrong_audience") << aud;
+  }
+}
+
+TEST_F(AccessToken, OfAnotherIssuerIsRefused) {
+  for (const char* iss :
+       {"", R"("https://as.example/realms/other")", "null", R"("https://as.example/realms/r/")",
+        R"(["https://as.example/realms/r"])"}) {
+    EXPECT_EQ(ask(token({{"iss", iss}})), "unknown_issuer") << iss;
+  }
+}
+
+// Two issuers, one key id: the key of the one must not vouch for the other's users.
+TEST_F(AccessToken, IsVerifiedWithTheKeysOfItsOwnIssuer) {
+  const TestKey other("key-1", JwsAlgorithm::kEs256);
+  auto table = std::make_shared<IssuerTable>(*table_);
+  IssuerRules rules = rules_;
+  rules.issuer = "https://other.example";
+  table->issuers.push_back({.rules = rules, .keys = keys_of({&other})});
+  table_ = table;
+  EXPECT_EQ(ask(token()), "ok");
+  EXPECT_EQ(ask(token({{"iss", R"("https://other.example")"}})), "bad_signature");
+}
+
+TEST_F(AccessToken, ThatIsNoAccessTokenIsRefused) {
+  for (const char* typ : {R"("ID")", R"("Refresh")", R"("Logout")", R"("Offline")", "1"}) {
+    EXPECT_EQ(ask(token({{"typ", typ}})), "wrong_type") << typ;
+  }
+  EXPECT_EQ(ask(token({{"typ", ""}})), "ok");
+  EXPECT_EQ(ask(token({{"events", "{}"}})), "wrong_type");
+  const auto with_type = [this](std::string_view typ) {
+    const std::string payload = token().substr(token().find('.') + 1);
+    const auto claims = base64url_decode(payload.substr(0, payload.find('.')));
+    return key_.token({reinterpret_cast<const char*>(claims->data()), claims->size()},
+                      R"({"alg":"ES256","kid":"key-1","typ":)" + std::string(typ) + "}");
+  };
+  EXPECT_EQ(ask(with_type(R"("at+jwt")")), "ok");
+  EXPECT_EQ(ask(with_type(R"("application/AT+JWT")")), "ok");
+  for (const char* typ :
+       {R"("logout+jwt")", R"("dpop+jwt")", R"("oauth-id-jag+jwt")", "1", R"("")"}) {
+    EXPECT_EQ(ask(with_type(typ)), "wrong_type") << typ;
+  }
+}
+
+// RFC 9449, 7.2: what is bound to a key must not be taken from whoever merely has it.
+TEST_F(AccessToken, ThatIsBoundToAKeyIsNoBearerToken) {
+  EXPECT_EQ(ask(token({{"cnf", R"({"jkt":"x"})"}})), "bound_to_a_key");
+}
+
+TEST_F(AccessToken, WithCriticalExtensionsIsRefused) {
+  EXPECT_EQ(ask(key_.token("{}", R"({"alg":"ES256","kid":"key-1","crit":["b64"],"b64":false})")),
+            "malformed");
+}
+
+TEST_F(AccessToken, WithAKeyTwiceIsRefused) {
+  EXPECT_EQ(ask(key_.token(R"({"iss":"https://as.example/realms/r","iss":"x"})")), "malformed");
+  EXPECT_EQ(ask(key_.token("{}", R"({"alg":"none","alg":"ES256","kid":"key-1"})")), "malformed");
+  EXPECT_EQ(ask(token({{"realm_access", R"({"roles":[],"roles":["mcp-admin"]})"}})), "malformed");
+}
+
+TEST_F(AccessToken, OfAnotherShapeIsMalformed) {
+  const std::string good = token();
+  for (const std::string& text :
+       {std::string(), std::string("."), std::string(".."), std::string("a.b"), std::string("a..c"),
+        good + ".x", good + "=", "=" + good, " " + good, good + "\n",
+        good.substr(0, good.rfind('.')), std::string("e30.e30.e30"),
+        std::string(100'000, 'a') + ".b.c",
+        key_.token(std::string(40, '[') + "1" + std::string(40, ']'))}) {
+    const std::string answer = ask(text);
+    EXPECT_TRUE(answer == "malformed" || answer == "algorithm") << text.substr(0, 80);
+  }
+  EXPECT_EQ(ask(token({{"deep", std::string(70, '[') + std::string(70, ']')}})), "malformed");
+}
+
+TEST_F(AccessToken, AboveItsLimitIsNotLookedAt) {
+  const std::string text = token({{"padding", '"' + std::string(20'000, 'x') + '"'}});
+  EXPECT_EQ(ask(text), "malformed");
+  auto table = std::make_shared<IssuerTable>(*table_);
+  table->token_bytes_max = 64 << 10;
+  table_ = table;
+  EXPECT_EQ(ask(text), "ok");
+}
+
+TEST_F(AccessToken, UnknownKeysNameTheIssuerToAsk) {
+  const TestKey next("key-2", JwsAlgorithm::kEs256);
+  const auto who = verifier_.verify(
+      table_, next.token(claims_of({{"iss", R"("https://as.example/realms/r")"}})), kNow);
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kUnknownSigningKey);
+  EXPECT_EQ(who.error().issuer, "https://as.example/realms/r");
+  auto table = std::make_shared<IssuerTable>(*table_);
+  table->issuers[0].keys = nullptr;
+  table_ = table;
+  EXPECT_EQ(ask(token()), "issuer_unavailable");
+}
+
+TEST_F(AccessToken, RolesAreTheRealmsAndThoseOfOurOwnNames) {
+  rules_.audiences = {"https://mcp.example/mcp", "mcp-gateway-client"};
+  use_keys({&key_});
+  const Principal who =
+      principal({{"resource_access", R"({"mcp-gateway-client":{"roles":["mcp-dba","mcp-viewer"]},)"
+                                     R"("another-client":{"roles":["mcp-admin"]}})"}});
+  EXPECT_EQ(who.roles, (std::vector<std::string>{"mcp-viewer", "offline_access", "mcp-dba"}));
+}
+
+TEST_F(AccessToken, TheRolesClaimMayBeElsewhere) {
+  rules_.roles_claim = "https://example.com/roles";
+  use_keys({&key_});
+  EXPECT_EQ(principal({{"https://example.com/roles", R"(["a",1,"b"])"}}).roles,
+            (std::vector<std::string>{"a", "b"}));
+  rules_.roles_claim = "a.b.c";
+  use_keys({&key_});
+  EXPECT_EQ(principal({{"a", R"({"b":{"c":["deep"]}})"}}).roles, std::vector<std::string>{"deep"});
+  EXPECT_TRUE(principal({{"a", R"({"b":["c"]})"}}).roles.empty());
+}
+
+// The name is for people: it is not the identity, and must not break a line of the log.
+TEST_F(AccessToken, WithoutAReadableNameTheUserIsTheSubject) {
+  for (const char* name : {"", R"("")", "7", R"("a\nb")"}) {
+    EXPECT_EQ(principal({{"preferred_username", name}}).user, "f81d4fae") << name;
+  }
+  EXPECT_EQ(principal({{"preferred_username", '"' + std::string(257, 'a') + '"'}}).user,
+            "f81d4fae");
+}
+
+TEST_F(AccessToken, AClientWithoutASubjectIsThatClient) {
+  EXPECT_EQ(principal({{"sub", ""}, {"azp", R"("robot")"}}).subject, "client:robot");
+  EXPECT_EQ(principal({{"sub", ""}, {"client_id", R"("bot")"}}).subject, "client:bot");
+  for (const char* sub : {R"("")", "7", R"("a\u0000b")"}) {
+    EXPECT_EQ(ask(token({{"sub", sub}, {"azp", R"("robot")"}})), "missing_claim") << sub;
+  }
+  EXPECT_EQ(ask(token({{"sub", ""}})), "missing_claim");
+}
+
+TEST_F(AccessToken, ScopesThatAreNeededMustAllBeThere) {
+  rules_.scopes = {"mcp:tools", "mcp:more"};
+  use_keys({&key_});
+  EXPECT_EQ(ask(token({{"scope", R"("openid mcp:tools mcp:more")"}})), "ok");
+  EXPECT_EQ(ask(token({{"scp", R"(["mcp:more","mcp:tools"])"}})), "ok");
+  for (const char* scope : {"", R"("mcp:tools")", R"("mcp:tools mcp:mor")", "7"}) {
+    const auto who = verifier_.verify(table_, token({{"scope", scope}}), kNow);
+    ASSERT_FALSE(who) << scope;
+    EXPECT_EQ(who.error().reason, AuthFailureReason::kMissingScope);
+    EXPECT_EQ(who.error().scopes, rules_.scopes);
+    EXPECT_EQ(who.error().principal->user, "alice");
+  }
+}
+
+TEST_F(AccessToken, IsRememberedUntilTheKeysChange) {
+  const std::string text = token();
+  EXPECT_EQ(ask(text), "ok");
+  EXPECT_EQ(verifier_.remembered(), 1U);
+  const auto first = verifier_.verify(table_, text, kNow);
+  EXPECT_EQ(*first, *verifier_.verify(table_, text, kNow)) << "the very same principal";
+  EXPECT_EQ(ask("e30.e30.e30"), "algorithm");
+  EXPECT_EQ(verifier_.remembered(), 1U) << "only what is good";
+  const TestKey next("key-2", JwsAlgorithm::kEs256);
+  use_keys({&next});
+  EXPECT_EQ(ask(text), "unknown_signing_key") << "its key was withdrawn";
+}
+
+TEST(TokenCache, ForgetsWhatWasNotSeenForLongest) {
+  TokenCache cache(4);
+  const auto digest = [](std::uint8_t n) { return Sha256Digest{n}; };
+  for (std::uint8_t n = 0; n < 100; ++n) {
+    cache.insert(digest(n), {.principal = nullptr, .not_before = {}, .expires = {}});
+    EXPECT_NE(cache.find(digest(0)), nullptr) << "it is used all the time";
+    EXPECT_LE(cache.size(), 4U);
+  }
+  EXPECT_EQ(cache.find(digest(50)), nullptr);
+  TokenCache none(0);
+  none.insert(digest(1), {.principal = nullptr, .not_before = {}, .expires = {}});
+  EXPECT_EQ(none.size(), 0U);
+}
+
+}  // namespace
+}  // namespace mcpgate::auth

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/identity.h"
+
+namespace mcpgate::auth {
+
+/// Why a caller was not authenticated. For audit and metrics: the caller learns only whether a
+/// credential is missing or wrong.
+enum class AuthFailureReason {
+  kMissing,      // no Authorization header
+  kSeveral,      // Authorization headers, of which another reader may take another one
+  kMalformed,    // another scheme than Bearer, or nothing that any method here knows
+  kUnknown,      // no key of this id
+  kWrongSecret,  // an id of ours with another secret
+  kExpired,
+  kNotYetValid,
+  kRevoked,
+  kDemoNotAllowed,     // the demo token where it is off, or not from loopback
+  kCredentialInUrl,    // whatever the header says: has_credential_in_query()
+  kAlgorithm,          // a token signed by `none`, HMAC or another algorithm that is not accepted
+  kUnknownIssuer,      // an access token of nobody who is configured
+  kIssuerUnavailable,  // of an issuer whose keys are not known: it cannot be told right from wrong
+  kUnknownSigningKey,  // of an issuer that has no such key, as far as is known
+  kBadSignature,
+  kWrongAudience,  // issued for somebody else
+  kWrongType,      // an ID token, a refresh token, a logout token
+  kBoundToAKey,    // proof of possession is asked for (`cnf`): worthless as a bearer token
+  kMissingClaim,   // no subject, no expiry
+  kMissingScope,   // valid, but not for this
+};
+
+/// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
+[[nodiscard]] std::string_view to_string(AuthFailureReason reason);
+
+/// Why a credential was refused, and whose it was or seemed to be.
+struct AuthFailure {
+  AuthFailureReason reason = AuthFailureReason::kMissing;
+  /// The public id of the key that was tried, where it is one of ours: for the audit. Else empty.
+  std::string key_id;
+  /// The configured issuer whose keys would tell, for kUnknownSigningKey and kIssuerUnavailable.
+  std::string issuer;
+  /// Who it is, for kMissingScope alone: nobody else was verified.
+  std::shared_ptr<const Principal> principal;
+  /// What the token should have had, for kMissingScope.
+  std::vector<std::string> scopes;
+};
+
+}  // namespace mcpgate::auth

@@ -1,0 +1,127 @@
+"""Access tokens of an issuer, through the real executables: who it is, and keys that change, come
+late, or cannot be had. What makes a token bad is src/auth/access_token_test.cc's."""
+
+import json
+import time
+
+import pytest
+from support.gateway import fixture_config
+from support.issuer import Issuer, Key
+from support.processes import wait_until
+from support.rpc import text_of
+
+
+@pytest.fixture
+def issuer(certificates):
+    issuer = Issuer(certificates)
+    yield issuer
+    issuer.stop()
+
+
+def config_of(issuer, certificates, **auth) -> dict:
+    oidc = {"issuer": issuer.url, "audience": "mcp", "ca": str(certificates.ca)}
+    return fixture_config(auth={"oidc": [oidc]} | auth)
+
+
+@pytest.fixture
+def gateway(start_gateway, issuer, certificates):
+    config = config_of(issuer, certificates, apiKeys={"directory": "keys"})
+    gateway = start_gateway(config=config)
+    admin = issuer.token("mcp-admin")
+    wait_until(lambda: gateway.client(admin).request("ping").status == 200, "the keys are read")
+    return gateway
+
+
+def client(gateway, token: str):
+    gateway.secrets.append(token)
+    return gateway.client(token)
+
+
+def test_roles_of_the_token_open_tools_and_the_record_says_who(gateway, issuer):
+    tester = client(gateway, issuer.token("mcp-tester", user="terry"))
+    assert "echo" in tester.tool_names()
+    assert "vacuum" not in tester.tool_names()
+    reply = tester.request("tools/call", {"name": "echo", "arguments": {"text": "hello"}})
+    assert text_of(reply.result) == "hello"
+    record = next(r for r in gateway.records() if r.get("tool") == "echo")
+    assert (record["user"], record["iss"], record["sub"], record["auth_type"]) == (
+        "terry",
+        issuer.url,
+        "id-of-terry",
+        "access_token",
+    )
+    assert client(gateway, issuer.token()).tool_names() == []
+
+
+def test_refused_tokens_get_the_challenge_and_their_reason_is_recorded(gateway, issuer):
+    cases = {
+        "expired": issuer.token("mcp-admin", exp=int(time.time()) - 31),
+        "wrong_audience": issuer.token("mcp-admin", aud="account"),
+        "unknown_issuer": issuer.token("mcp-admin", iss="https://localhost/realms/other"),
+        "bad_signature": issuer.token("mcp-admin", key=Key("first")),
+        "malformed": "opaque",
+    }
+    for reason, token in cases.items():
+        reply = client(gateway, token).request("ping")
+        assert reply.status == 401, reason
+        assert 'error="invalid_token"' in reply.headers["www-authenticate"], reason
+        assert gateway.records()[-1]["reason"] == reason
+
+
+def test_the_metadata_names_the_issuer(gateway, issuer):
+    for suffix in ("", "/mcp"):
+        path = "/.well-known/oauth-protected-resource" + suffix
+        document = json.loads(gateway.client(None).send("GET", path, {}).body)
+        assert document["authorization_servers"] == [issuer.url]
+        assert document["resource"].endswith(suffix or "/")
+
+
+def test_a_new_key_works_with_its_first_token_and_reads_are_rare(gateway, issuer):
+    # Garbage keys cause one read at most; then the interval has to pass before another one.
+    time_of_read = time.monotonic()
+    issuer.keys.append(Key("second"))
+    wait_until(
+        lambda: client(gateway, issuer.token("mcp-admin")).request("ping").status == 200,
+        "the new key is known",
+        15,
+    )
+    reads = issuer.key_reads
+    for number in range(50):
+        token = issuer.token("mcp-admin", key=Key(f"garbage-{number}"))
+        assert client(gateway, token).request("ping").status == 401
+    elapsed = time.monotonic() - time_of_read
+    assert issuer.key_reads - reads <= 1 + elapsed / 10
+    issuer.keys.pop(0)
+    assert client(gateway, issuer.token("mcp-admin")).request("ping").status == 200
+
+
+def test_without_its_issuer_known_tokens_and_api_keys_work_on(gateway, issuer):
+    before = issuer.token("mcp-admin")
+    key = gateway.known_key("kay", "mcp-admin")
+    issuer.stop()
+    assert client(gateway, before).request("ping").status == 200
+    assert client(gateway, issuer.token("mcp-tester")).request("ping").status == 200
+    unknown = issuer.token("mcp-admin", key=Key("after"))
+    assert client(gateway, unknown).request("ping").status == 401
+    assert gateway.client(key).request("ping").status == 200
+
+
+def test_an_issuer_that_was_never_reached_is_no_way_in(start_gateway, issuer, certificates):
+    issuer.stop()
+    config = config_of(issuer, certificates, apiKeys={"directory": "keys"})
+    gateway = start_gateway(config=config)
+    reply = client(gateway, issuer.token("mcp-admin")).request("ping")
+    assert reply.status == 503
+    assert "retry-after" in reply.headers
+    status = json.loads(gateway.admin("/status")[1])
+    assert status["issuers"] == [{"issuer": issuer.url, "signingKeys": 0}]
+
+
+def test_an_issuer_comes_and_goes_with_the_configuration(start_gateway, issuer, certificates):
+    gateway = start_gateway(config=fixture_config())
+    token = issuer.token("mcp-admin")
+    assert client(gateway, token).request("ping").status == 401
+    gateway.write_config(config_of(issuer, certificates, apiKeys={"directory": "keys"}))
+    wait_until(lambda: gateway.answers(token, 200), "the issuer is known")
+    gateway.write_config(fixture_config())
+    wait_until(lambda: gateway.answers(token, 401), "the issuer is gone")
