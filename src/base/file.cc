@@ -1,7 +1,10 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <system_error>
@@ -34,6 +37,14 @@ Expected<std::string> read_file(const std::filesystem::path& path, std::size_t b
     }
     bytes.append(chunk, static_cast<std::size_t>(got));
   }
+}
+
+UniqueFd open_beneath(int root, const std::string& path, int flags, Links links) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  how.resolve |= links == Links::kRefused ? RESOLVE_NO_SYMLINKS : 0;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
 }
 
 Expected<void> write_all(int fd, std::string_view bytes) {

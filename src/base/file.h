@@ -27,6 +27,14 @@ inline constexpr std::size_t kSmallFileBytesMax = std::size_t{1} << 20;
 /// Makes a directory and its parents where they are missing. Only the last gets `mode`.
 [[nodiscard]] Expected<void> make_directories(const std::filesystem::path& path, mode_t mode);
 
+/// What becomes of symbolic links on the way.
+enum class Links { kFollowed, kRefused };
+
+/// Opens `path` beneath the folder `root`, close-on-exec: neither a link nor a rename at the same
+/// moment leads out of it (EXDEV then; ELOOP for a link that is refused). None and errno where it
+/// cannot be opened.
+[[nodiscard]] UniqueFd open_beneath(int root, const std::string& path, int flags, Links links);
+
 /// Writes all of `bytes`, across short writes and EINTR.
 [[nodiscard]] Expected<void> write_all(int fd, std::string_view bytes);
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/random.h"
+#include "sandboxd/hostile_folder.h"
 
 namespace mcpgate::sandboxd {
 
@@ -32,14 +33,8 @@ class ScratchDirectory {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
-  /// What is in it.
-  struct Content {
-    std::uint64_t bytes = 0;
-    unsigned entries = 0;
-  };
-  /// Counts allocated bytes and entries while the call may go on changing them. Stops, with what it
-  /// has, above `bytes_max` or `entries_max`, and below a depth that no path name reaches.
-  [[nodiscard]] Content measure(std::uint64_t bytes_max, unsigned entries_max) const;
+  /// As measure_folder().
+  [[nodiscard]] FolderContent measure(std::uint64_t bytes_max, unsigned entries_max) const;
 
  private:
   ScratchDirectory(std::filesystem::path path, UniqueFd fd)

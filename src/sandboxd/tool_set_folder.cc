@@ -5,9 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +14,7 @@
 
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/file.h"
 
 namespace mcpgate::sandboxd {
 
@@ -25,13 +24,6 @@ struct DirectoryCloser {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 using Directory = std::unique_ptr<DIR, DirectoryCloser>;
-
-UniqueFd open_beneath(int root, const std::string& path, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
-}
 
 bool is_left_out(std::string_view name) {
   return name.starts_with('.') || name == "__pycache__" || name.ends_with(".pyc");
@@ -76,7 +68,8 @@ class Reader {
       return fail(ErrorCode::kResourceExhausted, "{}: deeper than {} folders", shown(path),
                   kSetDepthMax);
     }
-    UniqueFd fd = open_beneath(root_fd_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY);
+    UniqueFd fd =
+        open_beneath(root_fd_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY, Links::kFollowed);
     if (!fd) {
       return fail_errno("open directory " + shown(path));
     }
@@ -103,7 +96,7 @@ class Reader {
       return fail(ErrorCode::kInvalidArgument, "{}: neither file, link nor directory", shown(path));
     }
     // O_NONBLOCK: the target of a link could be a FIFO, which would wait for a writer.
-    UniqueFd fd = open_beneath(root_fd_, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    UniqueFd fd = open_beneath(root_fd_, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, Links::kFollowed);
     if (!fd && link && errno == EXDEV) {
       return fail(ErrorCode::kInvalidArgument, "{}: the link leads out of the tool set's folder",
                   shown(path));
