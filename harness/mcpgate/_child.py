@@ -187,6 +187,8 @@ def _describe() -> dict[str, Any]:
                 entry = {"file": file, "definition": Signature(tool).definition()}
                 if tool.timeout is not None:
                     entry["timeoutMs"] = int(tool.timeout * 1000)
+                if tool.workspace:
+                    entry["workspace"] = True
                 names[tool.name] = file
                 tools.append(entry)
         except (UnsupportedAnnotation, ValueError) as error:

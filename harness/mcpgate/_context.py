@@ -42,6 +42,7 @@ class Context:
         self.deadline: float = time.monotonic() + request["timeLeftMs"] / 1000
         #: This call's own folder for files; empty at its start, gone at its end.
         self.tmp: Path = Path(request["tmp"])
+        self._workspace = Path(request["workspace"]) if "workspace" in request else None
         #: Read-only data: name → folder or file. What does not exist is not there.
         self.mounts: dict[str, Path] = {
             name: Path(path) for name, path in request.get("mounts", {}).items()
@@ -101,8 +102,11 @@ class Context:
 
     @property
     def workspace(self) -> Path:
-        """The user's own folder in this tool set."""
-        raise ToolError("this sandbox gives no workspace to its tools")
+        """The user's own folder in this tool set, which outlives the call: for tools that are
+        declared with `@tool(workspace=True)`. Calls of one user may use it at the same time."""
+        if self._workspace is None:
+            raise ToolError("this tool has no workspace: declare it with @tool(workspace=True)")
+        return self._workspace
 
     def progress(
         self, progress: float, total: float | None = None, message: str | None = None

@@ -23,6 +23,8 @@ class Tool:
     annotations: dict[str, bool]
     #: Seconds; the set's limit holds where there is none, or where it is nearer.
     timeout: float | None
+    #: Whether its calls get their user's workspace.
+    workspace: bool
 
     @property
     def module(self) -> str:
@@ -45,11 +47,13 @@ def tool(
     idempotent: bool | None = None,
     open_world: bool | None = None,
     timeout: float | None = None,
+    workspace: bool = False,
 ) -> Any:
     """Makes a function a tool; it stays callable as it is. Plain (`@tool`) or with options.
 
     The name is the function's, the description its docstring's, unless given. The four booleans are
-    MCP's hints; `timeout` is in seconds.
+    MCP's hints; `timeout` is in seconds. With `workspace`, a call finds the folder of its user as
+    `Context.workspace`; the set's toolset.yaml bounds it.
     """
     hints = {
         "readOnlyHint": read_only,
@@ -71,6 +75,7 @@ def tool(
                 description=description,
                 annotations={key: value for key, value in hints.items() if value is not None},
                 timeout=timeout,
+                workspace=workspace,
             )
         )
         return fn

@@ -132,6 +132,7 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
                      .socket = set.sandbox.host,
                      .packages = config.state / "packages",
                      .calls = config.state / "calls" / set.name,
+                     .workspaces = config.state / "workspaces",
                      .key_files = set.signing_keys});
   }
   return specs;

@@ -30,14 +30,16 @@ int complain(const World& world, const Error& error) {
   return error.code == ErrorCode::kFailedPrecondition ? kAnswerIsNo : kWrongUsage;
 }
 
-/// Where packages are, without a flag: in the state folder, as `mcpgate up` has them.
-std::filesystem::path packages_root(const Arguments& arguments, const World& world) {
+/// What a flag names; without it the folder of its name in the state folder, as `mcpgate up` has
+/// it.
+std::filesystem::path state_folder(std::string_view flag, const Arguments& arguments,
+                                   const World& world) {
   const Environment& environment = world.environment;
-  if (const auto flag = arguments.find("packages")) {
-    return environment.working_directory / *flag;
+  if (const auto named = arguments.find(flag)) {
+    return environment.working_directory / *named;
   }
   const std::string& state = environment.state_variable;
-  return environment.working_directory / (state.empty() ? "var" : state) / "packages";
+  return environment.working_directory / (state.empty() ? "var" : state) / flag;
 }
 
 Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments, const World& world) {
@@ -51,7 +53,7 @@ Expected<sandboxd::ZygoteOptions> zygote_options(const Arguments& arguments, con
     }
     options.allow_missing |= sandboxd::layer_bit(*layer);
   }
-  options.packages_root = packages_root(arguments, world);
+  options.packages_root = state_folder("packages", arguments, world);
   TRY_VOID(sandboxd::locate_installed(options));
   return options;
 }
@@ -114,6 +116,7 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
                                   .admin_listen = arguments.get("admin-listen"),
                                   .calls = arguments.get("calls"),
                                   .tls = std::nullopt,
+                                  .workspaces_root = state_folder("workspaces", arguments, world),
                                   .zygote = std::move(zygote)};
   if (arguments.has("tls-cert")) {
     options.tls = http::TlsServerOptions{.certificate = arguments.get("tls-cert"),
@@ -130,10 +133,18 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
   co_return kDone;
 }
 
+sandboxd::CatalogueOptions single_use(const Arguments& arguments, const World& world,
+                                      sandboxd::ZygoteOptions zygote) {
+  return {.zygote = std::move(zygote),
+          .tool_set = arguments.get("tools"),
+          .workspaces_root = state_folder("workspaces", arguments, world),
+          .instance = {}};
+}
+
 Task<int> describe(asio::io_context& loop, Arguments arguments, World world,
                    sandboxd::ZygoteOptions zygote) {
   const auto manifest =
-      co_await sandboxd::describe_tool_set(loop, std::move(zygote), arguments.get("tools"));
+      co_await sandboxd::describe_tool_set(loop, single_use(arguments, world, std::move(zygote)));
   if (!manifest) {
     co_return complain(world, manifest.error());
   }
@@ -143,8 +154,9 @@ Task<int> describe(asio::io_context& loop, Arguments arguments, World world,
 
 Task<int> run(asio::io_context& loop, Arguments arguments, World world,
               sandboxd::ZygoteOptions zygote) {
-  const auto ran = co_await sandboxd::run_tool_once(loop, std::move(zygote), arguments.get("tools"),
-                                                    arguments.get("TOOL"), arguments.get("JSON"));
+  const auto ran =
+      co_await sandboxd::run_tool_once(loop, single_use(arguments, world, std::move(zygote)),
+                                       arguments.get("TOOL"), arguments.get("JSON"));
   if (!ran) {
     const int code = complain(world, ran.error());
     co_return ran.error().code == ErrorCode::kNotFound ? kAnswerIsNo : code;
@@ -209,12 +221,19 @@ Flag packages_flag() {
           .help = "Python packages of tool sets [default: $MCPGATE_STATE/packages]"};
 }
 
+Flag workspaces_flag() {
+  return {.name = "workspaces",
+          .value = "DIR",
+          .help = "what tools keep for their users [default: $MCPGATE_STATE/workspaces]"};
+}
+
 /// What each command that runs tools takes, before its own.
 std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
   flags.insert(flags.begin(),
                {tools_flag(),
                 profile_flag(),
                 packages_flag(),
+                workspaces_flag(),
                 {.name = "allow-missing",
                  .value = "LAYER",
                  .help = "serve although this layer (of doctor) is missing; repeatable",
@@ -262,10 +281,11 @@ int run_prepare(const Arguments& arguments, const World& world) {
   if (const auto located = sandboxd::locate_installed(installed); !located) {
     return complain(world, located.error());
   }
-  const auto prepared = sandboxd::prepare_packages({.tool_set = arguments.get("tools"),
-                                                    .root = packages_root(arguments, world),
-                                                    .harness = installed.harness,
-                                                    .wheels = arguments.get("wheels")});
+  const auto prepared =
+      sandboxd::prepare_packages({.tool_set = arguments.get("tools"),
+                                  .root = state_folder("packages", arguments, world),
+                                  .harness = installed.harness,
+                                  .wheels = arguments.get("wheels")});
   if (!prepared) {
     return complain(world, prepared.error());
   }

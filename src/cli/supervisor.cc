@@ -84,11 +84,12 @@ void Supervisor::follow(const std::vector<DaemonSpec>& specs) {
 }
 
 Expected<void> Supervisor::start(Daemon& daemon) {
-  ProcessOptions options{.program = daemon.program,
-                         .arguments = {"serve", "--tools", daemon.spec.folder.string(), "--listen",
-                                       "unix:" + daemon.spec.socket.string(), "--profile",
-                                       daemon.profile, "--packages", daemon.spec.packages.string(),
-                                       "--calls", daemon.spec.calls.string()}};
+  ProcessOptions options{
+      .program = daemon.program,
+      .arguments = {"serve", "--tools", daemon.spec.folder.string(), "--listen",
+                    "unix:" + daemon.spec.socket.string(), "--profile", daemon.profile,
+                    "--packages", daemon.spec.packages.string(), "--calls",
+                    daemon.spec.calls.string(), "--workspaces", daemon.spec.workspaces.string()}};
   for (const auto& file : daemon.spec.key_files) {
     options.arguments.insert(options.arguments.end(), {"--key-file", file.string()});
   }

@@ -24,6 +24,8 @@ struct DaemonSpec {
   std::filesystem::path packages;
   /// Where it keeps its detached calls.
   std::filesystem::path calls;
+  /// Where the workspaces of all sets are.
+  std::filesystem::path workspaces;
   std::vector<std::filesystem::path> key_files;
 
   friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;

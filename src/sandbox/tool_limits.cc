@@ -74,6 +74,27 @@ const DetachedRow kDetachedRows[] = {
      "it"},
 };
 
+using WorkspaceRow = LimitRow<WorkspaceLimits>;
+
+const WorkspaceRow kWorkspaceRows[] = {
+    {"size",
+     WorkspaceRow::Bytes{[](WorkspaceLimits& l) -> std::size_t& { return l.bytes; }, 64 * kKi, kTi},
+     "bytes that a user may keep, so that no user fills the disk. Above it the reason is `output`"},
+    {"files",
+     WorkspaceRow::Count{[](WorkspaceLimits& l) -> std::size_t& { return l.files; }, 1, 100'000},
+     "files and directories that a user may keep: they are counted before, during and after each "
+     "call. Above it the reason is `output`"},
+    {"expires",
+     WorkspaceRow::Time{[](WorkspaceLimits& l) -> milliseconds& { return l.expires; },
+                        std::chrono::minutes{1}, 87'600 * kHour},
+     "time without a call of that user, after which the workspace is removed with all that is in "
+     "it"},
+    {"users",
+     WorkspaceRow::Count{[](WorkspaceLimits& l) -> std::size_t& { return l.users; }, 1, 1'000'000},
+     "workspaces that the set may have: with `size` a bound on the disk. A call of another user is "
+     "refused until one expires"},
+};
+
 /// Reads what the file says; `limits` holds what counts where it says nothing.
 void read_rows(YamlMap& map, ToolLimits& limits) {
   read_limit_rows<ToolLimits>(kRows, map, limits);
@@ -115,12 +136,23 @@ DetachedLimits read_detached_limits(YamlMap map) {
   return limits;
 }
 
+WorkspaceLimits read_workspace_limits(YamlMap map) {
+  WorkspaceLimits limits;
+  read_limit_rows<WorkspaceLimits>(kWorkspaceRows, map, limits);
+  map.reject_unknown();
+  return limits;
+}
+
 std::vector<LimitInfo> detached_limits() {
   return limit_infos<DetachedLimits>(kDetachedRows, "detached");
 }
 
 std::vector<LimitInfo> tool_limits() {
   return limit_infos<ToolLimits>(kRows);
+}
+
+std::vector<LimitInfo> workspace_limits() {
+  return limit_infos<WorkspaceLimits>(kWorkspaceRows, "workspace");
 }
 
 }  // namespace mcpgate::sandbox

@@ -1,8 +1,8 @@
 #pragma once
 
 // What a call may use, as toolset.yaml's `limits:` says it: for the whole set, and for single tools
-// where `tools:` says otherwise; and what is kept of calls that nobody waits for. Reference:
-// docs/reference/limits.md.
+// where `tools:` says otherwise; and what is kept: of calls that nobody waits for, and for
+// users in their workspaces. Reference: docs/reference/limits.md.
 
 #include <chrono>
 #include <cstddef>
@@ -44,16 +44,31 @@ struct DetachedLimits {
   friend bool operator==(const DetachedLimits&, const DetachedLimits&) = default;
 };
 
+/// Limits of the workspaces of one tool set, as toolset.yaml's `workspace:` says them.
+struct WorkspaceLimits {
+  /// Of one user's: allocated bytes, files and folders.
+  std::size_t bytes = std::size_t{64} << 20;
+  std::size_t files = 1000;
+  /// From the end of its last use to its removal.
+  std::chrono::milliseconds expires = std::chrono::hours{24 * 30};
+  /// How many there may be.
+  std::size_t users = 1000;
+
+  friend bool operator==(const WorkspaceLimits&, const WorkspaceLimits&) = default;
+};
+
 /// Reads a set's `limits:`; problems go to the document.
 [[nodiscard]] ToolLimits read_set_limits(YamlMap map);
 /// Reads a tool's own `limits:`: what it does not say is as in its set.
 [[nodiscard]] ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set);
 
-/// Reads a set's `detached:`.
+/// Reads a set's `detached:` and `workspace:`.
 [[nodiscard]] DetachedLimits read_detached_limits(YamlMap map);
+[[nodiscard]] WorkspaceLimits read_workspace_limits(YamlMap map);
 
 /// The tables of limits, for the reference.
 [[nodiscard]] std::vector<LimitInfo> tool_limits();
 [[nodiscard]] std::vector<LimitInfo> detached_limits();
+[[nodiscard]] std::vector<LimitInfo> workspace_limits();
 
 }  // namespace mcpgate::sandbox

@@ -57,12 +57,36 @@ TEST(ToolLimits, ProblemsNameTheirPlace) {
   }
 }
 
+TEST(WorkspaceLimits, AreReadWhereTheSetHasWorkspaces) {
+  EXPECT_FALSE(parse("")->workspace);
+  EXPECT_EQ(parse("workspace: {}")->workspace, WorkspaceLimits{});
+  const auto file = parse("workspace: {size: 1Mi, files: 20, expires: 7d, users: 3}");
+  ASSERT_TRUE(file) << file.error().message;
+  const WorkspaceLimits expected{
+      .bytes = 1U << 20, .files = 20, .expires = std::chrono::hours{24 * 7}, .users = 3};
+  EXPECT_EQ(file->workspace, expected);
+}
+
+TEST(WorkspaceLimits, ProblemsNameTheirPlace) {
+  for (const auto& [yaml, problem] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"workspace: {sise: 1Mi}", "1:13: workspace.sise: unknown key; did you mean size?"},
+           {"workspace: {size: 1Ki}", "workspace.size"},
+           {"workspace: {expires: 1s}", "workspace.expires"},
+           {"workspace: {users: 0}", "workspace.users"},
+           {"workspace: true", "workspace"}}) {
+    const auto file = parse(yaml);
+    ASSERT_FALSE(file) << yaml;
+    EXPECT_NE(file.error().message.find(problem), std::string::npos) << file.error().message;
+  }
+}
+
 // The page has the same rows as the code, word for word.
 TEST(ToolLimits, TheReferencePageHasThem) {
   const std::string text = read_file(kReferencePage).value_or("");
   ASSERT_FALSE(text.empty());
   std::vector<LimitInfo> limits = tool_limits();
   std::ranges::copy(detached_limits(), std::back_inserter(limits));
+  std::ranges::copy(workspace_limits(), std::back_inserter(limits));
   for (const LimitInfo& limit : limits) {
     const std::string row =
         fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);

@@ -134,6 +134,9 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   file.limits = read_set_limits(root.map("limits"));
   read_tools(root.map("tools"), file);
   file.detached = read_detached_limits(root.map("detached"));
+  if (const YamlNode workspace = root.find("workspace")) {
+    file.workspace = read_workspace_limits(workspace.map());
+  }
   file.ready_children =
       static_cast<std::size_t>(root.integer("readyChildren", 0, {.min = 0, .max = kReadyMax}));
   read_data_mounts(root.list("dataMounts"), folder, file.data_mounts);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,8 @@ struct ToolSetFile {
   /// Of the tools that have limits of their own, by their names; whole, with the set's filled in.
   std::map<std::string, ToolLimits, std::less<>> tool_limits;
   DetachedLimits detached;
+  /// Set where tools of the set may have a workspace.
+  std::optional<WorkspaceLimits> workspace;
   /// Children kept forked and locked down ahead of calls; 0: each is forked when it is called for.
   std::size_t ready_children = 0;
   std::vector<DataMount> data_mounts;

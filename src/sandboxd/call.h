@@ -16,6 +16,8 @@
 
 namespace mcpgate::sandboxd {
 
+class Workspace;
+
 /// What one call may use.
 using Limits = sandbox::ToolLimits;
 
@@ -64,6 +66,8 @@ struct CallSpec {
   Limits limits = {};
   /// Read-only data: name → folder or file. One that does not exist is left out.
   std::map<std::string, std::filesystem::path> mounts = {};
+  /// Its user's; null: it has none.
+  std::shared_ptr<const Workspace> workspace = {};
   /// Modules of the set that the call's model-written code may import.
   std::vector<std::string> importable = {};
   /// W3C trace context, or empty.

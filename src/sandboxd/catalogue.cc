@@ -70,6 +70,34 @@ void add_mounts(const sandbox::ToolSetFile& settings, Version& version) {
   }
 }
 
+bool is_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto [in_folder, in_path] = std::ranges::mismatch(folder, path);
+  return in_folder == folder.end();
+}
+
+/// Where all calls may read, no workspace can be.
+Expected<void> add_workspaces(asio::io_context& loop, const std::filesystem::path& root,
+                              const ZygoteOptions& zygote, Version& version) {
+  const sandbox::ToolSetFile& settings = version.folder.settings;
+  if (!settings.workspace) {
+    return {};
+  }
+  std::error_code ignored;
+  const auto absolute = std::filesystem::weakly_canonical(root, ignored);
+  std::vector<std::filesystem::path> readable = zygote.mounts;
+  readable.push_back(zygote.tool_set);
+  for (const std::filesystem::path& path : readable) {
+    if (is_within(absolute, std::filesystem::weakly_canonical(path, ignored))) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the workspaces in {} would be read by every call, since {} is", root.string(),
+                  path.string());
+    }
+  }
+  version.workspaces = TRY(Workspaces::open(loop, absolute, settings.name, *settings.workspace));
+  version.workspaces->keep_removing_expired();
+  return {};
+}
+
 /// The file that declares `execute_code`, among those of the set, where its code mode is on. Nobody
 /// else's file may have that name.
 Expected<void> add_code_tool(const std::filesystem::path& harness, ToolSetFolder& folder) {
@@ -171,6 +199,12 @@ class Description {
       problem(*file, "execute_code is the name of a built-in tool");
       return;
     }
+    served.has_workspace = json::bool_at(*object, "workspace").value_or(false);
+    if (served.has_workspace && !version_.workspaces) {
+      problem(*file, fmt::format("tool {}: its workspace wants `workspace:` in {}", tool->name,
+                                 sandbox::kToolSetFileName));
+      return;
+    }
     tool->digest = *std::move(digest);
     if (const auto [other, added] = version_.tools.try_emplace(tool->name, std::move(served));
         !added) {
@@ -245,6 +279,12 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   zygote.packages = *std::move(packages);
   for (const auto& [name, path] : version->mounts) {
     zygote.mounts.push_back(path);
+  }
+  if (auto added = add_workspaces(loop, options.workspaces_root, zygote, *version); !added) {
+    co_return std::unexpected(std::move(added.error()));
+  }
+  if (version->workspaces) {
+    zygote.workspaces = version->workspaces->path();
   }
   zygote.memory_bytes = memory_of_all(settings, version->limits);
   auto started = co_await Zygote::start(loop, std::move(zygote));

@@ -21,6 +21,7 @@
 #include "base/task.h"
 #include "sandbox/manifest.h"
 #include "sandboxd/tool_set_folder.h"
+#include "sandboxd/workspaces.h"
 #include "sandboxd/zygote.h"
 
 namespace mcpgate::sandboxd {
@@ -41,6 +42,8 @@ struct ServedTool {
   Limits limits;
   /// Whether in_flight and queue are its own, beside the set's.
   bool has_own_bounds = false;
+  /// Whether its calls are given their user's workspace.
+  bool has_workspace = false;
 };
 
 /// One immutable version of the set, with the zygote that runs it.
@@ -56,6 +59,8 @@ struct Version {
   /// Data by name: what tools see of it, and what model-written code sees.
   std::map<std::string, std::filesystem::path> mounts;
   std::map<std::string, std::filesystem::path> code_mounts;
+  /// Null where the set has none.
+  std::shared_ptr<Workspaces> workspaces;
   std::unique_ptr<Zygote> zygote;
 };
 
@@ -65,6 +70,8 @@ struct CatalogueOptions {
   /// folder.
   ZygoteOptions zygote;
   std::filesystem::path tool_set;
+  /// Where the workspaces of all sets are.
+  std::filesystem::path workspaces_root;
   std::string instance;
 };
 

@@ -92,6 +92,7 @@ std::string encode(const ZygoteSetup& setup) {
       .string(setup.packages)
       .strings(setup.read_only)
       .strings(setup.lendable)
+      .string(setup.workspaces)
       .string(setup.filter)
       .integer(setup.without)
       .integer(setup.landlock_abi_max)
@@ -111,8 +112,13 @@ std::string encode(const SpawnMessage& message) {
       .integer(message.file_bytes)
       .integer(message.cpu_s)
       .integer(message.open_files)
+      .integer(message.tmp_bytes)
       .integer(message.tmp_entries)
       .string(message.tmp)
+      .string(message.workspace.name)
+      .integer(message.workspace.device)
+      .integer(message.workspace.inode)
+      .integer(static_cast<std::uint8_t>(message.workspace.writable))
       .strings(message.read_only)
       .integer(message.without)
       .integer(message.witness.process)
@@ -150,6 +156,7 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
       .string(setup.packages)
       .strings(setup.read_only)
       .strings(setup.lendable)
+      .string(setup.workspaces)
       .string(setup.filter)
       .integer(setup.without)
       .integer(setup.landlock_abi_max)
@@ -167,6 +174,7 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
 std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
   SpawnMessage message;
   std::uint8_t task = 0;
+  std::uint8_t writable = 0;
   const bool whole = Reader(bytes, Kind::kSpawn)
                          .integer(message.number)
                          .integer(task)
@@ -174,17 +182,23 @@ std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
                          .integer(message.file_bytes)
                          .integer(message.cpu_s)
                          .integer(message.open_files)
+                         .integer(message.tmp_bytes)
                          .integer(message.tmp_entries)
                          .string(message.tmp)
+                         .string(message.workspace.name)
+                         .integer(message.workspace.device)
+                         .integer(message.workspace.inode)
+                         .integer(writable)
                          .strings(message.read_only)
                          .integer(message.without)
                          .integer(message.witness.process)
                          .integer(message.witness.shared_memory)
                          .done();
-  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kMemoryTest)) {
+  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kMemoryTest) || writable > 1) {
     return std::nullopt;
   }
   message.task = static_cast<SpawnTask>(task);
+  message.workspace.writable = writable == 1;
   // A tool never runs with less than the profile.
   const bool allowed = message.without == 0 || message.task == SpawnTask::kSelfTest;
   return allowed ? std::optional(std::move(message)) : std::nullopt;

@@ -36,6 +36,8 @@ struct ZygoteSetup {
   /// What calls may be given to read besides (SpawnMessage::read_only): it must be in a private
   /// tree from the start.
   std::vector<std::string> lendable = {};
+  /// The folder of the set's workspaces; empty where it has none.
+  std::string workspaces = {};
   /// The bytes of a sock_filter array.
   std::string filter = {};
   /// Layers that are left out of zygote and children.
@@ -56,19 +58,34 @@ enum class SpawnTask : std::uint8_t {
 };
 inline constexpr std::size_t kMemoryTestBytes = std::size_t{64} << 20;
 
+/// The workspace of a call.
+struct WorkspaceGrant {
+  /// In the set's folder of workspaces; empty: the call has none.
+  std::string name = {};
+  /// Which folder that must be.
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  /// Else it can only be read and emptied.
+  bool writable = false;
+
+  friend bool operator==(const WorkspaceGrant&, const WorkspaceGrant&) = default;
+};
+
 /// Daemon → zygote, with two descriptors: the call's socket and the output pipe.
 struct SpawnMessage {
   /// Names the child in answers; never reused.
   std::uint64_t number = 0;
   SpawnTask task = SpawnTask::kCall;
   std::uint64_t address_space_bytes = 0;
-  /// The largest file, and all of a private temporary folder.
+  /// The largest file.
   std::uint64_t file_bytes = 0;
   std::uint32_t cpu_s = 0;
   std::uint32_t open_files = 0;
-  /// Files and folders in a private temporary folder.
+  /// Bytes, files and folders in a private temporary folder.
+  std::uint64_t tmp_bytes = 0;
   std::uint32_t tmp_entries = 0;
   std::string tmp = {};
+  WorkspaceGrant workspace = {};
   std::vector<std::string> read_only = {};
   /// For a self-test: what else is left out of this child, and what it tries to reach.
   LayerBits without = 0;

@@ -11,6 +11,7 @@ ZygoteSetup sample_setup() {
           .packages = "/p",
           .read_only = {"/usr/lib", ""},
           .lendable = {"/data"},
+          .workspaces = "/s",
           .filter = std::string("\x06\x00\x00", 3),
           .without = 5,
           .landlock_abi_max = 3,
@@ -27,6 +28,7 @@ TEST(Control, SetupComesBackAsItWent) {
   EXPECT_EQ(setup->filter.size(), 3U);
   EXPECT_EQ(setup->without, 5U);
   EXPECT_EQ(setup->lendable, sample_setup().lendable);
+  EXPECT_EQ(setup->workspaces, "/s");
   EXPECT_EQ(setup->landlock_abi_max, 3);
   EXPECT_EQ(setup->workbench, "/w");
   EXPECT_EQ(setup->sources, sample_setup().sources);
@@ -43,6 +45,24 @@ TEST(Control, MessagesComeBackAsTheirKind) {
       *decode_zygote_message(encode(SpawnedMessage{.number = 1, .pid = 2}))));
   EXPECT_TRUE(std::holds_alternative<ReadyMessage>(
       *decode_zygote_message(encode(ReadyMessage{.error = "no"}))));
+}
+
+TEST(Control, ASpawnComesBackAsItWent) {
+  const SpawnMessage message{.number = 1,
+                             .file_bytes = 2,
+                             .tmp_bytes = 3,
+                             .tmp_entries = 4,
+                             .tmp = "/t",
+                             .workspace = {.name = "w", .device = 5, .inode = 6, .writable = true},
+                             .read_only = {"/r"}};
+  const auto spawn = decode_spawn(encode(message));
+  ASSERT_TRUE(spawn);
+  EXPECT_EQ(spawn->file_bytes, 2U);
+  EXPECT_EQ(spawn->tmp_bytes, 3U);
+  EXPECT_EQ(spawn->tmp_entries, 4U);
+  EXPECT_EQ(spawn->tmp, "/t");
+  EXPECT_EQ(spawn->workspace, message.workspace);
+  EXPECT_EQ(spawn->read_only, message.read_only);
 }
 
 TEST(Control, ASelfTestAloneLeavesLayersOut) {

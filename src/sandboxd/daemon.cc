@@ -35,12 +35,14 @@ class LogEvents final : public EventSink {
   }
 };
 
-Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop, ZygoteOptions zygote,
-                                                   std::filesystem::path tool_set) {
+/// Who calls where nobody has to say who it is.
+constexpr const char* kLocalIssuer = "mcpgate:local";
+constexpr const char* kLocalUser = "local";
+
+Task<Expected<std::shared_ptr<Version>>> load_once(asio::io_context& loop,
+                                                   CatalogueOptions options) {
   SystemRandom random;
-  CatalogueOptions options{.zygote = std::move(zygote),
-                           .tool_set = std::move(tool_set),
-                           .instance = random.hex(kInstanceBytes)};
+  options.instance = random.hex(kInstanceBytes);
   co_return co_await load_version(loop, std::move(options));
 }
 
@@ -59,8 +61,10 @@ struct Daemon::State {
         admin(api) {}
 
   [[nodiscard]] CatalogueOptions catalogue_options() const {
-    CatalogueOptions result{
-        .zygote = options.zygote, .tool_set = options.tool_set, .instance = verifier.instance()};
+    CatalogueOptions result{.zygote = options.zygote,
+                            .tool_set = options.tool_set,
+                            .workspaces_root = options.workspaces_root,
+                            .instance = verifier.instance()};
     return result;
   }
 
@@ -198,24 +202,23 @@ const Catalogue& Daemon::catalogue() const {
   return state_->catalogue;
 }
 
-Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop, ZygoteOptions zygote,
-                                                    std::filesystem::path tool_set) {
-  auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
+Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop,
+                                                    CatalogueOptions options) {
+  auto version = co_await load_once(loop, std::move(options));
   if (!version) {
     co_return std::unexpected(std::move(version.error()));
   }
   co_return std::move((*version)->manifest);
 }
 
-Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zygote,
-                                        std::filesystem::path tool_set, std::string tool,
-                                        std::string arguments) {
+Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, CatalogueOptions options,
+                                        std::string tool, std::string arguments) {
   json::Parser parser(kRequestBodyBytesMax);
   if (const auto parsed = parser.parse(arguments); !parsed || !json::as_object(*parsed)) {
     co_return fail(ErrorCode::kInvalidArgument, "the arguments are not a JSON object: {}",
                    parsed ? "another kind of value" : parsed.error().message);
   }
-  const auto version = co_await load_once(loop, std::move(zygote), std::move(tool_set));
+  const auto version = co_await load_once(loop, std::move(options));
   if (!version) {
     co_return std::unexpected(version.error());
   }
@@ -229,11 +232,18 @@ Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zy
                   .tool = tool,
                   .arguments = std::move(arguments),
                   .call_id = "run",
-                  .user = "local",
+                  .user = kLocalUser,
+                  .issuer = kLocalIssuer,
+                  .subject = kLocalUser,
                   .traceparent = {},
                   .arrived = now,
                   .deadline = now + served->second.limits.wall,
                   .progress_wanted = true};
+  if (served->second.has_workspace) {
+    if (auto entered = co_await enter_workspace(order); !entered) {
+      co_return std::unexpected(std::move(entered.error()));
+    }
+  }
   LogEvents events;
   auto answer = co_await run_tool(std::move(order), events);
   co_await (*version)->zygote->wait_until_idle(now + kCleanUpTime);

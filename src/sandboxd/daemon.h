@@ -35,6 +35,8 @@ struct DaemonOptions {
   std::filesystem::path calls = {};
   /// Watched as well.
   std::optional<http::TlsServerOptions> tls;
+  /// Where the workspaces of all sets are; made where it is missing.
+  std::filesystem::path workspaces_root;
   /// executable, harness, profile, scratch; the rest comes from the folder.
   ZygoteOptions zygote;
 };
@@ -68,8 +70,7 @@ class Daemon {
 
 /// The manifest of a tool set, without a daemon; instance and profile are those of this moment.
 [[nodiscard]] Task<Expected<sandbox::Manifest>> describe_tool_set(asio::io_context& loop,
-                                                                  ZygoteOptions zygote,
-                                                                  std::filesystem::path tool_set);
+                                                                  CatalogueOptions options);
 
 /// What run_tool_once() gave.
 struct SingleRun {
@@ -82,8 +83,8 @@ struct SingleRun {
 
 /// One call without HTTP; log events go to the log. Errors: kNotFound (no such tool),
 /// kInvalidArgument (`arguments` is not a JSON object), those of load_version().
-[[nodiscard]] Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, ZygoteOptions zygote,
-                                                      std::filesystem::path tool_set,
-                                                      std::string tool, std::string arguments);
+[[nodiscard]] Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop,
+                                                      CatalogueOptions options, std::string tool,
+                                                      std::string arguments);
 
 }  // namespace mcpgate::sandboxd

@@ -149,6 +149,7 @@ class DaemonTest : public testing::Test {
                           .calls = root_ / "calls"};
     EXPECT_TRUE(locate_installed(options.zygote));
     options.zygote.scratch = root_ / "scratch";
+    options.workspaces_root = root_ / "workspaces";
     return options;
   }
 
@@ -328,6 +329,65 @@ class DaemonTest : public testing::Test {
   sandbox::Manifest manifest_;
   int next_call_ = 0;
 };
+
+constexpr const char* kKeeper = R"(
+from mcpgate import tool, Context
+
+@tool(workspace=True)
+def keep(text: str, ctx: Context) -> list[str]:
+    (ctx.workspace / text).touch()
+    return sorted(path.name for path in ctx.workspace.iterdir())
+)";
+
+TEST_F(DaemonTest, AWorkspaceBelongsToAnIdentityNotToAName) {
+  write("keeper.py", kKeeper);
+  write("toolset.yaml", "workspace: {users: 2}\n");
+  start();
+  const auto kept = [&](std::string_view text, std::string_view issuer, std::string_view subject) {
+    const std::string digest = digest_of("keep");
+    const std::string id = "call-" + std::to_string(next_call_++);
+    const std::string arguments = R"({"text":")" + std::string(text) + "\"}";
+    const auto execution = client_->execute({.tool = "keep",
+                                             .arguments = arguments,
+                                             .call_id = id,
+                                             .user = "ada",
+                                             .issuer = issuer,
+                                             .subject = subject,
+                                             .tool_sha256 = digest},
+                                            sandbox::Streaming::kNo);
+    auto event = wait_for(execution->next());
+    EXPECT_TRUE(event) << event.error().message;
+    return std::string(std::get<sandbox::Result>(*event).call_tool_result());
+  };
+  EXPECT_NE(kept("one", "mcpgate:keys", "ada").find(R"(["one"])"), std::string::npos);
+  EXPECT_NE(kept("two", "mcpgate:keys", "ada").find(R"(["one","two"])"), std::string::npos);
+  EXPECT_NE(kept("three", "https://idp.example", "ada").find(R"(["three"])"), std::string::npos);
+  const std::string refused = kept("four", "mcpgate:keys", "eve");
+  EXPECT_NE(refused.find("all 2 workspaces of the tool set are taken"), std::string::npos);
+  EXPECT_NE(refused.find("sandbox_unavailable"), std::string::npos);
+  EXPECT_EQ(status_of(signed_call("keep", R"({"text":"a"})")), 400) << "nobody's workspace";
+}
+
+TEST_F(DaemonTest, WorkspacesAreWhereTheSetSaysThatThereAreAny) {
+  write("keeper.py", kKeeper);
+  auto loaded = options();
+  auto described = wait_for(describe_tool_set(
+      loop_,
+      {.zygote = loaded.zygote, .tool_set = set(), .workspaces_root = root_ / "workspaces"}));
+  ASSERT_FALSE(described);
+  EXPECT_NE(described.error().message.find(
+                "keeper.py: tool keep: its workspace wants `workspace:` in toolset.yaml"),
+            std::string::npos)
+      << described.error().message;
+  EXPECT_FALSE(fs::exists(root_ / "workspaces"));
+
+  write("toolset.yaml", "workspace: {}\ndataMounts: [{name: all, path: ..}]\n");
+  described = wait_for(describe_tool_set(
+      loop_,
+      {.zygote = loaded.zygote, .tool_set = set(), .workspaces_root = root_ / "workspaces"}));
+  ASSERT_FALSE(described);
+  EXPECT_NE(described.error().message.find("would be read by every call"), std::string::npos);
+}
 
 TEST_F(DaemonTest, ToolsAreLearntAndCalled) {
   start();

@@ -257,16 +257,22 @@ Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {
   if (draining_) {
     return fail(ErrorCode::kUnavailable, "the daemon is shutting down");
   }
+  Catalogue::Found target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256));
+  if (target.tool->has_workspace && (wanted.issuer.empty() || wanted.subject.empty())) {
+    return fail(ErrorCode::kInvalidArgument, "call.iss, call.sub: whose workspace is it?");
+  }
   const SteadyTime now = clock_.steady_now();
   // What a detached call says is kept for whoever comes.
   const bool detached = wanted.ttl.count() > 0;
   const bool streams = detached || accepts(request, "application/x-ndjson");
   return ToolOrder{
-      .target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256)),
+      .target = std::move(target),
       .tool = std::string(wanted.tool),
       .arguments = std::string(wanted.arguments),
       .call_id = std::string(wanted.call_id),
       .user = std::string(wanted.user),
+      .issuer = std::string(wanted.issuer),
+      .subject = std::string(wanted.subject),
       .traceparent = std::string(wanted.traceparent),
       .arrived = now,
       .deadline = now + wanted.deadline,
@@ -332,6 +338,16 @@ Task<Expected<ToolAnswer>> ExecuteApi::run_in_turn(ToolOrder order, bool borrows
     co_return ended_answer(
         sandbox::Reason::kTimeout,
         "The sandbox was busy until the deadline; nothing ran. Try again later.");
+  }
+  Expected<void> entered = {};
+  if (place && order.target.tool->has_workspace) {
+    entered = co_await enter_workspace(order);
+  }
+  if (!entered && entered.error().code == ErrorCode::kResourceExhausted) {
+    co_return ended_answer(sandbox::Reason::kSandboxUnavailable, entered.error().message);
+  }
+  if (!entered) {
+    co_return std::unexpected(std::move(entered.error()));
   }
   if (!place || active_.find(order.call_id)->second.cancelled) {
     co_return ended_answer(sandbox::Reason::kKilled, "The call was cancelled before it ran.");

@@ -81,13 +81,14 @@ class LimitTest : public testing::TestWithParam<std::tuple<Profile, LimitCase>> 
         std::string(limit().body) + "\n\n@tool\ndef modest() -> str:\n    return 'fine'\n";
     EXPECT_TRUE(write_file_atomically(set_ / "t.py", source, 0644));
     EXPECT_TRUE(write_file_atomically(set_ / "toolset.yaml", yaml, 0644));
-    ZygoteOptions options;
-    EXPECT_TRUE(locate_installed(options));
-    options.scratch = root_ / "scratch";
-    options.profile = profile();
+    CatalogueOptions options;
+    EXPECT_TRUE(locate_installed(options.zygote));
+    options.zygote.scratch = root_ / "scratch";
+    options.zygote.profile = profile();
+    options.tool_set = set_;
     std::optional<Expected<SingleRun>> answer;
     asio::io_context loop;
-    asio::co_spawn(loop, run_tool_once(loop, options, set_, tool, "{}"),
+    asio::co_spawn(loop, run_tool_once(loop, options, tool, "{}"),
                    [&answer](const std::exception_ptr&, Expected<SingleRun> ran) {
                      answer.emplace(std::move(ran));
                    });

@@ -62,13 +62,16 @@ bool arrange_descriptors(const LockdownPlan& plan) {
 }
 
 /// An empty file system of bounded size in memory, in this child's own view of the tree: it goes
-/// with the child, and nobody else can even see it.
-bool mount_private_tmp(const LockdownPlan& plan) {
+/// with the child, and nobody else can even see it. And of all workspaces its user's.
+bool mount_private_folders(const LockdownPlan& plan) {
   std::array<char, 96> options{};
   std::snprintf(options.data(), options.size(), "mode=0700,size=%llu,nr_inodes=%u",
                 static_cast<unsigned long long>(plan.tmp_bytes),
                 plan.tmp_entries + 1);  // the folder itself
-  return ::mount("tmpfs", plan.tmp, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.data()) == 0;
+  return ::mount("tmpfs", plan.tmp, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.data()) ==
+             0 &&
+         (plan.workspace.path == nullptr ||
+          ::mount(plan.workspace.source, plan.workspace.path, nullptr, MS_BIND, nullptr) == 0);
 }
 
 bool limit(int resource, std::uint64_t soft, std::uint64_t hard) {
@@ -158,6 +161,9 @@ constexpr std::uint64_t kAccessReadWrite =
     kAccessRead | LANDLOCK_ACCESS_FS_WRITE_FILE | kAccessTruncate | LANDLOCK_ACCESS_FS_REMOVE_DIR |
     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
     LANDLOCK_ACCESS_FS_REFER;
+/// What a full workspace may still be used for: to make it smaller.
+constexpr std::uint64_t kAccessReadRemove =
+    kAccessRead | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 /// What a rule on a file, not a folder, may speak of.
 constexpr std::uint64_t kAccessOfFiles =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |
@@ -185,6 +191,11 @@ std::size_t ruleset_size(int abi) {
 
 enum class Missing { kPassOver, kRefuse };
 
+bool allow_descriptor(int ruleset, int fd, std::uint64_t access) {
+  const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = fd};
+  return ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+}
+
 bool allow_path(int ruleset, const char* path, std::uint64_t access, Missing missing) {
   const UniqueFd fd(::open(path, O_PATH | O_CLOEXEC));
   if (!fd) {
@@ -194,11 +205,26 @@ bool allow_path(int ruleset, const char* path, std::uint64_t access, Missing mis
   if (::fstat(fd.get(), &status) != 0) {
     return false;
   }
-  if (!S_ISDIR(status.st_mode)) {
-    access &= kAccessOfFiles;
+  return allow_descriptor(ruleset, fd.get(),
+                          S_ISDIR(status.st_mode) ? access : access & kAccessOfFiles);
+}
+
+/// The rule is about the very folder that the daemon has opened, whatever the path names by now.
+bool allow_workspace(int ruleset, const WorkspacePlan& workspace, std::uint64_t handled) {
+  if (workspace.path == nullptr) {
+    return true;
   }
-  const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = fd.get()};
-  return ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+  const UniqueFd fd(::open(workspace.path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    return false;
+  }
+  if (status.st_dev != workspace.device || status.st_ino != workspace.inode) {
+    errno = ESTALE;
+    return false;
+  }
+  return allow_descriptor(ruleset, fd.get(),
+                          handled & (workspace.writable ? kAccessReadWrite : kAccessReadRemove));
 }
 
 /// Of all files it can reach those of the plan; no TCP, no abstract sockets, no signals outwards.
@@ -221,6 +247,7 @@ bool confine_to_paths(const LockdownPlan& plan) {
     }
   }
   return allow_path(ruleset.get(), plan.tmp, kAccessReadWrite & handled, Missing::kRefuse) &&
+         allow_workspace(ruleset.get(), plan.workspace, handled) &&
          ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0;
 }
 
@@ -260,7 +287,7 @@ struct Step {
 constexpr auto kSteps = std::to_array<Step>({
     {Layer::kParentDeath, die_with_parent},
     {Layer::kDescriptors, arrange_descriptors},
-    {Layer::kPrivateTmp, mount_private_tmp},
+    {Layer::kPrivateTmp, mount_private_folders},
     {Layer::kResourceLimits, set_resource_limits},
     {Layer::kEnvironment, clear_environment},
     {Layer::kCapabilities, drop_capabilities},

@@ -23,6 +23,19 @@ inline constexpr int kLockdownFailed = 90;
 
 inline constexpr int kLandlockAbiAny = 1 << 20;
 
+/// A folder that outlives the call: the user's own.
+struct WorkspacePlan {
+  /// By what path the child reaches it; null: it has none.
+  const char* path = nullptr;
+  /// What is mounted there, in a private tree alone.
+  const char* source = nullptr;
+  /// Which folder it must be, or the step fails.
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  /// Else it can only be read and emptied.
+  bool writable = false;
+};
+
 /// What the steps need to know. Everything is borrowed.
 struct LockdownPlan {
   /// Become descriptor 3, and 1 and 2.
@@ -37,11 +50,13 @@ struct LockdownPlan {
   std::uint32_t open_files = 0;
   /// Files and folders it may read; those that do not exist are passed over.
   std::span<const std::string> read_only;
-  /// The one folder it may write, and its working directory.
+  /// The folder it may write, and its working directory.
   const char* tmp = nullptr;
   /// The private file system that is mounted there, where it is one: bytes, files and folders.
   std::uint64_t tmp_bytes = 0;
   std::uint32_t tmp_entries = 0;
+  /// The other one, where the call has it.
+  WorkspacePlan workspace = {};
   /// The system calls it may make: call_filter(), with kPidPlaceholder in it.
   std::span<const sock_filter> filter;
   /// Layers to leave out: those that the profile does not demand or that --allow-missing names, and

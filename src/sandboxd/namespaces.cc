@@ -17,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "base/fd.h"
@@ -108,6 +109,7 @@ struct Piece {
 };
 
 constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr std::uint64_t kData = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr std::uint64_t kDevice = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 
 /// False where it cannot be had; without it where it does not exist or may not be reached.
@@ -157,21 +159,37 @@ std::vector<std::string> outermost(std::span<const std::string> paths) {
   return result;
 }
 
-bool build_tree(const std::string& root, std::span<const std::string> read_only) {
+/// Behind a folder that capabilities alone open, which children give up.
+bool place_workspaces(Piece piece, const std::string& root) {
+  const std::string hidden =
+      root + std::filesystem::path(kHiddenWorkspacesPath).parent_path().string();
+  piece.path = kHiddenWorkspacesPath;
+  return place(piece, root) && make_folders(root + kPrivateWorkspacePath) &&
+         ::chmod(hidden.c_str(), 0) == 0;
+}
+
+bool build_tree(const PrivateTree& tree) {
+  const std::string& root = tree.workbench;
   // All are taken before anything is mounted, so that none has the new tree in it.
   std::vector<Piece> pieces;
   if (!take_piece("/dev/null", kDevice, pieces)) {
     return false;
   }
-  for (const std::string& path : outermost(read_only)) {
+  for (const std::string& path : outermost(tree.read_only)) {
     if (!take_piece(path, kReadOnly, pieces)) {
       return false;
     }
   }
+  std::vector<Piece> workspaces;
+  if (!tree.workspaces.empty() &&
+      (!take_piece(tree.workspaces, kData, workspaces) || workspaces.empty())) {
+    return false;
+  }
   return ::mount("tmpfs", root.c_str(), "tmpfs", kNoSuid | kNoDev | kNoExec,
                  "mode=0755,size=1m,nr_inodes=1k") == 0 &&
          make_folders(root + kPrivateTmpPath) &&
-         std::ranges::all_of(pieces, [&](const Piece& piece) { return place(piece, root); });
+         std::ranges::all_of(pieces, [&](const Piece& piece) { return place(piece, root); }) &&
+         (workspaces.empty() || place_workspaces(std::move(workspaces.front()), root));
 }
 
 /// The mount at `/` alone.
@@ -192,10 +210,9 @@ NamespaceFailure enter_namespaces(LayerBits without) {
   return {};
 }
 
-NamespaceFailure enter_private_tree(std::span<const std::string> read_only,
-                                    const std::string& workbench) {
+NamespaceFailure enter_private_tree(const PrivateTree& tree) {
   // pivot_root of `.` to `.` puts the old root on top of the new one, whence it is taken away.
-  const bool entered = build_tree(workbench, read_only) && ::chdir(workbench.c_str()) == 0 &&
+  const bool entered = build_tree(tree) && ::chdir(tree.workbench.c_str()) == 0 &&
                        ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", kDetach) == 0 &&
                        ::chdir("/") == 0 && make_root_read_only();
   return {.layer = Layer::kMountNamespace, .error = entered ? "" : std::strerror(errno)};

@@ -14,6 +14,11 @@ namespace mcpgate::sandboxd {
 
 /// The child's writable folder in a private tree; nothing of a machine has this name.
 inline constexpr const char* kPrivateTmpPath = "/mcpgate-tmp";
+/// The workspace of its user, where the call has one.
+inline constexpr const char* kPrivateWorkspacePath = "/mcpgate-workspace";
+/// Where all workspaces of the set are until one of them is mounted: nobody without capabilities
+/// gets into the folder around it.
+inline constexpr const char* kHiddenWorkspacesPath = "/mcpgate-hidden/workspaces";
 /// What a child is told when it asks for the machine's name.
 inline constexpr const char* kHostName = "sandbox";
 
@@ -28,12 +33,19 @@ struct NamespaceFailure {
 /// process is half in: it can only end.
 [[nodiscard]] NamespaceFailure enter_namespaces(LayerBits without);
 
-/// Leaves of all files only `read_only` and /dev/null, at their own paths, nothing of it writable,
-/// and an empty folder kPrivateTmpPath. What does not exist, or what this process may not reach, is
-/// passed over. `workbench` is an existing folder, on which the tree is put together; afterwards
+/// What is left of the machine's files.
+struct PrivateTree {
+  /// Each at its own path. What does not exist, or what this process may not reach, is passed over.
+  std::span<const std::string> read_only = {};
+  /// Comes to kHiddenWorkspacesPath, writable; empty: there are none.
+  std::string workspaces = {};
+  /// An existing folder, on which the tree is put together.
+  std::string workbench = {};
+};
+
+/// Leaves of all files only that and /dev/null, and an empty folder kPrivateTmpPath; afterwards
 /// nothing else of the machine can be named, /proc included. Wants a mount namespace.
-[[nodiscard]] NamespaceFailure enter_private_tree(std::span<const std::string> read_only,
-                                                  const std::string& workbench);
+[[nodiscard]] NamespaceFailure enter_private_tree(const PrivateTree& tree);
 
 /// fork(2), whose child is the first process of a pid namespace of its own and has mounts of its
 /// own, each unless `without` names the layer (kPidNamespace, kPrivateTmp). libc's idea of the

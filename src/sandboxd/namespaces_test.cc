@@ -87,7 +87,9 @@ class NamespacesTest : public testing::Test {
     const UniqueFd output(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0 ||
         !enter_namespaces(missing).error.empty() ||
-        (tree && !enter_private_tree(read_only, (root_ / "workbench").string()).error.empty())) {
+        (tree &&
+         !enter_private_tree({.read_only = read_only, .workbench = (root_ / "workbench").string()})
+              .error.empty())) {
       return kNotEntered;
     }
     const pid_t pid = fork_apart(missing);
@@ -231,7 +233,7 @@ TEST_F(NamespacesTest, ALayerThatCannotBeHadIsNamed) {
     ::_exit(named ? 0 : 1);
   }
   EXPECT_EQ(exit_status(pid), 0);
-  EXPECT_EQ(enter_private_tree({}, "/no/such/folder").layer, Layer::kMountNamespace);
+  EXPECT_EQ(enter_private_tree({.workbench = "/no/such/folder"}).layer, Layer::kMountNamespace);
 }
 
 }  // namespace

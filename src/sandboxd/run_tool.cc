@@ -69,6 +69,17 @@ ToolAnswer ended_answer(sandbox::Reason reason, std::string_view text,
           .reason = reason};
 }
 
+Task<Expected<void>> enter_workspace(ToolOrder& order) {
+  auto entered = co_await order.target.version->workspaces->enter(order.issuer, order.subject);
+  if (!entered) {
+    co_return std::unexpected(entered.error().code == ErrorCode::kResourceExhausted
+                                  ? std::move(entered.error())
+                                  : not_started(order, std::move(entered.error())));
+  }
+  order.workspace = *std::move(entered);
+  co_return Expected<void>{};
+}
+
 Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
   const Version& version = *order.target.version;
   const bool runs_code = order.tool == sandbox::kExecuteCode;
@@ -80,6 +91,7 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                 .deadline = order.deadline,
                 .limits = order.target.tool->limits,
                 .mounts = runs_code ? version.code_mounts : version.mounts,
+                .workspace = std::move(order.workspace),
                 .traceparent = order.traceparent,
                 .until_reaped = std::move(order.until_reaped),
                 .progress_wanted = order.progress_wanted};

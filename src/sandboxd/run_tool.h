@@ -31,6 +31,10 @@ struct ToolOrder {
   std::string arguments;
   std::string call_id;
   std::string user;
+  /// Whose workspace it is given, where the tool has one: both together.
+  std::string issuer = {};
+  std::string subject = {};
+  std::shared_ptr<Workspace> workspace = {};
   std::string traceparent;
   /// When it was asked for, and when it must be over.
   SteadyTime arrived;
@@ -45,6 +49,10 @@ struct ToolOrder {
   /// See CallSpec.
   std::shared_ptr<const void> until_reaped = {};
 };
+
+/// Gives the order of a tool that has one its user's workspace. Errors: kResourceExhausted (no
+/// further user may have one), kUnavailable (it cannot be had; nothing ran).
+[[nodiscard]] Task<Expected<void>> enter_workspace(ToolOrder& order);
 
 /// Runs it in a fresh child. What the child says is checked: an answer that is no CallToolResult
 /// counts as `crashed`. Errors: kUnavailable (nothing ran), kAlreadyExists (the id is in flight).

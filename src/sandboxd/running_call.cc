@@ -62,6 +62,10 @@ EndReason reason_of_child(std::string_view word) {
   return EndReason::kCrashed;
 }
 
+std::string excess_text(std::string_view excess) {
+  return fmt::format("left {} in its workspace", excess);
+}
+
 }  // namespace
 
 Expected<std::shared_ptr<RunningCall>> RunningCall::create(
@@ -109,6 +113,19 @@ std::string RunningCall::tmp() const {
   return scratch_ ? scratch_->path().native() : kPrivateTmpPath;
 }
 
+std::string RunningCall::workspace_path() const {
+  return scratch_ ? setup_.workspace->path().native() : kPrivateWorkspacePath;
+}
+
+WorkspaceGrant RunningCall::workspace_grant() const {
+  const Workspace* workspace = setup_.workspace.get();
+  return workspace == nullptr ? WorkspaceGrant{}
+                              : WorkspaceGrant{.name = workspace->name(),
+                                               .device = workspace->device(),
+                                               .inode = workspace->inode(),
+                                               .writable = !workspace->was_full()};
+}
+
 void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   spec_ = std::move(spec);
   sink_ = &sink;
@@ -123,6 +140,10 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
         fmt::format(R"({{"timeLeftMs":{},"outputBytes":{},"tmp":)",
                     std::max<std::int64_t>(left.count(), 0), spec_.limits.output_bytes);
     json::append_string(json, tmp());
+    if (setup_.workspace) {
+      json += R"(,"workspace":)";
+      json::append_string(json, workspace_path());
+    }
     json += ',';
     json += spec_.request;
     json += '}';
@@ -131,6 +152,9 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   asio::co_spawn(executor, read_frames(shared_from_this()), asio::detached);
   asio::co_spawn(executor, read_output(shared_from_this()), asio::detached);
   asio::co_spawn(executor, watch(shared_from_this()), asio::detached);
+  if (setup_.workspace) {
+    asio::co_spawn(executor, watch_workspace(shared_from_this()), asio::detached);
+  }
 }
 
 void RunningCall::spawned(std::int32_t pid, UniqueFd pidfd) {
@@ -190,6 +214,9 @@ void RunningCall::finish_if_done() {
   if (gone_ && readers_ == 0) {
     done_.cancel();
     watch_timer_.cancel();
+    if (workspace_timer_) {
+      workspace_timer_->cancel();
+    }
   }
 }
 
@@ -373,6 +400,31 @@ Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
     if (!call->gone_ && !call->killed_) {
       call->check_limits();
     }
+  }
+}
+
+/// One that was full cannot grow, and may be on its way to be emptied.
+Task<> RunningCall::watch_workspace(std::shared_ptr<RunningCall> call) {
+  asio::steady_timer& timer = call->workspace_timer_.emplace(call->socket_.get_executor());
+  while (!call->gone_ && !call->killed_ && !call->setup_.workspace->was_full()) {
+    timer.expires_after(kSampleInterval * kScratchSamples);
+    co_await timer.async_wait(kAwait);
+    if (call->gone_ || call->killed_) {
+      co_return;
+    }
+    if (const std::string excess = co_await call->setup_.workspace->excess(); !excess.empty()) {
+      call->kill(EndReason::kOutput, excess_text(excess));
+    }
+  }
+}
+
+Task<> RunningCall::check_workspace() {
+  if (setup_.workspace->was_full() || kill_reason_ != EndReason::kNone) {
+    co_return;
+  }
+  if (const std::string excess = co_await setup_.workspace->excess(); !excess.empty()) {
+    kill_reason_ = EndReason::kOutput;
+    kill_text_ = excess_text(excess);
   }
 }
 

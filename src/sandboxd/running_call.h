@@ -24,6 +24,7 @@
 #include "sandboxd/control.h"
 #include "sandboxd/frame.h"
 #include "sandboxd/scratch.h"
+#include "sandboxd/workspaces.h"
 
 namespace mcpgate::sandboxd {
 
@@ -31,12 +32,15 @@ namespace mcpgate::sandboxd {
 struct ChildSetup {
   SpawnTask task = SpawnTask::kCall;
   std::uint64_t address_space_bytes = 0;
-  /// Of its largest file, and of all in a private temporary folder.
+  /// Of its largest file.
   std::uint64_t file_bytes = 0;
   std::uint32_t cpu_s = 0;
   std::uint32_t open_files = 0;
-  /// Files and folders in a private temporary folder.
+  /// Bytes, files and folders in a private temporary folder.
+  std::uint64_t tmp_bytes = 0;
   std::uint32_t tmp_entries = 0;
+  /// Its user's; null: it has none.
+  std::shared_ptr<const Workspace> workspace = {};
   std::vector<std::string> read_only = {};
   /// For a self-test: layers left out, and what it tries to reach.
   LayerBits without = 0;
@@ -82,6 +86,13 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] std::chrono::steady_clock::time_point made_at() const { return made_at_; }
   /// The child's temporary folder, by the path that the child knows.
   [[nodiscard]] std::string tmp() const;
+  /// Its workspace likewise.
+  [[nodiscard]] std::string workspace_path() const;
+  /// What the zygote is told of its workspace. One that is full can be written no more.
+  [[nodiscard]] WorkspaceGrant workspace_grant() const;
+  /// After the end of a call that has a workspace: its answer does not stand where it left more
+  /// there than it may.
+  [[nodiscard]] Task<> check_workspace();
   /// After the end, to be removed where that may take its time.
   [[nodiscard]] std::optional<ScratchDirectory>& scratch() { return scratch_; }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
@@ -121,6 +132,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_output(std::shared_ptr<RunningCall> call);
   static Task<> watch(std::shared_ptr<RunningCall> call);
+  static Task<> watch_workspace(std::shared_ptr<RunningCall> call);
 
   void settle();
   bool take_bytes(std::string_view bytes);
@@ -144,6 +156,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor output_;
   asio::steady_timer watch_timer_;
+  std::optional<asio::steady_timer> workspace_timer_;
   asio::steady_timer done_;
   ChildEnds child_ends_;
   FrameReader frames_;

@@ -89,6 +89,7 @@ ChildSetup setup_of(SpawnTask task, const Limits& limits,
                    .file_bytes = limits.tmp_bytes,
                    .cpu_s = whole_seconds(limits.cpu),
                    .open_files = static_cast<std::uint32_t>(limits.open_files),
+                   .tmp_bytes = limits.tmp_bytes,
                    .tmp_entries = static_cast<std::uint32_t>(limits.files)};
   for (const auto& [name, path] : mounts) {
     setup.read_only.push_back(path);
@@ -275,6 +276,7 @@ Expected<void> Zygote::State::launch() {
                     .packages = options.packages,
                     .read_only = {kSystemPaths.begin(), kSystemPaths.end()},
                     .lendable = {options.mounts.begin(), options.mounts.end()},
+                    .workspaces = options.workspaces,
                     .filter = filter,
                     .without = without,
                     .landlock_abi_max = options.landlock_abi_max,
@@ -617,8 +619,10 @@ Expected<void> Zygote::State::send_spawn(std::uint64_t number, RunningCall& call
                                                 .file_bytes = setup.file_bytes,
                                                 .cpu_s = setup.cpu_s,
                                                 .open_files = setup.open_files,
+                                                .tmp_bytes = setup.tmp_bytes,
                                                 .tmp_entries = setup.tmp_entries,
                                                 .tmp = call.tmp(),
+                                                .workspace = call.workspace_grant(),
                                                 .read_only = setup.read_only,
                                                 .without = setup.without,
                                                 .witness = setup.witness});
@@ -768,6 +772,10 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
     auto call = start_call(setup, spec, sink);
     if (call) {
       co_await (*call)->wait();
+      if ((*call)->setup().workspace) {
+        co_await (*call)->wait_until_reaped();  // Until then it may write.
+        co_await (*call)->check_workspace();
+      }
       CallOutcome outcome = (*call)->outcome();
       name_want_of_memory(outcome);
       co_return outcome;
@@ -823,8 +831,17 @@ Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
                   .limits = spec.limits,
                   .request = call_request(spec),
                   .until_reaped = std::move(spec.until_reaped)};
-  co_return co_await state_->run_child(setup_of(SpawnTask::kCall, spec.limits, spec.mounts),
-                                       std::move(child), sink);
+  ChildSetup setup = setup_of(SpawnTask::kCall, spec.limits, spec.mounts);
+  if (spec.workspace) {
+    // That one cannot grow is Landlock's doing.
+    if (spec.workspace->was_full() && has(state_->without, Layer::kLandlock)) {
+      co_return CallOutcome{.reason = EndReason::kOutput,
+                            .text = "its workspace holds more than it may"};
+    }
+    setup.file_bytes = std::max<std::uint64_t>(setup.file_bytes, spec.workspace->limits().bytes);
+    setup.workspace = std::move(spec.workspace);
+  }
+  co_return co_await state_->run_child(std::move(setup), std::move(child), sink);
 }
 
 void Zygote::cancel(std::string_view call_id) {

@@ -45,6 +45,8 @@ struct ZygoteOptions {
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;
   /// What calls may name in CallSpec::mounts.
   std::vector<std::filesystem::path> mounts = {};
+  /// The folder of the set's workspaces; empty where it has none.
+  std::filesystem::path workspaces = {};
   /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.
   std::filesystem::path scratch = {};
   /// Landlock as if the kernel had no later version. For tests: nothing sets it from outside.

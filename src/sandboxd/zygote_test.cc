@@ -19,6 +19,7 @@
 #include "json/parse.h"
 #include "sandbox/execute.h"
 #include "sandboxd/namespaces_test_support.h"
+#include "sandboxd/workspaces.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -73,6 +74,7 @@ class ZygoteTest : public testing::Test {
       idle();
       zygote_.reset();
     }
+    workspaces_.reset();
     loop_.restart();
     loop_.poll();
     EXPECT_TRUE(fs::is_empty(root_ / "scratch")) << "a call's files were left behind";
@@ -106,6 +108,10 @@ class ZygoteTest : public testing::Test {
     fs::create_directories(root_ / "data");
     options.tool_set = root_ / "set";
     options.scratch = root_ / "scratch";
+    auto opened = Workspaces::open(loop_, root_ / "workspaces", "demo", workspace_limits_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    workspaces_ = *std::move(opened);
+    options.workspaces = workspaces_->path();
     options.sources = std::move(sources);
     auto started = wait_for(loop_, Zygote::start(loop_, std::move(options)));
     if (refusal_wanted_) {
@@ -138,6 +144,18 @@ class ZygoteTest : public testing::Test {
             .deadline = std::chrono::steady_clock::now() + 20s,
             .limits = limits_};
   }
+  std::shared_ptr<const Workspace> workspace_of(const std::string& user) {
+    auto entered = wait_for(loop_, workspaces_->enter("mcpgate:keys", user));
+    EXPECT_TRUE(entered) << entered.error().message;
+    return entered.value_or(nullptr);
+  }
+  /// A call in the workspace of `user`.
+  CallOutcome run_for(const std::string& user, const std::string& tool,
+                      const std::string& arguments = "{}") {
+    CallSpec call = spec(tool, arguments);
+    call.workspace = workspace_of(user);
+    return run(std::move(call));
+  }
   CallOutcome run(CallSpec call) {
     auto outcome = wait_for(loop_, zygote_->run(std::move(call), sink_));
     idle();
@@ -147,6 +165,7 @@ class ZygoteTest : public testing::Test {
   CallOutcome run(const std::string& tool, const std::string& arguments = "{}") {
     return run(spec(tool, arguments));
   }
+  void expect_workspaces_to_work(bool private_tree);
   /// The text of the first content block.
   static std::string text(const CallOutcome& outcome) {
     json::Parser parser(1 << 26);
@@ -165,6 +184,8 @@ class ZygoteTest : public testing::Test {
   LayerBits allow_missing_ = 0;
   std::uint64_t memory_bytes_ = std::uint64_t{4} << 30;
   int landlock_abi_max_ = kLandlockAbiAny;
+  sandbox::WorkspaceLimits workspace_limits_{.bytes = 1 << 20, .files = 10};
+  std::shared_ptr<Workspaces> workspaces_;
   /// start() is to be refused; the reason it gives.
   bool refusal_wanted_ = false;
   std::string refusal_;
@@ -268,6 +289,138 @@ TEST_F(ZygoteTest, DescribeListsToolsInOrderAndReportsBrokenFilesBesideThem) {
       R"j({"file":"e.py","error":"tool 'a' is declared in b.py already"},)j"
       R"j({"file":"json.py","error":"json.py has the name of one of Python's own modules; )j"
       R"j(rename it"}]})j");
+}
+
+// ---- Workspaces
+
+constexpr const char* kKeeper = R"(
+@tool(workspace=True)
+def keep(name: str, size: int, ctx: Context) -> str:
+    with open(ctx.workspace / name, 'wb') as file: file.write(b'x' * size)
+    return str(ctx.workspace)
+@tool(workspace=True)
+def fill(ctx: Context) -> str:
+    for n in range(10000):
+        with open(ctx.workspace / str(n % 8), 'ab') as file: file.write(b'x' * 50000)
+        time.sleep(0.01)
+    return 'never'
+@tool(workspace=True)
+def names(ctx: Context) -> str:
+    return ' '.join(sorted(os.listdir(ctx.workspace)))
+@tool(workspace=True)
+def remove(name: str, ctx: Context) -> str:
+    os.unlink(ctx.workspace / name)
+    return 'removed'
+@tool
+def without(ctx: Context) -> str:
+    return str(ctx.workspace)
+@tool
+def try_path(path: str) -> str:
+    answers = []
+    for attempt in (os.listdir, os.stat, lambda p: open(p + '/note').close(),
+                    lambda p: open(p + '/new', 'w').close()):
+        try: attempt(path); answers.append('done')
+        except OSError as error: answers.append(type(error).__name__)
+    return ' '.join(answers)
+)";
+
+void ZygoteTest::expect_workspaces_to_work(bool private_tree) {
+  EXPECT_NE(text(run_for("ada", "keep", R"({"name":"note","size":3})")), "");
+  EXPECT_EQ(text(run_for("ada", "names")), "note");
+  EXPECT_EQ(text(run_for("bob", "names")), "");
+  EXPECT_EQ(text(run("without")),
+            "this tool has no workspace: declare it with @tool(workspace=True)");
+  const std::string name = workspace_of("ada")->name();
+  const auto expect_tried = [&](const std::string& path, const std::string& expected) {
+    const std::string arguments = R"({"path":")" + path + "\"}";
+    EXPECT_EQ(text(run("try_path", arguments)), expected);
+    EXPECT_EQ(text(run_for("bob", "try_path", arguments)), expected);
+  };
+  const std::string denied = "PermissionError PermissionError PermissionError PermissionError";
+  const std::string unknown =
+      "FileNotFoundError FileNotFoundError FileNotFoundError FileNotFoundError";
+  // In pod nothing hides a path that is known from stat(2).
+  expect_tried(workspaces_->path() / name,
+               private_tree ? unknown : "PermissionError done PermissionError PermissionError");
+  expect_tried(std::string(kHiddenWorkspacesPath) + "/" + name, private_tree ? denied : unknown);
+}
+
+TEST_F(ZygoteTest, AWorkspaceIsItsUsersAlone) {
+  start(kKeeper);
+  expect_workspaces_to_work(false);
+}
+
+TEST_F(ZygoteTest, InStrictAWorkspaceIsItsUsersAlone) {
+  start(kKeeper, Profile::kStrict);
+  EXPECT_EQ(text(run_for("ada", "keep", R"({"name":"x","size":1})")), kPrivateWorkspacePath);
+  EXPECT_EQ(text(run_for("ada", "remove", R"({"name":"x"})")), "removed");
+  expect_workspaces_to_work(true);
+}
+
+TEST_F(ZygoteTest, AboveItsLimitsAWorkspaceCanBeReadAndEmptied) {
+  start(kKeeper);
+  EXPECT_EQ(run_for("ada", "keep", R"({"name":"a","size":400000})").reason, EndReason::kNone);
+  const CallOutcome over = run_for("ada", "keep", R"({"name":"b","size":900000})");
+  EXPECT_EQ(over.reason, EndReason::kOutput);
+  EXPECT_EQ(over.text, "left more than 1Mi in its workspace");
+  EXPECT_EQ(over.result, "");
+  EXPECT_EQ(text(run_for("ada", "names")), "a b");
+  for (const char* write : {R"({"name":"c","size":1})", R"({"name":"a","size":1})"}) {
+    const CallOutcome refused = run_for("ada", "keep", write);
+    EXPECT_EQ(refused.reason, EndReason::kNone);
+    EXPECT_NE(text(refused).find("PermissionError"), std::string::npos) << text(refused);
+  }
+  EXPECT_EQ(text(run_for("ada", "remove", R"({"name":"b"})")), "removed");
+  EXPECT_EQ(run_for("ada", "keep", R"({"name":"c","size":1})").reason, EndReason::kNone);
+}
+
+TEST_F(ZygoteTest, AWorkspaceIsWatchedWhileACallFillsIt) {
+  start(kKeeper);
+  const CallOutcome outcome = run_for("ada", "fill");
+  EXPECT_EQ(outcome.reason, EndReason::kOutput);
+  EXPECT_EQ(outcome.text, "left more than 1Mi in its workspace");
+  EXPECT_LT(outcome.usage.wall_ms, 15'000U) << "long before it would have ended";
+}
+
+TEST_F(ZygoteTest, FilesOfAWorkspaceAreCounted) {
+  start(kKeeper);
+  for (int n = 0; n < 10; ++n) {
+    EXPECT_EQ(run_for("ada", "keep", R"({"size":0,"name":"f)" + std::to_string(n) + "\"}").reason,
+              EndReason::kNone);
+  }
+  const CallOutcome outcome = run_for("ada", "keep", R"({"size":0,"name":"more"})");
+  EXPECT_EQ(outcome.reason, EndReason::kOutput);
+  EXPECT_EQ(outcome.text, "left more than 10 files and folders in its workspace");
+}
+
+TEST_F(ZygoteTest, WithoutLandlockAFullWorkspaceGetsNoCall) {
+  landlock_abi_max_ = 0;
+  allow_missing_ = layer_bit(Layer::kLandlock);
+  start(kKeeper);
+  EXPECT_EQ(run_for("ada", "keep", R"({"name":"a","size":2000000})").reason, EndReason::kOutput);
+  const CallOutcome outcome = run_for("ada", "names");
+  EXPECT_EQ(outcome.reason, EndReason::kOutput);
+  EXPECT_EQ(outcome.text, "its workspace holds more than it may");
+}
+
+// Between the daemon's look and the child's, somebody put another folder in its place.
+TEST_F(ZygoteTest, AnotherFolderInAWorkspacesPlaceEndsTheCall) {
+  start(kKeeper);
+  CallSpec call = spec("names");
+  call.workspace = workspace_of("ada");
+  const fs::path path = call.workspace->path();
+  fs::rename(path, root_ / "moved");
+  fs::create_directory(path);
+  const CallOutcome outcome = run(std::move(call));
+  EXPECT_EQ(outcome.reason, EndReason::kKilled);
+  EXPECT_NE(outcome.text.find("landlock"), std::string::npos) << outcome.text;
+}
+
+TEST_F(ZygoteTest, AChildThatWaitsIsNotForACallWithAWorkspace) {
+  start(kKeeper);
+  zygote_->keep_ready(1, limits_, {});
+  EXPECT_EQ(text(run_for("ada", "names")), "");
+  EXPECT_EQ(zygote_->ready_children(), 1U);
 }
 
 // ---- Questions

@@ -38,6 +38,13 @@ def stand_in_for_the_daemon() -> None:
     threading.Thread(target=drain, daemon=True).start()
 
 
+def workspace_of(user: str) -> dict:
+    """A folder with a name that anyone would guess."""
+    path = Path("workspaces", user).absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    return {"workspace": str(path)}
+
+
 def load(path: Path):
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -57,7 +64,8 @@ def main() -> None:
 
     attack = _attack.declared[path.stem]
     if attack.plant is not None:
-        target["planted"] = str(attack.plant(target))
+        target["planted"] = str(attack.plant(target | workspace_of("bob")))
+    target |= workspace_of("ada")
     ended = _attack.attempt(attack.function, target)
     os.write(answer, ("\n" + json.dumps(ended) + "\n").encode())
     os._exit(0)

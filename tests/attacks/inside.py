@@ -8,6 +8,7 @@ ends. Then it ends the daemons and says what they left behind.
 import ctypes
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -162,6 +163,7 @@ class Place:
             *["serve", "--profile", profile, "--tools", self.paths["tool_set"]],
             *[word for layer in masked for word in ("--allow-missing", layer)],
             *["--listen", f"unix:{self.root}/{name}.sock", "--key-file", self.paths["key_file"]],
+            *["--workspaces", f"{self.root}/workspaces-{name}"],
         ]
         self.daemons[name] = subprocess.Popen(
             command,
@@ -260,6 +262,9 @@ class Place:
                 time.sleep(0.02)
             scratch = self.root / f"scratch-{name}"
             left += [f"file {path}" for path in scratch.rglob("*")]
+            # A workspace stays; beside the workspaces nothing does.
+            beside = (self.root / f"workspaces-{name}").glob("hostile/*")
+            left += [f"file {p}" for p in beside if not re.fullmatch(".key|[0-9a-f]{64}", p.name)]
         self.victim.kill()
         self.victim.wait()
         return {"left": left}

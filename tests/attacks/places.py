@@ -233,6 +233,8 @@ class Endpoint:
         call = {
             "id": call_id,
             "user": user,
+            "iss": "mcpgate:keys",
+            "sub": user,
             "deadline_ms": int(deadline_s * 1000),
             "tool_sha256": self.digests[tool],
         }

@@ -178,6 +178,13 @@ int serve_memory_test() {
   zygote.hot_pages.copy();
   std::vector<std::string> read_only = zygote.setup.read_only;
   read_only.insert(read_only.end(), spawn.read_only.begin(), spawn.read_only.end());
+  const WorkspaceGrant& grant = spawn.workspace;
+  const bool in_private_tree = !has(zygote.setup.without, Layer::kPrivateTmp);
+  std::string workspace;
+  if (!grant.name.empty()) {
+    workspace =
+        (in_private_tree ? kHiddenWorkspacesPath : zygote.setup.workspaces) + '/' + grant.name;
+  }
   lock_down({.call_socket = received.call_socket.get(),
              .output = received.output.get(),
              .parent = zygote.self.get(),
@@ -187,8 +194,15 @@ int serve_memory_test() {
              .open_files = spawn.open_files,
              .read_only = read_only,
              .tmp = spawn.tmp.c_str(),
-             .tmp_bytes = spawn.file_bytes,
+             .tmp_bytes = spawn.tmp_bytes,
              .tmp_entries = spawn.tmp_entries,
+             .workspace = {.path = grant.name.empty() ? nullptr
+                                   : in_private_tree  ? kPrivateWorkspacePath
+                                                      : workspace.c_str(),
+                           .source = workspace.c_str(),
+                           .device = grant.device,
+                           .inode = grant.inode,
+                           .writable = grant.writable},
              .filter = zygote.filter,
              .without = zygote.setup.without | spawn.without,
              .landlock_abi_max = zygote.setup.landlock_abi_max});
@@ -386,7 +400,9 @@ ReadyMessage prepare(Zygote& zygote, UniqueFd& signals) {
   if (!has(without, Layer::kMountNamespace)) {
     std::vector<std::string> readable = zygote.setup.read_only;
     readable.insert(readable.end(), zygote.setup.lendable.begin(), zygote.setup.lendable.end());
-    if (NamespaceFailure failure = enter_private_tree(readable, zygote.setup.workbench);
+    if (NamespaceFailure failure = enter_private_tree({.read_only = readable,
+                                                       .workspaces = zygote.setup.workspaces,
+                                                       .workbench = zygote.setup.workbench});
         !failure.error.empty()) {
       return failed(failure);
     }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 try:
-    from mcpgate import tool
+    from mcpgate import Context, tool
 except ImportError:  # the control, and the tests that read the declarations
     tool = None
 
@@ -55,6 +55,8 @@ class Attack:
     function: Callable[[dict], Any]
     #: A call of another user before it, which leaves something behind.
     plant: Callable[[dict], Any] | None = None
+    #: Whether it and its plant find their users' workspaces, as `target["workspace"]`.
+    workspace: bool = False
 
 
 #: The attack of each module that was imported.
@@ -77,6 +79,7 @@ def attack(
     opens="worked",
     deadline=20.0,
     plant=None,
+    workspace=False,
 ):
     """Declares the function below it to be this file's attack."""
 
@@ -97,22 +100,25 @@ def attack(
             deadline=deadline,
             function=function,
             plant=plant,
+            workspace=workspace,
         )
         if tool is not None:
-            _make_tool(function, name)
+            _make_tool(function, name, workspace=workspace)
             if plant is not None:
-                _make_tool(plant, name + "_plant", name)
+                _make_tool(plant, name + "_plant", name, workspace)
         return function
 
     return declare
 
 
-def _make_tool(function, name: str, module: str = "") -> None:
-    def run(target: dict[str, Any]) -> dict[str, Any]:
+def _make_tool(function, name: str, module: str = "", workspace: bool = False) -> None:
+    def run(target: dict[str, Any], ctx: Context) -> dict[str, Any]:
+        if workspace:
+            target["workspace"] = str(ctx.workspace)
         return attempt(function, target)
 
     run.__module__ = module or name
-    tool(name=name, description=function.__doc__ or "An attack.")(run)
+    tool(name=name, description=function.__doc__ or "An attack.", workspace=workspace)(run)
 
 
 def attempt(function: Callable[[dict], Any], target: dict) -> dict[str, Any]:
