@@ -7,11 +7,12 @@ MAKEFLAGS += --no-print-directory
 FUZZ_SECONDS ?= 20
 CORPUS := build/log-corpus
 
-.PHONY: help run test build check conformance e2e attacks fuzz bench asan tsan format clean
+.PHONY: help run test build check conformance e2e attacks keycloak keycloak-test fuzz bench asan \
+  tsan format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | \
-	  while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	  while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 run: build ## Build, serve on 127.0.0.1:8080, show one real call; Ctrl-C ends it
 	@exec build/bin/mcpgate up
@@ -40,6 +41,18 @@ attacks: build .containers ## The attacks on the sandbox alone, each in every se
 	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@build/venv/bin/python dev/run_tests.py attacks
+
+keycloak: build ## A real Keycloak with the project's realm and some users; Ctrl-C ends it
+	@dev/setup.sh build test
+	@dev/setup-keycloak.sh
+	@dev/setup-python.sh
+	@PYTHONPATH=tests/keycloak:tests/e2e exec build/venv/bin/python tests/keycloak/serve.py
+
+keycloak-test: build ## Access tokens of a real Keycloak, which it fetches
+	@dev/setup.sh build test
+	@dev/setup-keycloak.sh
+	@dev/setup-python.sh
+	@build/venv/bin/python dev/run_tests.py keycloak
 
 fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
 	@dev/setup.sh build test

@@ -65,7 +65,7 @@ def test_refused_tokens_get_the_challenge_and_their_reason_is_recorded(gateway, 
         reply = client(gateway, token).request("ping")
         assert reply.status == 401, reason
         assert 'error="invalid_token"' in reply.headers["www-authenticate"], reason
-        assert gateway.records()[-1]["reason"] == reason
+        assert gateway.record_of(reply)["reason"] == reason
 
 
 def test_the_metadata_names_the_issuer(gateway, issuer):

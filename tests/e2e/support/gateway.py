@@ -54,13 +54,15 @@ class Gateway:
         scheme: str = "http",
         serve=False,
         before: list | None = None,
+        port: int | None = None,
     ):
-        """`before`: the words of a program that starts the gateway, such as support/masked.py."""
+        """`before`: the words of a program that starts the gateway, such as support/masked.py;
+        `port`: where it listens, else a free one."""
         # A short path: that of a Unix socket has at most 107 bytes.
         self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         self.tools = tools
         self.scheme = scheme
-        self.port = free_port()
+        self.port = port or free_port()
         self.admin_port = free_port()
         self.secrets: list[str] = []
         self.config_path: Path | None = None
@@ -186,6 +188,15 @@ class Gateway:
             self._taken[writer] = len(records)
         self._records += sorted(new, key=lambda record: record["timestamp"])
         return list(self._records)
+
+    def record_of(self, reply) -> dict:
+        """The record of an answered request."""
+        request_id = reply.headers["x-request-id"]
+        return next(
+            record
+            for record in self.records()
+            if record.get("request_id") == request_id and record["type"] == "mcp_request"
+        )
 
     def chains(self) -> dict[str, list[dict]]:
         return audit.read_chains(self.state / "audit")
