@@ -2,19 +2,27 @@
 and the daemons, says where they are, and answers questions, one JSON line each, until its input
 ends. Then it ends the daemons and says what they left behind.
 
-    python3 -I inside.py ROOT CONFIG      CONFIG: {name of a daemon: {"profile", "masked"}}
+    python3 -I inside.py ROOT CONFIG
+
+CONFIG: {name of a daemon: {"profile", "masked", "landlock", "ready"}}: layers that are masked and
+may be missing; the version that Landlock seems to have (null: the machine's); children kept ready.
 """
 
 import ctypes
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import old_landlock  # noqa: E402
 
 VICTIM = r"""
 import ctypes, json, os, socket, struct, sys, threading
@@ -125,6 +133,7 @@ class Place:
         )
         self.target = json.loads(self.victim.stdout.readline()) | self.paths
         self.daemons = {}
+        self.tool_sets = {}
         self.logs = {}
         for name, options in config.items():
             self._start_daemon(name, **options)
@@ -151,20 +160,41 @@ class Place:
             "executable": str(prefix / "libexec/mcpgate-zygote"),
         }
 
-    def _start_daemon(self, name: str, profile: str, masked: list[str]):
+    def _tool_set(self, name: str, ready: int) -> str:
+        """The folder of the attacks; a copy of it where children are kept ready."""
+        if not ready:
+            return self.paths["tool_set"]
+        copy = self.root / f"sets-{name}" / "hostile"
+        shutil.copytree(self.paths["tool_set"], copy)
+        with open(copy / "toolset.yaml", "a") as settings:
+            settings.write(f"readyChildren: {ready}\n")
+        return str(copy)
+
+    def _start_daemon(
+        self, name: str, profile: str, masked: list[str], landlock: int | None, ready: int
+    ):
         scratch = self.root / f"scratch-{name}"
         scratch.mkdir(mode=0o700)
         log = open(self.root / f"{name}.log", "wb")
         # A descriptor and a variable of ours that must not come as far as a child.
         smuggled = os.open(self.paths["secret_file"], os.O_RDONLY)
         os.set_inheritable(smuggled, True)
+        self.tool_sets[name] = self._tool_set(name, ready)
         command = [
             str(self.root / "installed/bin/mcpgate-sandbox"),
-            *["serve", "--profile", profile, "--tools", self.paths["tool_set"]],
+            *["serve", "--profile", profile, "--tools", self.tool_sets[name]],
             *[word for layer in masked for word in ("--allow-missing", layer)],
             *["--listen", f"unix:{self.root}/{name}.sock", "--key-file", self.paths["key_file"]],
             *["--workspaces", f"{self.root}/workspaces-{name}"],
         ]
+        here, there = socket.socketpair()
+
+        def mask():
+            # A version of 0 is a kernel without it, and no leave to be without it.
+            mask_calls(masked + (["landlock"] if landlock == 0 else []))
+            if landlock:
+                old_landlock.install(there)
+
         self.daemons[name] = subprocess.Popen(
             command,
             env={"TMPDIR": str(scratch), "MCPGATE_CANARY": "canary-of-the-daemon"},
@@ -172,8 +202,12 @@ class Place:
             stdout=log,
             stderr=log,
             pass_fds=(smuggled,),
-            preexec_fn=lambda: mask_calls(masked),
+            preexec_fn=mask,
         )
+        if landlock:
+            old_landlock.answer(here, landlock)
+        here.close()
+        there.close()
         os.close(smuggled)
 
     # ---- Questions
@@ -210,6 +244,7 @@ class Place:
             "sibling_pid": family[-1] if len(family) > 1 else daemon,
             "sibling_file": folders[0] if folders else self.paths["secret_file"],
             "scratch": str(self.root / f"scratch-{name}"),
+            "tool_set": self.tool_sets[name],
         }
 
     def control(self, file: str, target: dict) -> dict:

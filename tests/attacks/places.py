@@ -42,13 +42,21 @@ class Setup:
     uid: int
     profile: str
     masked: tuple[str, ...] = ()
+    #: The version that Landlock seems to have; nothing: the machine's.
+    landlock: int | None = None
+    #: Children kept ready ahead of calls.
+    ready: int = 0
     container: bool = False
     throwaway: bool = False
 
     @property
     def place(self) -> str:
         kind = "container" if self.container else "throwaway" if self.throwaway else "plain"
-        return f"{kind}-{self.uid}"
+        return f"{kind}-{self.uid}" + self.place_of_its_own
+
+    @property
+    def place_of_its_own(self) -> str:
+        return "-landlock" if self.landlock is not None else "-ready" if self.ready else ""
 
 
 OWN_UID = os.geteuid()
@@ -57,8 +65,13 @@ SETUPS = [
     *([Setup("root-pod", 0, "pod"), Setup("root-strict", 0, "strict")] if IS_ROOT else []),
     Setup("user-pod", OTHER_UID, "pod"),
     Setup("user-strict", OTHER_UID, "strict"),
+    *(Setup(f"landlock-{n}", OWN_UID, "pod", landlock=n) for n in (3, 5)),
+    Setup("ready-pod", OTHER_UID, "pod", ready=4),
+    Setup("ready-strict", OTHER_UID, "strict", ready=4),
     Setup("container-pod", CONTAINER_UID, "pod", container=True),
 ]
+#: Where a kernel has no Landlock at all: no daemon may serve there.
+WITHOUT_LANDLOCK = [Setup(f"landlock-0-{p}", OWN_UID, p, landlock=0) for p in ("pod", "strict")]
 #: Where the controls run: the same attacks, minus the layers that refuse them.
 CONTROLS = {
     masked: Setup("without-" + "-".join(masked), OWN_UID, "pod", masked=masked, throwaway=True)
@@ -82,6 +95,8 @@ class Place:
             setup.name: {
                 "profile": setup.profile,
                 "masked": list(setup.masked),
+                "landlock": setup.landlock,
+                "ready": setup.ready,
             }
             for setup in setups
         }
@@ -111,7 +126,7 @@ class Place:
         shutil.copytree(BIN.parent / harness, installed / harness, ignore=ignored)
         shutil.copytree(HERE / "hostile", self.root / "hostile", ignore=ignored)
         (self.root / "suite").mkdir()
-        for script in ("inside.py", "control.py"):
+        for script in ("inside.py", "control.py", "old_landlock.py"):
             shutil.copy(HERE / script, self.root / "suite" / script)
         key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
         (self.root / "set.key").touch(mode=0o600)

@@ -10,7 +10,16 @@ import re
 from pathlib import Path
 
 import pytest
-from places import CONTROLS, IS_ROOT, SETUPS, Place, Setup, Unavailable, ending_of_call
+from places import (
+    CONTROLS,
+    IS_ROOT,
+    SETUPS,
+    WITHOUT_LANDLOCK,
+    Place,
+    Setup,
+    Unavailable,
+    ending_of_call,
+)
 from support import ROOT
 
 HOSTILE = Path(__file__).parent / "hostile"
@@ -27,12 +36,21 @@ def load_attacks() -> dict:
 ATTACKS = load_attacks()
 #: What one place carries: the set-ups that differ only in their profile.
 PLACES: dict[str, list[Setup]] = {}
-for each in [*SETUPS, *CONTROLS.values()]:
+for each in [*SETUPS, *WITHOUT_LANDLOCK, *CONTROLS.values()]:
     PLACES.setdefault(each.place, []).append(each)
-#: Tests of one place run on one worker.
-SETUP_PARAMETERS = [
-    pytest.param(setup, id=setup.name, marks=pytest.mark.xdist_group(setup.place))
+
+
+def on_its_worker(setup: Setup, *more, id: str):
+    """Tests of one place run on one worker."""
+    return pytest.param(setup, *more, id=id, marks=pytest.mark.xdist_group(setup.place))
+
+
+#: An earlier Landlock is of interest to what it refuses.
+REFUSALS = [
+    on_its_worker(setup, name, id=f"{setup.name}-{name}")
     for setup in SETUPS
+    for name, attack in ATTACKS.items()
+    if setup.landlock is None or "landlock" in attack.layers
 ]
 
 
@@ -80,8 +98,7 @@ def run(endpoint, attack) -> str:
     return ending_of_call(endpoint.call(attack.name, user, target, attack.deadline))
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-@pytest.mark.parametrize("setup", SETUP_PARAMETERS)
+@pytest.mark.parametrize("setup, name", REFUSALS)
 def test_refused(places, setup, name):
     attack = ATTACKS[name]
     try:
@@ -114,6 +131,35 @@ def test_control(places, name):
     if ended == "ENOSYS" and "ENOSYS" not in attack.refused:
         pytest.skip("this kernel does not have what it attacks")
     assert ended.startswith("worked"), f"{attack.text}\nProves nothing: without its layers, {ended}"
+
+
+@pytest.mark.parametrize("setup", [on_its_worker(s, id=s.name) for s in WITHOUT_LANDLOCK])
+def test_without_landlock_no_daemon_serves(places, setup):
+    answer = places.place(setup).ask("ready", setup.name)
+    assert not answer["serves"]
+    assert f"profile {setup.profile}: the layer landlock is missing" in answer["log"]
+
+
+@pytest.mark.parametrize("setup", [on_its_worker(s, id=s.name) for s in SETUPS if s.landlock])
+def test_an_earlier_landlock_lowers_what_it_does_not_know(places, setup):
+    """As docs/reference/isolation.md has it: connections from version 4 on, signals from 6."""
+    told = places.endpoint(setup).capabilities
+    assert told["profile"] == "pod"
+    holds = {layer["layer"]: layer["inForce"] for layer in told["layers"]}
+    assert holds["landlock"] and holds["seccomp"]
+    assert holds["landlock-net"] == (setup.landlock >= 4)
+    assert holds["landlock-scope"] == (setup.landlock >= 6)
+
+
+@pytest.mark.parametrize("setup", [on_its_worker(s, id=s.name) for s in SETUPS if s.ready])
+def test_children_are_kept_ready(places, setup):
+    try:
+        endpoint = places.endpoint(setup)
+    except Unavailable as error:
+        pytest.skip(f"{setup.name} cannot be had here: {error}")
+    metrics = endpoint.socket.get("/metrics")[1].decode()
+    waiting = re.search(r"^mcpgate_sandbox_ready_children (\d+)$", metrics, re.MULTILINE)
+    assert waiting and int(waiting[1]) >= 1
 
 
 def test_what_is_open_is_documented():

@@ -5,7 +5,8 @@ import time
 from _attack import PROGRESS, RESULT, attack, frame
 
 
-@attack(refused="killed", says="a frame after its answer", layers="frames")
+# It depends on the moment whether that is seen at all; the answer stands then, and nobody reads on.
+@attack(refused=("killed", "tool error"), layers="frames")
 def run(target):
     frame(RESULT, b'{"content":[]}')
     frame(PROGRESS, b'{"progress":1}')

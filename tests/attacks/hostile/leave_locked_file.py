@@ -2,10 +2,13 @@
 
 import fcntl
 import os
+import time
 
 from _attack import Refused, attack
 
 KEPT = []
+#: Who has answered is dead within milliseconds.
+PATIENCE_S = 1
 
 
 def plant(target):
@@ -17,8 +20,11 @@ def plant(target):
 @attack(refused="nothing left", layers="fresh process", plant=plant)
 def run(target):
     file = os.open(target["tool_set"] + "/toolset.yaml", os.O_RDONLY)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "it is locked"
-    raise Refused("nothing left")
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise Refused("nothing left")
+        except BlockingIOError:
+            time.sleep(0.01)
+    return "it is locked"
