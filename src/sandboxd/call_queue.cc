@@ -30,7 +30,7 @@ Task<Expected<CallQueue::Place>> CallQueue::enter(Entrant entrant) {
     co_return Place(shared_from_this(), entrant);
   }
   if (!may_wait(entrant)) {
-    co_return fail(ErrorCode::kResourceExhausted, "{} calls run and {} wait", in_flight_,
+    co_return fail(ErrorCode::kResourceExhausted, "{} calls run and {} wait", all_.in_flight,
                    waiters_.size());
   }
   count(entrant.tool, &Counts::waiting, 1);
@@ -69,15 +69,14 @@ CallQueue::Counts CallQueue::counts_of(std::string_view tool) const {
 }
 
 bool CallQueue::has_place(const Entrant& entrant) const {
-  return (entrant.borrows || in_flight_ < bounds_.in_flight_max) &&
-         (entrant.tool.empty() ||
-          counts_of(entrant.tool).in_flight < entrant.tool_bounds.in_flight_max);
+  return (entrant.borrows || all_.has_place(bounds_)) &&
+         (entrant.tool.empty() || counts_of(entrant.tool).has_place(entrant.tool_bounds));
 }
 
 bool CallQueue::may_wait(const Entrant& entrant) const {
-  const Counts counts = counts_of(entrant.tool);
-  return waiters_.size() < bounds_.waiting_max + ending_ &&
-         (entrant.tool.empty() || counts.waiting < entrant.tool_bounds.waiting_max + counts.ending);
+  return waiters_.size() < bounds_.waiting_max &&
+         (entrant.tool.empty() ||
+          counts_of(entrant.tool).waiting < entrant.tool_bounds.waiting_max);
 }
 
 void CallQueue::count(const std::string& tool, std::size_t Counts::* member, int step) {
@@ -92,20 +91,25 @@ void CallQueue::count(const std::string& tool, std::size_t Counts::* member, int
 }
 
 void CallQueue::take_place(const Entrant& entrant) {
-  in_flight_ += entrant.borrows ? 0 : 1;
+  all_.in_flight += entrant.borrows ? 0 : 1;
   count(entrant.tool, &Counts::in_flight, 1);
 }
 
 void CallQueue::count_ending(const Place& place, int step) {
-  ending_ += static_cast<std::size_t>(place.borrowed_ ? 0 : step);
+  all_.ending += static_cast<std::size_t>(place.borrowed_ ? 0 : step);
   count(place.tool_, &Counts::ending, step);
+}
+
+void CallQueue::set_ending(const Place& place) {
+  count_ending(place, 1);
+  admit_waiters();
 }
 
 void CallQueue::leave(const Place& place) {
   if (place.ending_) {
     count_ending(place, -1);
   }
-  in_flight_ -= place.borrowed_ ? 0 : 1;
+  all_.in_flight -= place.borrowed_ ? 0 : 1;
   count(place.tool_, &Counts::in_flight, -1);
   admit_waiters();
 }

@@ -22,7 +22,7 @@ namespace mcpgate::sandboxd {
 /// Belongs to one loop. Shared with its places, which a child keeps until it is reaped.
 class CallQueue : public std::enable_shared_from_this<CallQueue> {
  public:
-  /// How many calls run at once, and how many may wait for that.
+  /// How many calls run at once, and how many may wait for that. As many again may be ending.
   struct Bounds {
     std::size_t in_flight_max = 1;
     std::size_t waiting_max = 0;
@@ -56,11 +56,10 @@ class CallQueue : public std::enable_shared_from_this<CallQueue> {
       }
     }
 
-    /// Its call has answered and is only being ended. The place is free soon, so whoever comes may
-    /// wait for it however short the queue is.
+    /// Its call has answered and is only being ended: the next one may come in.
     void set_ending() {
       ending_ = true;
-      queue_->count_ending(*this, 1);
+      queue_->set_ending(*this);
     }
 
    private:
@@ -96,22 +95,26 @@ class CallQueue : public std::enable_shared_from_this<CallQueue> {
   void set_bounds(Bounds bounds);
 
   /// Without those in borrowed places.
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::size_t in_flight() const { return all_.in_flight; }
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 
  private:
   struct Waiter;
-  /// Of the tools with bounds of their own that have any.
   struct Counts {
     std::size_t in_flight = 0;
     std::size_t waiting = 0;
     /// Of those in flight.
     std::size_t ending = 0;
+
+    [[nodiscard]] bool has_place(const Bounds& bounds) const {
+      return in_flight - ending < bounds.in_flight_max && in_flight < 2 * bounds.in_flight_max;
+    }
   };
   [[nodiscard]] Counts counts_of(std::string_view tool) const;
   [[nodiscard]] bool has_place(const Entrant& entrant) const;
   [[nodiscard]] bool may_wait(const Entrant& entrant) const;
   void count_ending(const Place& place, int step);
+  void set_ending(const Place& place);
   /// Counts one in or out of a member of a tool; the empty name is not counted.
   void count(const std::string& tool, std::size_t Counts::* member, int step);
   void take_place(const Entrant& entrant);
@@ -120,8 +123,9 @@ class CallQueue : public std::enable_shared_from_this<CallQueue> {
 
   asio::io_context& loop_;
   Bounds bounds_;
-  std::size_t in_flight_ = 0;
-  std::size_t ending_ = 0;
+  /// Its `waiting` stays 0: there is the number of waiters.
+  Counts all_;
+  /// Of the tools with bounds of their own that have any.
   std::map<std::string, Counts, std::less<>> tools_;
   std::deque<std::shared_ptr<Waiter>> waiters_;
 };

@@ -94,21 +94,25 @@ TEST_F(CallQueueTest, CancelledAndLateOnesLeaveTheQueue) {
 }
 
 // An admitted call holds its place from that moment, not from when its coroutine runs again.
-TEST_F(CallQueueTest, WhoeverWaitsForAnEndingPlaceIsNotTurnedAway) {
-  queue_->set_bounds({.in_flight_max = 1, .waiting_max = 0});
+TEST_F(CallQueueTest, TheNextComesInWhileOneEndsButNotWithoutBound) {
+  queue_->set_bounds({.in_flight_max = 1, .waiting_max = 1});
   const auto a = start_of("nap", 1);
-  ASSERT_TRUE(is_in(a));
-  (*a->answer)->set_ending();
   const auto b = start_of("nap", 1);
+  ASSERT_TRUE(is_in(a));
   EXPECT_FALSE(b->answer);
+  (*a->answer)->set_ending();
+  poll();
+  ASSERT_TRUE(is_in(b)) << "a waits for nothing but its end";
+  (*b->answer)->set_ending();
   const auto c = start_of("nap", 1);
-  EXPECT_EQ(c->answer->error().code, ErrorCode::kResourceExhausted) << "one place, one who waits";
+  EXPECT_FALSE(c->answer) << "two are ending already";
   a->answer.reset();
   poll();
-  ASSERT_TRUE(is_in(b));
-  EXPECT_EQ(start("d")->answer->error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(is_in(c));
   b->answer.reset();
-  EXPECT_TRUE(is_in(start("e")));
+  c->answer.reset();
+  EXPECT_EQ(queue_->in_flight(), 0U);
+  EXPECT_TRUE(is_in(start("d")));
 }
 
 TEST_F(CallQueueTest, NobodySlipsInBetween) {
