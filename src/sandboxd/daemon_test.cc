@@ -433,7 +433,7 @@ TEST_F(DaemonTest, WhatAToolPrintsIsNotLogged) {
 TEST_F(DaemonTest, ACallThatCannotStartMayBeTriedAgain) {
   start();
   wait_for(idle(*daemon_));  // It has described the set.
-  fs::remove(root_ / "scratch");
+  fs::remove_all(root_ / "scratch");
   const auto execution = begin("echo", R"({"text":"a"})");
   const auto refused = wait_for(execution->next());
   ASSERT_FALSE(refused);

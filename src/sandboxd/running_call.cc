@@ -235,9 +235,10 @@ void RunningCall::settle() {
                    static_cast<std::uint64_t>(cpu.tv_nsec) / 1000;
     exit_.peak_rss_bytes = *peak_kib * kKibibyte;
     settled_ = true;
+    done_.cancel();
+  } else {
+    kill(EndReason::kNone, "");
   }
-  kill(EndReason::kNone, "");
-  done_.cancel();
 }
 
 /// A child that does not read keeps one frame waiting, and one in writing, until its end.

@@ -17,6 +17,9 @@ namespace {
 /// 128 bits: not to be guessed.
 constexpr std::size_t kNameBytes = 16;
 
+/// More are not in use at once but in a burst.
+constexpr std::size_t kKeptMax = 16;
+
 constexpr std::string_view kRootPrefix = "mcpgate-sandbox-";
 /// Names that are tried: a process that starts at the same moment may take one for abandoned.
 constexpr int kRootAttempts = 10;
@@ -64,6 +67,34 @@ Expected<ScratchDirectory> ScratchDirectory::create(const std::filesystem::path&
   return ScratchDirectory(std::move(path), std::move(fd));
 }
 
+ScratchDirectory::ScratchDirectory(std::filesystem::path path, UniqueFd fd)
+    : path_(std::move(path)), fd_(std::move(fd)), made_(shape()) {}
+
+ScratchDirectory::Shape ScratchDirectory::shape() const {
+  struct stat status{};
+  if (::fstat(fd_.get(), &status) != 0) {
+    return {};
+  }
+  return {.changed_s = status.st_ctim.tv_sec,
+          .changed_ns = status.st_ctim.tv_nsec,
+          .bytes = status.st_size,
+          .links = status.st_nlink};
+}
+
+bool ScratchDirectory::renew(Random& random) {
+  // The time of the change is the kernel's, which nobody sets; but its clock may be a coarse one.
+  if (!fd_ || made_.links == 0 || shape() != made_ || !names_in_folder(fd_.get()).empty()) {
+    return false;
+  }
+  std::filesystem::path path = path_.parent_path() / random.hex(kNameBytes);
+  if (::rename(path_.c_str(), path.c_str()) != 0) {
+    return false;
+  }
+  path_ = std::move(path);
+  made_ = shape();
+  return true;
+}
+
 bool ScratchDirectory::remove_if_empty() {
   if (fd_ && ::rmdir(path_.c_str()) == 0) {
     fd_.reset();
@@ -84,6 +115,28 @@ ScratchDirectory::~ScratchDirectory() {
 
 FolderContent ScratchDirectory::measure(std::uint64_t bytes_max, unsigned entries_max) const {
   return measure_folder(fd_.get(), bytes_max, entries_max);
+}
+
+Expected<ScratchDirectory> ScratchPool::take() {
+  while (!kept_.empty()) {
+    ScratchDirectory directory = std::move(kept_.back());
+    kept_.pop_back();
+    if (::access(directory.path().c_str(), F_OK) == 0) {  // Nobody has cleaned up meanwhile.
+      return directory;
+    }
+  }
+  return ScratchDirectory::create(parent_, random_);
+}
+
+std::optional<ScratchDirectory> ScratchPool::put(ScratchDirectory directory) {
+  if (kept_.size() < kKeptMax && directory.renew(random_)) {
+    kept_.push_back(std::move(directory));
+    return std::nullopt;
+  }
+  if (directory.remove_if_empty()) {
+    return std::nullopt;
+  }
+  return directory;
 }
 
 Expected<ScratchRoot> ScratchRoot::create(const std::filesystem::path& parent, Random& random) {

@@ -56,6 +56,91 @@ TEST(ScratchDirectory, RemovesWhatAHostileCallLeaves) {
   EXPECT_FALSE(fs::exists(path));
 }
 
+/// A pool, and one directory out of it.
+class ScratchPoolTest : public testing::Test {
+ protected:
+  static fs::path make_parent() {
+    std::string name = (fs::path(testing::TempDir()) / "pool-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    return name;
+  }
+  ~ScratchPoolTest() override { fs::remove_all(parent_); }
+  void SetUp() override { ASSERT_TRUE(take()); }
+  bool take() {
+    auto taken = pool_.take();
+    if (taken) {
+      path_ = taken->path();
+      directory_.emplace(*std::move(taken));
+    }
+    return taken.has_value();
+  }
+  /// Puts it back; whether the next one is the same directory.
+  bool comes_back() {
+    struct stat before{};
+    EXPECT_EQ(::stat(path_.c_str(), &before), 0);
+    const fs::path old = path_;
+    (void)pool_.put(*std::exchange(directory_, std::nullopt));
+    EXPECT_FALSE(fs::exists(old)) << "under the name that its call knew";
+    EXPECT_TRUE(take());
+    struct stat after{};
+    EXPECT_EQ(::stat(path_.c_str(), &after), 0);
+    // An inode's number is used again at once; the time of its birth is not.
+    return before.st_ino == after.st_ino && birth(path_) == born_;
+  }
+  static std::pair<std::int64_t, std::uint32_t> birth(const fs::path& path) {
+    struct statx status{};
+    EXPECT_EQ(::statx(AT_FDCWD, path.c_str(), 0, STATX_BTIME, &status), 0);
+    return {status.stx_btime.tv_sec, status.stx_btime.tv_nsec};
+  }
+  void remember() { born_ = birth(path_); }
+
+  const fs::path parent_ = make_parent();
+  SystemRandom random_;
+  ScratchPool pool_{parent_, random_};
+  std::optional<ScratchDirectory> directory_;
+  fs::path path_;
+  std::pair<std::int64_t, std::uint32_t> born_;
+};
+
+TEST_F(ScratchPoolTest, AnUntouchedDirectoryServesAgainUnderAnotherName) {
+  remember();
+  EXPECT_TRUE(comes_back());
+  EXPECT_TRUE(comes_back()) << "and again";
+}
+
+TEST_F(ScratchPoolTest, WhateverACallChangedIsGone) {
+  // Longer than a tick of the clock that file systems use.
+  const auto later = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
+  const std::vector<std::function<void()>> changes{
+      [&] { std::ofstream(path_ / "left") << "x"; },
+      [&] { fs::create_directory(path_ / "left"); },
+      [&] { fs::create_symlink("/etc", path_ / "left"); },
+      [&] {
+        std::ofstream(path_ / "gone") << "x";
+        fs::remove(path_ / "gone");
+      },
+      [&] { fs::permissions(path_, fs::perms::owner_read | fs::perms::owner_exec); },
+      [&] { fs::last_write_time(path_, fs::file_time_type::clock::now()); },
+  };
+  for (const auto& change : changes) {
+    remember();
+    later();
+    change();
+    EXPECT_FALSE(comes_back()) << &change - changes.data();
+    EXPECT_TRUE(fs::is_empty(path_));
+    EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_all);
+  }
+}
+
+TEST_F(ScratchPoolTest, OneThatSomebodyRemovedIsNotHandedOut) {
+  (void)pool_.put(*std::exchange(directory_, std::nullopt));
+  for (const auto& entry : fs::directory_iterator(parent_)) {
+    fs::remove(entry.path());
+  }
+  ASSERT_TRUE(take());
+  EXPECT_TRUE(fs::exists(path_));
+}
+
 TEST(ScratchDirectory, MeasuresBytesAndEntriesUpToItsBounds) {
   SystemRandom random;
   auto scratch = ScratchDirectory::create(testing::TempDir(), random);

@@ -7,6 +7,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -69,7 +70,10 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   using Calls = ZygoteProcess::Children;
 
   State(asio::io_context& io, ZygoteOptions zygote_options)
-      : loop(io), options(std::move(zygote_options)), changed(io) {}
+      : loop(io),
+        options(std::move(zygote_options)),
+        changed(io),
+        scratch_pool(options.scratch, random) {}
 
   [[nodiscard]] Expected<void> prepare();
   void make_group();
@@ -126,6 +130,7 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// Wakes whoever waits for a start, or for calls to be gone.
   asio::steady_timer changed;
 
+  ScratchPool scratch_pool;
   /// Removes what calls left, so that the loop does not wait for a disk. Made when first needed.
   std::unique_ptr<asio::thread_pool> cleaner;
 
@@ -357,7 +362,7 @@ Expected<std::uint64_t> Zygote::State::make_child(ZygoteProcess& in, ChildSetup 
   // A private file system needs no folder of ours.
   std::optional<ScratchDirectory> scratch;
   if (has(without, Layer::kPrivateTmp)) {
-    scratch.emplace(TRY(ScratchDirectory::create(options.scratch, random)));
+    scratch.emplace(TRY(scratch_pool.take()));
   }
   return in.make_child(std::move(setup), std::move(scratch));
 }
@@ -416,14 +421,18 @@ Task<> Zygote::State::clean_up(std::shared_ptr<State> self, std::shared_ptr<Zygo
   const std::shared_ptr<RunningCall> call = in->children().at(number);
   asio::steady_timer patience(self->loop);
   in->expect_spawned(patience, number);
+  co_await call->wait();
+  co_await asio::post(self->loop, kAwait);  // First the answer goes its way.
+  call->kill(EndReason::kNone, "");
   co_await call->wait_until_reaped();
   self->fill_ready();  // Not before: its work would take turns with the call's.
-  auto& left = call->scratch();
-  if (left && !left->remove_if_empty()) {
-    if (!self->cleaner) {
-      self->cleaner = std::make_unique<asio::thread_pool>(1);
+  if (auto& used = call->scratch()) {
+    if (auto left = self->scratch_pool.put(*std::exchange(used, std::nullopt))) {
+      if (!self->cleaner) {
+        self->cleaner = std::make_unique<asio::thread_pool>(1);
+      }
+      co_await asio::co_spawn(*self->cleaner, remove_scratch(*std::move(left)), kAwait);
     }
-    co_await asio::co_spawn(*self->cleaner, remove_scratch(*std::move(left)), kAwait);
   }
   in->drop_child(number);
   self->changed.cancel();
@@ -501,11 +510,12 @@ Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
 
 Task<Expected<CallOutcome>> Zygote::describe(Limits limits) {
   NoEvents sink;
-  co_return co_await state_->run_child(setup_of(SpawnTask::kCall, limits),
-                                       {.deadline = steady_clock::now() + limits.wall,
-                                        .limits = limits,
-                                        .request = R"("op":"describe")"},
-                                       sink);
+  const auto deadline = steady_clock::now() + limits.wall;
+  auto outcome = co_await state_->run_child(
+      setup_of(SpawnTask::kCall, limits),
+      {.deadline = deadline, .limits = limits, .request = R"("op":"describe")"}, sink);
+  co_await wait_until_idle(deadline);  // Who is told of a set that is wrong ends this zygote.
+  co_return outcome;
 }
 
 Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
