@@ -75,14 +75,17 @@ def rehearse(source: SourceImporter, tool_name: str, arguments: dict[str, Any]) 
     by the way, no child has to. Leaves no tool behind."""
     global importer
     actual, importer = importer, source
+    sys.meta_path.insert(0, source)  # type: ignore[arg-type]
     try:
         tool, signature = _find("rehearsal.py", tool_name)
         positional, named = signature.bind(arguments, None)  # type: ignore[arg-type]
         encode(_result(tool.function(*positional, **named), signature, 1 << 20, tool_name))
     finally:
         importer = actual
+        sys.meta_path.remove(source)  # type: ignore[arg-type]
         _tool.declared.clear()
-        sys.modules.pop("rehearsal", None)
+        for file in source.files:
+            sys.modules.pop(file.removesuffix(".py"), None)
 
 
 def _call(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:

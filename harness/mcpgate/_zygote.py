@@ -49,7 +49,7 @@ import mcpgate
 from . import _child
 from ._sources import SourceImporter
 
-__all__ = ["load", "serve_rehearsal"]
+__all__ = ["load", "serve_rehearsal", "warm_up"]
 
 
 def load(tool_set: str, packages: str, sources: dict[str, bytes]) -> None:
@@ -66,7 +66,10 @@ def load(tool_set: str, packages: str, sources: dict[str, bytes]) -> None:
         stream.reconfigure(  # type: ignore[union-attr]
             line_buffering=True, errors="backslashreplace"
         )
-    _warm_up()
+    _rehearsal.add("rehearsal.py", _REHEARSAL)
+    _rehearsal.add("rehearsed.py", _REHEARSED)
+    for _ in range(_REHEARSALS):
+        warm_up()
     if packages:
         # Last, so that nothing of theirs is imported here, and before Debian's: the pinned one counts.
         sys.path.insert(_first_of_debian(), packages)
@@ -79,33 +82,42 @@ def _first_of_debian() -> int:
     return found[0] if found else len(sys.path)
 
 
-#: Plain types and a typed result, as most tools have them.
+#: Plain types and a typed result, a module of the set's own, a regular expression: as most tools
+#: have them.
 _REHEARSAL = b"""
-import re, json
+import json
+from rehearsed import WORD
 from mcpgate import tool
 
 @tool
 def plain(text: str, count: int = 3) -> str:
-    return re.sub("[a-z]+", "x", text) * count
+    return WORD.sub("x", text) * count
 
 @tool(read_only=True)
 def typed(text: str, limits: list[int] = []) -> dict[str, int]:
     return {text: len(limits)}
+"""
+_REHEARSED = rb"""
+import re
+
+WORD = re.compile(r"(?i)\b[a-z]\w{0,20}(?:[-.][a-z]+|\d)*\b")
 """
 _rehearsal = SourceImporter("/")
 #: The interpreter specializes a function after 8 calls, its caches settle somewhat later.
 _REHEARSALS = 32
 
 
-def _warm_up() -> None:
-    _rehearsal.add("rehearsal.py", _REHEARSAL)
-    for _ in range(_REHEARSALS):
-        _child.rehearse(_rehearsal, "plain", json.loads('{"text": "ab 1", "count": 2}'))
-        _child.rehearse(_rehearsal, "typed", json.loads('{"text": "a", "limits": [1, 2.0]}'))
+def warm_up() -> int:
+    """Also in a child that waits for its call: the pages which every call writes to are its own
+    then, and in the processor's caches."""
+    _child.rehearse(_rehearsal, "plain", json.loads('{"text": "ab 1", "count": 2}'))
+    _child.rehearse(_rehearsal, "typed", json.loads('{"text": "a", "limits": [1, 2.0]}'))
     re.purge()
+    return 0
 
 
 def serve_rehearsal() -> int:
     """Serves a call of our own, in a child that ends with it."""
     _child.importer = _rehearsal
+    sys.meta_path.insert(0, _rehearsal)  # type: ignore[arg-type]
     return _child.serve()

@@ -24,7 +24,8 @@ using Reference = std::unique_ptr<PyObject, Release>;
 
 /// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
 PyObject* serve_function = nullptr;
-/// `mcpgate._zygote.serve_rehearsal`; likewise.
+/// `mcpgate._zygote.warm_up` and `.serve_rehearsal`; likewise.
+PyObject* warm_up_function = nullptr;
 PyObject* rehearsal_function = nullptr;
 
 /// The pending exception in one line; clears it.
@@ -111,9 +112,11 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   const Reference loaded(PyObject_CallMethod(zygote.get(), "load", "ssO", tool_set.c_str(),
                                              packages.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
+  warm_up_function = PyObject_GetAttrString(zygote.get(), "warm_up");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
-  return loaded && serve_function != nullptr && rehearsal_function != nullptr ? ""
-                                                                              : take_exception();
+  const bool complete = loaded && serve_function != nullptr && warm_up_function != nullptr &&
+                        rehearsal_function != nullptr;
+  return complete ? "" : take_exception();
 }
 
 void before_fork() {
@@ -142,6 +145,9 @@ int call_for_status(PyObject* function) {
 
 int serve_call() {
   return call_for_status(serve_function);
+}
+int warm_up() {
+  return call_for_status(warm_up_function);
 }
 int serve_rehearsal() {
   return call_for_status(rehearsal_function);

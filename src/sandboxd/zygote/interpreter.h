@@ -21,7 +21,9 @@ void after_fork_in_child();
 
 /// Serves the call at descriptor 3; the exit status.
 [[nodiscard]] int serve_call();
-/// The same for a call of a tool of our own, `typed` of `rehearsal.py`.
+/// Warms the interpreter up with calls of our own, which leave nothing behind; 0.
+int warm_up();
+/// The same as serve_call() for a call of a tool of our own, `typed` of `rehearsal.py`.
 [[nodiscard]] int serve_rehearsal();
 
 }  // namespace mcpgate::sandboxd
