@@ -95,6 +95,18 @@ const WorkspaceRow kWorkspaceRows[] = {
      "refused until one expires"},
 };
 
+using RecycleRow = LimitRow<RecycleLimits>;
+
+const RecycleRow kRecycleRows[] = {
+    {"calls",
+     RecycleRow::Count{[](RecycleLimits& l) -> std::size_t& { return l.calls; }, 1, 100'000'000},
+     "children that one interpreter forks: they share its hash seed and the layout of its memory"},
+    {"age",
+     RecycleRow::Time{[](RecycleLimits& l) -> milliseconds& { return l.age; },
+                      std::chrono::seconds{1}, 24 * 30 * kHour},
+     "how long it serves, where it served any call"},
+};
+
 /// Reads what the file says; `limits` holds what counts where it says nothing.
 void read_rows(YamlMap& map, ToolLimits& limits) {
   read_limit_rows<ToolLimits>(kRows, map, limits);
@@ -141,6 +153,17 @@ WorkspaceLimits read_workspace_limits(YamlMap map) {
   read_limit_rows<WorkspaceLimits>(kWorkspaceRows, map, limits);
   map.reject_unknown();
   return limits;
+}
+
+RecycleLimits read_recycle_limits(YamlMap map) {
+  RecycleLimits limits;
+  read_limit_rows<RecycleLimits>(kRecycleRows, map, limits);
+  map.reject_unknown();
+  return limits;
+}
+
+std::vector<LimitInfo> recycle_limits() {
+  return limit_infos<RecycleLimits>(kRecycleRows, "recycle");
 }
 
 std::vector<LimitInfo> detached_limits() {

@@ -57,6 +57,16 @@ struct WorkspaceLimits {
   friend bool operator==(const WorkspaceLimits&, const WorkspaceLimits&) = default;
 };
 
+/// When the interpreter that a set's calls are forked from is replaced, as toolset.yaml's
+/// `recycle:` says it.
+struct RecycleLimits {
+  /// Children that it forked.
+  std::size_t calls = 50'000;
+  std::chrono::milliseconds age{std::chrono::hours{1}};
+
+  friend bool operator==(const RecycleLimits&, const RecycleLimits&) = default;
+};
+
 /// Reads a set's `limits:`; problems go to the document.
 [[nodiscard]] ToolLimits read_set_limits(YamlMap map);
 /// Reads a tool's own `limits:`: what it does not say is as in its set.
@@ -66,9 +76,13 @@ struct WorkspaceLimits {
 [[nodiscard]] DetachedLimits read_detached_limits(YamlMap map);
 [[nodiscard]] WorkspaceLimits read_workspace_limits(YamlMap map);
 
+/// Reads a set's `recycle:`.
+[[nodiscard]] RecycleLimits read_recycle_limits(YamlMap map);
+
 /// The tables of limits, for the reference.
 [[nodiscard]] std::vector<LimitInfo> tool_limits();
 [[nodiscard]] std::vector<LimitInfo> detached_limits();
+[[nodiscard]] std::vector<LimitInfo> recycle_limits();
 [[nodiscard]] std::vector<LimitInfo> workspace_limits();
 
 }  // namespace mcpgate::sandbox

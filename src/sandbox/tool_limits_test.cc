@@ -50,6 +50,7 @@ TEST(ToolLimits, ProblemsNameTheirPlace) {
            {"limits: {memory: 1Gi, addressSpace: 512Mi}", "less than memory"},
            {"limits: {files: 0}", "files"},
            {"detached: {ttl: 25h}", "detached.ttl"},
+           {"recycle: {calls: 0}", "recycle.calls"},
            {"detached: {call: 3}", "did you mean calls?"}}) {
     const auto file = parse(yaml);
     ASSERT_FALSE(file) << yaml;
@@ -87,6 +88,7 @@ TEST(ToolLimits, TheReferencePageHasThem) {
   std::vector<LimitInfo> limits = tool_limits();
   std::ranges::copy(detached_limits(), std::back_inserter(limits));
   std::ranges::copy(workspace_limits(), std::back_inserter(limits));
+  std::ranges::copy(recycle_limits(), std::back_inserter(limits));
   for (const LimitInfo& limit : limits) {
     const std::string row =
         fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);

@@ -133,6 +133,7 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   file.required_role = root.string("requiredRole");
   file.limits = read_set_limits(root.map("limits"));
   read_tools(root.map("tools"), file);
+  file.recycle = read_recycle_limits(root.map("recycle"));
   file.detached = read_detached_limits(root.map("detached"));
   if (const YamlNode workspace = root.find("workspace")) {
     file.workspace = read_workspace_limits(workspace.map());

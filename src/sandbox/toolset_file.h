@@ -45,6 +45,7 @@ struct ToolSetFile {
   /// Of the tools that have limits of their own, by their names; whole, with the set's filled in.
   std::map<std::string, ToolLimits, std::less<>> tool_limits;
   DetachedLimits detached;
+  RecycleLimits recycle;
   /// Set where tools of the set may have a workspace.
   std::optional<WorkspaceLimits> workspace;
   /// Children kept forked and locked down ahead of calls; 0: each is forked when it is called for.

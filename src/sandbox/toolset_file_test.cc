@@ -22,6 +22,7 @@ dataMounts:
   - {name: system, path: /var/log}
 codeMode: true
 readyChildren: 2
+recycle: {calls: 7, age: 2h}
 detached: {calls: 5, bytes: 1Mi, ttl: 10m}
 importable: [privacy]
 output: {scrub: false, maxBytes: 64Ki}
@@ -46,6 +47,8 @@ output: {scrub: false, maxBytes: 64Ki}
   EXPECT_FALSE(file->data_mounts[1].code);
   EXPECT_TRUE(file->code_mode);
   EXPECT_EQ(file->ready_children, 2U);
+  EXPECT_EQ(file->recycle.calls, 7U);
+  EXPECT_EQ(file->recycle.age, std::chrono::hours{2});
   EXPECT_EQ(file->detached.calls, 5U);
   EXPECT_EQ(file->detached.bytes, 1U << 20);
   EXPECT_EQ(file->detached.ttl, std::chrono::minutes{10});

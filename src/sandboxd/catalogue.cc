@@ -286,6 +286,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   if (version->workspaces) {
     zygote.workspaces = version->workspaces->path();
   }
+  zygote.recycle = settings.recycle;
   zygote.memory_bytes = memory_of_all(settings, version->limits);
   auto started = co_await Zygote::start(loop, std::move(zygote));
   if (!started) {

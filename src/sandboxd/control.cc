@@ -6,7 +6,7 @@
 namespace mcpgate::sandboxd {
 namespace {
 
-enum class Kind : std::uint8_t { kSetup = 1, kSpawn, kReady, kSpawned, kExited };
+enum class Kind : std::uint8_t { kSetup = 1, kSpawn, kReady, kSpawned, kExited, kPing, kPong };
 
 class Writer {
  public:
@@ -130,6 +130,14 @@ std::string encode(const ReadyMessage& message) {
   return Writer(Kind::kReady).string(message.error).integer(message.layer).take();
 }
 
+std::string encode(const PingMessage& /*message*/) {
+  return Writer(Kind::kPing).take();
+}
+
+std::string encode(const PongMessage& /*message*/) {
+  return Writer(Kind::kPong).take();
+}
+
 std::string encode(const SpawnedMessage& message) {
   return Writer(Kind::kSpawned)
       .integer(message.number)
@@ -204,6 +212,10 @@ std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
   return allowed ? std::optional(std::move(message)) : std::nullopt;
 }
 
+std::optional<PingMessage> decode_ping(std::string_view bytes) {
+  return Reader(bytes, Kind::kPing).done() ? std::optional(PingMessage{}) : std::nullopt;
+}
+
 std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes) {
   ReadyMessage ready;
   if (Reader(bytes, Kind::kReady).string(ready.error).integer(ready.layer).done()) {
@@ -225,6 +237,9 @@ std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes) {
           .integer(exited.peak_rss_bytes)
           .done()) {
     return exited;
+  }
+  if (Reader(bytes, Kind::kPong).done()) {
+    return PongMessage{};
   }
   return std::nullopt;
 }

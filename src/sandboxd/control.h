@@ -92,6 +92,10 @@ struct SpawnMessage {
   Witness witness = {};
 };
 
+/// Daemon → zygote, without descriptors, and its answer: it is there and reads.
+struct PingMessage {};
+struct PongMessage {};
+
 /// Zygote → daemon, once: sources are loaded.
 struct ReadyMessage {
   /// Why it cannot serve, or empty.
@@ -115,10 +119,12 @@ struct ExitedMessage {
   std::uint64_t peak_rss_bytes = 0;
 };
 
-using ZygoteMessage = std::variant<ReadyMessage, SpawnedMessage, ExitedMessage>;
+using ZygoteMessage = std::variant<ReadyMessage, SpawnedMessage, ExitedMessage, PongMessage>;
 
 [[nodiscard]] std::string encode(const ZygoteSetup& setup);
 [[nodiscard]] std::string encode(const SpawnMessage& message);
+[[nodiscard]] std::string encode(const PingMessage& message);
+[[nodiscard]] std::string encode(const PongMessage& message);
 [[nodiscard]] std::string encode(const ReadyMessage& message);
 [[nodiscard]] std::string encode(const SpawnedMessage& message);
 [[nodiscard]] std::string encode(const ExitedMessage& message);
@@ -126,6 +132,7 @@ using ZygoteMessage = std::variant<ReadyMessage, SpawnedMessage, ExitedMessage>;
 /// Nothing where the bytes are not exactly one message of that kind.
 [[nodiscard]] std::optional<ZygoteSetup> decode_setup(std::string_view bytes);
 [[nodiscard]] std::optional<SpawnMessage> decode_spawn(std::string_view bytes);
+[[nodiscard]] std::optional<PingMessage> decode_ping(std::string_view bytes);
 [[nodiscard]] std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes);
 
 }  // namespace mcpgate::sandboxd

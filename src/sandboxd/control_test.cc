@@ -45,6 +45,10 @@ TEST(Control, MessagesComeBackAsTheirKind) {
       *decode_zygote_message(encode(SpawnedMessage{.number = 1, .pid = 2}))));
   EXPECT_TRUE(std::holds_alternative<ReadyMessage>(
       *decode_zygote_message(encode(ReadyMessage{.error = "no"}))));
+  EXPECT_TRUE(std::holds_alternative<PongMessage>(*decode_zygote_message(encode(PongMessage{}))));
+  EXPECT_TRUE(decode_ping(encode(PingMessage{})));
+  EXPECT_FALSE(decode_ping(encode(PongMessage{})));
+  EXPECT_FALSE(decode_ping(encode(PingMessage{}) + "x"));
 }
 
 TEST(Control, ASpawnComesBackAsItWent) {

@@ -24,6 +24,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+/// A zygote that is slow, and not hung, tells of the end in this time.
+constexpr std::chrono::milliseconds kReapGrace{100};
 /// Temporary files are measured at every tenth sample, each 200 ms.
 constexpr unsigned kScratchSamples = 10;
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
@@ -171,6 +173,7 @@ void RunningCall::spawned(std::int32_t pid, UniqueFd pidfd) {
 
 void RunningCall::exited(const ExitedMessage& message) {
   exit_ = message;
+  reaped_ = true;
   gone_ = true;
   finish_if_done();
 }
@@ -185,6 +188,27 @@ void RunningCall::lost(std::string_view text) {
     output_.close(ignored);
   }
   finish_if_done();
+}
+
+void RunningCall::expect_no_reaper() {
+  if (!gone_) {
+    asio::co_spawn(socket_.get_executor(), watch_end(shared_from_this()), asio::detached);
+  }
+}
+
+Task<> RunningCall::watch_end(std::shared_ptr<RunningCall> call) {
+  const auto executor = call->socket_.get_executor();
+  asio::posix::stream_descriptor end(executor);
+  boost::system::error_code error;
+  end.assign(::fcntl(call->pidfd_.get(), F_DUPFD_CLOEXEC, 0), error);
+  if (!error) {
+    co_await end.async_wait(asio::posix::stream_descriptor::wait_read, kAwait);
+  }
+  asio::steady_timer grace(executor, kReapGrace);
+  co_await grace.async_wait(kAwait);
+  if (!call->gone_) {
+    call->lost("the sandbox's interpreter hung while it ran");
+  }
 }
 
 void RunningCall::kill(EndReason reason, std::string text) {

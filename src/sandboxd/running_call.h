@@ -105,8 +105,12 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   [[nodiscard]] bool is_spawned() const { return static_cast<bool>(pidfd_); }
   /// Whether its end is known; then begin() is too late.
   [[nodiscard]] bool is_gone() const { return gone_; }
+  /// Whether its zygote told so: it is dead.
+  [[nodiscard]] bool is_reaped() const { return reaped_; }
   /// The zygote reaped it.
   void exited(const ExitedMessage& message);
+  /// Its zygote does not reap any more: its end is looked for from here.
+  void expect_no_reaper();
   /// The zygote went away, or could not fork: there is no child, or none that will be reaped.
   void lost(std::string_view text);
 
@@ -132,6 +136,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_output(std::shared_ptr<RunningCall> call);
   static Task<> watch(std::shared_ptr<RunningCall> call);
+  static Task<> watch_end(std::shared_ptr<RunningCall> call);
   static Task<> watch_workspace(std::shared_ptr<RunningCall> call);
 
   void settle();
@@ -191,6 +196,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   std::string kill_text_;
   bool killed_ = false;
   bool gone_ = false;
+  bool reaped_ = false;
   ExitedMessage exit_;
   unsigned readers_ = 2;
 };

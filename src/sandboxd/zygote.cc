@@ -34,6 +34,9 @@ constexpr std::chrono::milliseconds kBackoffMin{100};
 constexpr std::chrono::milliseconds kBackoffMax{10'000};
 /// A zygote that lived this long did not fail at its start.
 constexpr std::chrono::seconds kStableAfter{10};
+/// Old processes that still have children; more of them would hold too much memory, so the one in
+/// force serves beyond its time.
+constexpr std::size_t kDrainingMax = 2;
 /// A child that waited longer is not used: a data mount that was not there when it was locked down
 /// is seen after a minute.
 constexpr std::chrono::seconds kReadyFor{60};
@@ -72,6 +75,7 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, ZygoteOptions zygote_options)
       : loop(io),
         options(std::move(zygote_options)),
+        look_after_timer(io),
         changed(io),
         scratch_pool(options.scratch, random) {}
 
@@ -81,7 +85,14 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   Task<Expected<void>> start_once();
   Task<Expected<void>> test(std::shared_ptr<ZygoteProcess> candidate);
   Task<Expected<void>> ensure_running();
-  void ended(const ZygoteProcess* which);
+  Task<Expected<void>> start_in_time();
+  void gone(const ZygoteProcess* which);
+  /// Its children that run go on; find() still finds them.
+  void let_drain();
+  void look_after_later();
+  void look_after();
+  [[nodiscard]] bool is_due() const;
+  static Task<> renew(std::shared_ptr<State> self);
   void stop();
   void name_want_of_memory(CallOutcome& outcome);
   [[nodiscard]] bool may_miss(Layer layer) const;
@@ -118,12 +129,20 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// Around the zygote; null where none can be had.
   std::unique_ptr<MemoryGroup> group;
   std::uint64_t group_kills = 0;
+  /// What the latest trial of it showed.
+  bool group_holds = false;
   /// After the first start, which decides what may be missing.
   bool settled = false;
 
   bool starting = false;
+  bool is_stopped = false;
   /// Null before the first start and after an end.
   std::shared_ptr<ZygoteProcess> process;
+  /// Whether it has served a call beside those of its start.
+  bool was_called = false;
+  /// Those before it that still have children; the oldest first.
+  std::deque<std::shared_ptr<ZygoteProcess>> draining;
+  asio::steady_timer look_after_timer;
   Confinement confinement;
   steady_clock::time_point start_allowed;
   std::chrono::milliseconds backoff{0};
@@ -215,12 +234,21 @@ Task<Expected<void>> Zygote::State::start_once() {
     candidate->end();
     co_return result;
   }
+  if (is_stopped) {
+    candidate->end();
+    co_return fail(ErrorCode::kUnavailable, "the zygote is not wanted any more");
+  }
+  if (process) {
+    let_drain();
+  }
+  was_called = false;
   process = candidate;
-  process->on_end([weak = weak_from_this(), which = candidate.get()] {
+  process->on_gone([weak = weak_from_this(), which = candidate.get()] {
     if (const auto self = weak.lock()) {
-      self->ended(which);
+      self->gone(which);
     }
   });
+  fill_ready();
   co_return result;
 }
 
@@ -275,13 +303,17 @@ Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidat
   if (!verdicts) {
     co_return std::unexpected(std::move(verdicts.error()));
   }
-  if (group) {
+  // A limit that is tried hits every child in it.
+  if (group && in_flight() == 0) {
     const auto holds = co_await try_memory_group(self_test, *group, options.memory_bytes);
     if (!holds) {
       co_return std::unexpected(holds.error());
     }
-    set_verdict(*verdicts, Layer::kMemoryGroup, *holds);
+    group_holds = *holds;
     group_kills = group->kills();
+  }
+  if (group) {
+    set_verdict(*verdicts, Layer::kMemoryGroup, group_holds);
   }
   Confinement found = judge(options.profile, gaps, *verdicts);
   for (const LayerReport& report : found.layers) {
@@ -296,15 +328,20 @@ Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidat
   co_return Expected<void>{};
 }
 
-/// Starts it again where it has died; one start at a time, and not too often.
+/// Starts it again where it has died.
 Task<Expected<void>> Zygote::State::ensure_running() {
-  while (starting) {
+  while (!process && starting) {
     changed.expires_at(steady_clock::time_point::max());
     co_await changed.async_wait(kAwait);
   }
   if (process) {
     co_return Expected<void>{};
   }
+  co_return co_await start_in_time();
+}
+
+/// One start at a time, and not too often.
+Task<Expected<void>> Zygote::State::start_in_time() {
   if (steady_clock::now() < start_allowed) {
     co_return fail(ErrorCode::kUnavailable, "the sandbox's interpreter is being restarted");
   }
@@ -312,35 +349,85 @@ Task<Expected<void>> Zygote::State::ensure_running() {
   Expected<void> result = co_await start();
   starting = false;
   changed.cancel();
-  if (result) {
-    fill_ready();
-  } else {
+  if (!result) {
     backoff = std::clamp(backoff * 2, kBackoffMin, kBackoffMax);
     start_allowed = steady_clock::now() + backoff;
   }
   co_return result;
 }
 
-void Zygote::State::ended(const ZygoteProcess* which) {
+void Zygote::State::gone(const ZygoteProcess* which) {
   if (process.get() != which) {
     return;
   }
-  log_error("a zygote ended; the next call starts another");
+  if (process->has_ended()) {
+    log_error("a zygote ended; the next call starts another");
+  }
   if (steady_clock::now() - process->started() >= kStableAfter) {
     backoff = std::chrono::milliseconds(0);
   }
   drop_ready();
-  process.reset();
+  draining.push_back(std::exchange(process, nullptr));
+}
+
+void Zygote::State::let_drain() {
+  drop_ready();
+  const auto old = std::exchange(process, nullptr);
+  old->retire();
+  draining.push_back(old);
 }
 
 /// An orderly end, which is not logged.
 void Zygote::State::stop() {
+  is_stopped = true;
+  look_after_timer.cancel();
   if (process) {
     drop_ready();
-    process->on_end(nullptr);
-    process->end();
-    process.reset();
+    draining.push_back(std::exchange(process, nullptr));
   }
+  for (const auto& old : std::exchange(draining, {})) {
+    old->on_gone(nullptr);
+    old->end();
+  }
+}
+
+// ---- While it runs
+
+bool Zygote::State::is_due() const {
+  return process && was_called && !starting && draining.size() < kDrainingMax &&
+         steady_clock::now() >= start_allowed &&
+         (process->forked() >= options.recycle.calls ||
+          steady_clock::now() - process->started() >= options.recycle.age);
+}
+
+/// The new one is ready before the old one forks no more: no call waits.
+Task<> Zygote::State::renew(std::shared_ptr<State> self) {
+  if (!self->is_due()) {
+    co_return;
+  }
+  if (const auto renewed = co_await self->start_in_time(); !renewed && !self->is_stopped) {
+    log_error("a zygote that has served its time goes on: {}", renewed.error().message);
+  }
+}
+
+void Zygote::State::look_after() {
+  if (process) {
+    process->ping();
+  }
+  if (is_due()) {
+    asio::co_spawn(loop, renew(shared_from_this()), asio::detached);
+  }
+}
+
+void Zygote::State::look_after_later() {
+  look_after_timer.expires_after(options.ping_interval);
+  look_after_timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self && !self->is_stopped) {
+      self->look_after();
+      self->look_after_later();
+    }
+  });
 }
 
 /// A kill by the kernel is not told from others, but by its count.
@@ -427,7 +514,11 @@ Task<> Zygote::State::clean_up(std::shared_ptr<State> self, std::shared_ptr<Zygo
   co_await call->wait_until_reaped();
   self->fill_ready();  // Not before: its work would take turns with the call's.
   if (auto& used = call->scratch()) {
-    if (auto left = self->scratch_pool.put(*std::exchange(used, std::nullopt))) {
+    // Of a child that may still come or write, no other call gets the folder.
+    ScratchDirectory folder = *std::exchange(used, std::nullopt);
+    auto left = call->is_reaped() ? self->scratch_pool.put(std::move(folder))
+                                  : std::optional(std::move(folder));
+    if (left && !left->remove_if_empty()) {
       if (!self->cleaner) {
         self->cleaner = std::make_unique<asio::thread_pool>(1);
       }
@@ -435,7 +526,11 @@ Task<> Zygote::State::clean_up(std::shared_ptr<State> self, std::shared_ptr<Zygo
     }
   }
   in->drop_child(number);
+  std::erase_if(self->draining, [](const auto& old) { return old->children().empty(); });
   self->changed.cancel();
+  if (self->is_due()) {
+    asio::co_spawn(self->loop, renew(self), asio::detached);
+  }
 }
 
 Task<Expected<std::shared_ptr<RunningCall>>> Zygote::State::run_probe(
@@ -457,6 +552,7 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
     if (auto running = co_await ensure_running(); !running) {
       co_return std::unexpected(std::move(running.error()));
     }
+    was_called = true;
     auto call = start_call(process, setup, spec, sink);
     if (call) {
       co_await (*call)->wait();
@@ -475,17 +571,27 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
 }
 
 std::size_t Zygote::State::in_flight() const {
-  return process ? process->children().size() - ready_children.size() : 0;
+  std::size_t count = process ? process->children().size() - ready_children.size() : 0;
+  for (const auto& old : draining) {
+    count += old->children().size();
+  }
+  return count;
 }
 
 RunningCall* Zygote::State::find(std::string_view call_id) const {
-  if (!process || call_id.empty()) {
+  const auto find_in = [&](const ZygoteProcess& in) -> RunningCall* {
+    const auto found = std::ranges::find_if(
+        in.children(), [&](const auto& child) { return child.second->spec().call_id == call_id; });
+    return found == in.children().end() ? nullptr : found->second.get();
+  };
+  if (call_id.empty()) {
     return nullptr;
   }
-  const auto found = std::ranges::find_if(process->children(), [&](const auto& child) {
-    return child.second->spec().call_id == call_id;
-  });
-  return found == process->children().end() ? nullptr : found->second.get();
+  RunningCall* found = process ? find_in(*process) : nullptr;
+  for (auto old = draining.begin(); found == nullptr && old != draining.end(); ++old) {
+    found = find_in(**old);
+  }
+  return found;
 }
 
 // ---- The public class
@@ -505,6 +611,7 @@ Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
   if (auto started = co_await state->ensure_running(); !started) {
     co_return std::unexpected(std::move(started.error()));
   }
+  state->look_after_later();
   co_return std::unique_ptr<Zygote>(new Zygote(std::move(state)));
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/task.h"
+#include "sandbox/tool_limits.h"
 #include "sandboxd/call.h"
 #include "sandboxd/lockdown.h"
 #include "sandboxd/profile.h"
@@ -49,6 +50,10 @@ struct ZygoteOptions {
   std::filesystem::path workspaces = {};
   /// Where per-call temporary directories are made (mode 0700, unguessable names). Must exist.
   std::filesystem::path scratch = {};
+  /// When another process takes its place; the calls in it finish.
+  sandbox::RecycleLimits recycle = {};
+  /// How often it is asked whether it is there.
+  std::chrono::milliseconds ping_interval{5000};
   /// Landlock as if the kernel had no later version. For tests: nothing sets it from outside.
   int landlock_abi_max = kLandlockAbiAny;
 };
@@ -57,8 +62,10 @@ struct ZygoteOptions {
 /// `../share/mcpgate/harness` from this executable's folder.
 [[nodiscard]] Expected<void> locate_installed(ZygoteOptions& options);
 
-/// A zygote and the calls in it. Belongs to one loop: every method is called on its thread, which
-/// must outlive the zygote (it dies with the thread that started it). Pinned.
+/// A zygote and the calls in it. Its process is replaced when it has ended, hangs, or has served
+/// its time; calls that run in one that hangs or is old finish, those of one that ended do not.
+/// Belongs to one loop: every method is called on its thread, which must outlive the zygote (it
+/// dies with the thread that started it). Pinned.
 class Zygote {
  public:
   /// Starts the process, loads the sources and runs the self-test. kFailedPrecondition, naming the

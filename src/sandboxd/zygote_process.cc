@@ -1,10 +1,12 @@
 #include "sandboxd/zygote_process.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,6 +22,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kLoadPatience{20};
 /// From SPAWN to SPAWNED: 0.3 ms usually. A zygote that takes longer hangs.
 constexpr std::chrono::seconds kSpawnPatience{2};
+/// From PING to PONG; it may be forking.
+constexpr std::chrono::seconds kPingPatience{2};
 
 }  // namespace
 
@@ -134,7 +138,12 @@ void ZygoteProcess::take(const ZygoteMessage& message, UniqueFd descriptor) {
       } else {
         call->second->spawned(spawned->pid, std::move(descriptor));
       }
+    } else if (descriptor) {
+      signal_pidfd(descriptor.get(), SIGKILL);  // Of a call that was given up.
     }
+  } else if (std::holds_alternative<PongMessage>(message)) {
+    awaits_pong_ = false;
+    ping_timer_.cancel();
   } else if (const auto* exited = std::get_if<ExitedMessage>(&message)) {
     if (const auto call = children_.find(exited->number); call != children_.end()) {
       call->second->exited(*exited);
@@ -155,9 +164,78 @@ void ZygoteProcess::end() {
     call->lost("the sandbox's interpreter ended while it ran");
   }
   changed_.cancel();
-  if (const auto ended = std::exchange(on_end_, nullptr)) {
-    ended();
+  ping_timer_.cancel();
+  tell_gone();
+}
+
+void ZygoteProcess::tell_gone() {
+  if (const auto gone = std::exchange(on_gone_, nullptr)) {
+    gone();
   }
+}
+
+void ZygoteProcess::retire() {
+  is_retired_ = true;
+  on_gone_ = nullptr;
+  if (children_.empty()) {
+    end();
+  }
+}
+
+void ZygoteProcess::drop_child(std::uint64_t number) {
+  children_.erase(number);
+  if (is_retired_ && children_.empty()) {
+    end();
+  }
+}
+
+// ---- Whether it hangs
+
+void ZygoteProcess::catch_up() {
+  if (!has_ended_ && !receive()) {
+    end();
+  }
+}
+
+/// It is not killed for it: its children would die as well.
+void ZygoteProcess::hang() {
+  if (std::exchange(has_hung_, true)) {
+    return;
+  }
+  log_error("a zygote hangs; another one takes its place");
+  tell_gone();
+  const auto self = shared_from_this();
+  const Children children = children_;
+  for (const auto& [number, call] : children) {
+    if (call->is_spawned()) {
+      call->expect_no_reaper();
+    } else {
+      call->lost("the sandbox's interpreter hung before it ran");
+    }
+  }
+  retire();
+}
+
+void ZygoteProcess::ping() {
+  const std::string bytes = encode(PingMessage{});
+  if (has_ended_ || is_retired_ || std::exchange(awaits_pong_, true)) {
+    return;
+  }
+  if (::send(control_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
+    hang();  // It has not read for so long that the socket is full, or it is gone.
+    return;
+  }
+  ping_timer_.expires_after(kPingPatience);
+  ping_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self) {
+      return;
+    }
+    self->catch_up();
+    if (self->awaits_pong_ && !self->has_ended_) {
+      self->hang();
+    }
+  });
 }
 
 // ---- Children
@@ -210,10 +288,10 @@ void ZygoteProcess::expect_spawned(asio::steady_timer& timer, std::uint64_t numb
     if (error || !self) {
       return;
     }
+    self->catch_up();
     const auto call = self->children_.find(number);
-    if (call != self->children_.end() && !call->second->is_spawned()) {
-      log_error("a zygote hangs; it is killed");
-      self->end();
+    if (call != self->children_.end() && !call->second->is_spawned() && !call->second->is_gone()) {
+      self->hang();
     }
   });
 }

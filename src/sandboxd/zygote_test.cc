@@ -104,6 +104,8 @@ class ZygoteTest : public testing::Test {
     options.allow_missing = allow_missing_;
     options.landlock_abi_max = landlock_abi_max_;
     options.memory_bytes = memory_bytes_;
+    options.recycle = recycle_;
+    options.ping_interval = ping_interval_;
     options.mounts = {root_ / "data"};
     fs::create_directories(root_ / "data");
     options.tool_set = root_ / "set";
@@ -166,6 +168,12 @@ class ZygoteTest : public testing::Test {
     return run(spec(tool, arguments));
   }
   void expect_workspaces_to_work(bool private_tree);
+  /// The same where others are in flight, for which it does not wait.
+  CallOutcome run_alone(const std::string& tool) {
+    auto outcome = wait_for(loop_, zygote_->run(spec(tool), sink_));
+    EXPECT_TRUE(outcome) << outcome.error().message;
+    return outcome ? std::move(*outcome) : CallOutcome{};
+  }
   /// The text of the first content block.
   static std::string text(const CallOutcome& outcome) {
     json::Parser parser(1 << 26);
@@ -183,6 +191,8 @@ class ZygoteTest : public testing::Test {
   Limits limits_;
   LayerBits allow_missing_ = 0;
   std::uint64_t memory_bytes_ = std::uint64_t{4} << 30;
+  sandbox::RecycleLimits recycle_;
+  std::chrono::milliseconds ping_interval_{5000};
   int landlock_abi_max_ = kLandlockAbiAny;
   sandbox::WorkspaceLimits workspace_limits_{.bytes = 1 << 20, .files = 10};
   std::shared_ptr<Workspaces> workspaces_;
@@ -1043,11 +1053,113 @@ TEST_F(ZygoteTest, AZygoteIsEndedByItsDaemonAlone) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-TEST_F(ZygoteTest, AHangingZygoteIsKilled) {
-  start("@tool\ndef f() -> str: return 'x'\n");
-  ::kill(zygote_->pid(), SIGSTOP);
-  EXPECT_EQ(run("f").reason, EndReason::kKilled);
+/// A call that runs beside what the test does.
+class BesideZygote : public ZygoteTest {
+ protected:
+  static constexpr const char* kTools =
+      "@tool\ndef f() -> str: return 'x'\n"
+      "@tool\ndef wait(ctx: Context) -> str:\n"
+      "    ctx.call_tool('other')\n    return 'waited'\n";
+
+  /// Returns when it runs and waits for its answer, which let_go() gives.
+  void begin_waiting() {
+    sink_.ask = [this](std::uint64_t /*number*/) { asked_ = true; };
+    CallSpec call = spec("wait");
+    waiting_id_ = call.call_id;
+    asio::co_spawn(loop_, zygote_->run(std::move(call), sink_),
+                   [this](const std::exception_ptr& /*error*/, Expected<CallOutcome> outcome) {
+                     waited_.emplace(std::move(outcome));
+                   });
+    run_until([this] { return asked_; });
+  }
+  CallOutcome let_go() {
+    EXPECT_TRUE(zygote_->reply(waiting_id_, 1,
+                               sandbox::write_reply({.number = 1, .result = R"({"content":[]})"})));
+    run_until([this] { return waited_.has_value(); });
+    return waited_ && *waited_ ? **waited_ : CallOutcome{.reason = EndReason::kCrashed};
+  }
+  template <class Condition>
+  void run_until(Condition condition) {
+    loop_.restart();
+    const auto give_up = std::chrono::steady_clock::now() + 20s;
+    while (!condition() && std::chrono::steady_clock::now() < give_up) {
+      loop_.run_one_for(10ms);
+    }
+    EXPECT_TRUE(condition());
+  }
+  static bool lives(int pid) { return ::kill(pid, 0) == 0; }
+
+  bool asked_ = false;
+  std::string waiting_id_;
+  std::optional<Expected<CallOutcome>> waited_;
+};
+
+TEST_F(BesideZygote, AHangingZygoteIsReplacedAndTheCallsInItFinish) {
+  start(kTools);
+  begin_waiting();
+  const int old = zygote_->pid();
+  ::kill(old, SIGSTOP);
+  EXPECT_EQ(run_alone("f").reason, EndReason::kKilled) << "it was never forked";
+  EXPECT_EQ(text(run_alone("f")), "x") << "another one serves";
+  EXPECT_NE(zygote_->pid(), old);
+  EXPECT_TRUE(lives(old));
+  run_until([this] { return zygote_->in_flight() == 1; });
+  EXPECT_EQ(text(let_go()), "waited");
+  run_until([&] { return !lives(old); });
+  EXPECT_EQ(zygote_->in_flight(), 0U);
+}
+
+TEST_F(BesideZygote, ACallInAHangingZygoteIsCancelledAsEver) {
+  start(kTools);
+  begin_waiting();
+  const int old = zygote_->pid();
+  ::kill(old, SIGSTOP);
+  EXPECT_EQ(run_alone("f").reason, EndReason::kKilled);
+  zygote_->cancel(waiting_id_);
+  run_until([this] { return waited_.has_value(); });
+  ASSERT_TRUE(waited_ && *waited_);
+  EXPECT_EQ((*waited_)->reason, EndReason::kKilled);
+  run_until([&] { return !lives(old); });
+}
+
+TEST_F(BesideZygote, AZygoteThatHangsBetweenCallsIsFoundByItsPing) {
+  ping_interval_ = 50ms;
+  start(kTools);
+  const int old = zygote_->pid();
+  ::kill(old, SIGSTOP);
+  run_until([&] { return zygote_->pid() != old; });
+  EXPECT_EQ(text(run("f")), "x") << "no call had to find out";
+  EXPECT_FALSE(lives(old));
+}
+
+TEST_F(BesideZygote, AfterItsNumberOfCallsAnotherOneServes) {
+  recycle_.calls = 30;
+  start(kTools);
+  begin_waiting();
+  const int old = zygote_->pid();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(text(run_alone("f")), "x");
+  }
+  run_until([&] { return zygote_->pid() != old; });
+  EXPECT_TRUE(lives(old)) << "a call runs in it";
+  EXPECT_EQ(text(let_go()), "waited");
+  run_until([&] { return !lives(old); });
   EXPECT_EQ(text(run("f")), "x");
+}
+
+TEST_F(BesideZygote, AfterItsTimeAnotherOneServesIfItServedAnyCall) {
+  recycle_.age = 1s;
+  ping_interval_ = 50ms;
+  start(kTools);
+  const int first = zygote_->pid();
+  const auto until = std::chrono::steady_clock::now() + 1500ms;
+  while (std::chrono::steady_clock::now() < until) {
+    loop_.run_one_for(20ms);
+  }
+  EXPECT_EQ(zygote_->pid(), first);
+  EXPECT_EQ(text(run("f")), "x");
+  run_until([&] { return zygote_->pid() != first; });
+  run_until([&] { return !lives(first); });
 }
 
 TEST_F(ZygoteTest, HundredsOfCallsLeaveNothing) {

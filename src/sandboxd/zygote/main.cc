@@ -107,7 +107,7 @@ bool send_message(const std::string& bytes, int descriptor = -1) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
-/// A SPAWN and its descriptors.
+/// A SPAWN and its descriptors; or a PING, which has none.
 struct Received {
   std::string bytes;
   UniqueFd call_socket;
@@ -131,6 +131,10 @@ std::optional<Received> receive() {
     size = ::recvmsg(kControlSocket, &message, MSG_CMSG_CLOEXEC);
   } while (size < 0 && errno == EINTR);
   const cmsghdr* header = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header == nullptr && size > 0 &&
+      decode_ping({bytes.data(), static_cast<std::size_t>(size)})) {
+    return received;
+  }
   if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
       header->cmsg_len != CMSG_LEN(2 * sizeof(int)) ||
       (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
@@ -291,7 +295,8 @@ void serve(Zygote& zygote, int signals) {
     }
     if (ready[0].revents != 0) {
       const std::optional<Received> received = receive();
-      if (!received || !spawn(zygote, *received)) {
+      if (!received || !(received->call_socket ? spawn(zygote, *received)
+                                               : send_message(encode(PongMessage{})))) {
         return;
       }
     }
