@@ -13,7 +13,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
-#include "http/client.h"
+#include "http/fetch.h"
 
 namespace mcpgate::auth {
 namespace {
@@ -32,15 +32,8 @@ struct Fetch {
 
 /// The body of a 200 answer to GET `url`.
 Task<Expected<std::string>> get(const Fetch& fetch, std::string url, std::size_t bytes_max) {
-  auto endpoint = http::Endpoint::parse(url);
-  if (!endpoint || endpoint->scheme == http::Endpoint::Scheme::kUnix) {
-    co_return fail(ErrorCode::kInvalidArgument, "the issuer names a URL that is none");
-  }
-  const std::string target = endpoint->path;
-  const http::Header accept{"Accept", "application/json"};
-  http::Client client(fetch.loop, *std::move(endpoint), {.tls = fetch.source.tls});
-  auto response = co_await client.fetch(
-      {.target = target, .headers = {&accept, 1}, .deadline = fetch.deadline, .idempotent = true},
+  auto response = co_await http::fetch_url(
+      fetch.loop, {.url = std::move(url), .tls = fetch.source.tls, .deadline = fetch.deadline},
       bytes_max);
   if (!response) {
     co_return std::unexpected(std::move(response.error()));

@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/file.h"
 #include "cli/config.h"
+#include "cli/login.h"
 
 namespace mcpgate::cli {
 
@@ -39,18 +40,15 @@ Expected<std::string> read_token(const std::filesystem::path& file) {
   return token;
 }
 
-Expected<std::string> token_of(const Arguments& arguments, const http::Endpoint& endpoint) {
+/// Nothing where no file is named.
+Expected<std::optional<std::string>> named_token(const Arguments& arguments) {
   if (const auto file = arguments.find("token-file")) {
-    return read_token(*file);
+    return TRY(read_token(*file));
   }
   if (const char* file = std::getenv("MCPGATE_TOKEN_FILE"); file != nullptr && *file != '\0') {
-    return read_token(file);
+    return TRY(read_token(file));
   }
-  if (is_loopback_host(endpoint.host)) {
-    return std::string(auth::kDemoToken);
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "a token is needed: name a file that holds your API key by --token-file");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -61,6 +59,14 @@ http::ClientOptions Target::client_options() const {
   return options;
 }
 
+Task<Expected<std::string>> Target::authorization(asio::io_context& loop) const {
+  auto current = login ? co_await current_token(loop, *login, tls, SystemClock()) : token;
+  if (!current) {
+    co_return std::unexpected(std::move(current.error()));
+  }
+  co_return "Bearer " + *current;
+}
+
 std::vector<Flag> target_flags() {
   return {
       {.name = "url",
@@ -68,32 +74,70 @@ std::vector<Flag> target_flags() {
        .help = "the gateway's endpoint [default: that of the configuration]"},
       {.name = "token-file",
        .value = "FILE",
-       .help = "file with the API key [default: $MCPGATE_TOKEN_FILE; on loopback the demo token]"},
+       .help = "file with the key or token [default: $MCPGATE_TOKEN_FILE; the login at this URL]"},
       {.name = "ca-file",
        .value = "FILE",
        .help = "certificates to trust instead of the system's"}};
 }
 
-Expected<Target> target_of(const Arguments& arguments, const World& world) {
-  Target target;
+Expected<std::shared_ptr<http::TlsClient>> trust_of(const Arguments& arguments) {
+  http::TlsClientOptions options;
+  options.ca = arguments.find("ca-file");
+  return http::TlsClient::create(options);
+}
+
+Expected<Place> gateway_of(const Arguments& arguments, const World& world) {
+  const std::optional<std::filesystem::path> flag = arguments.find("config");
+  auto config = load_config(flag, world.environment);
+  Place place;
   if (const auto url = arguments.find("url")) {
-    target.url = *url;
+    place.url = *url;
+  } else if (config) {
+    place.url = config->public_url + "mcp";
   } else {
-    const std::optional<std::filesystem::path> flag = arguments.find("config");
-    target.url = TRY(load_config(flag, world.environment)).public_url + "mcp";
+    return std::unexpected(std::move(config.error()));
   }
-  auto endpoint = http::Endpoint::parse(target.url);
+  // With a URL a configuration is not needed: without one there is no login either.
+  place.state = config ? config->state : std::filesystem::path();
+  auto endpoint = http::Endpoint::parse(place.url);
   if (!endpoint || endpoint->scheme == http::Endpoint::Scheme::kUnix) {
     return fail(ErrorCode::kInvalidArgument, "--url: expected http:// or https:// and a host");
   }
-  target.endpoint = *std::move(endpoint);
-  target.token = TRY(token_of(arguments, target.endpoint));
-  if (target.endpoint.scheme == http::Endpoint::Scheme::kHttps) {
-    http::TlsClientOptions options;
-    options.ca = arguments.find("ca-file");
-    target.tls = TRY(http::TlsClient::create(options));
+  place.endpoint = *std::move(endpoint);
+  if (place.endpoint.scheme == http::Endpoint::Scheme::kHttps) {
+    place.tls = TRY(trust_of(arguments));
   }
-  return target;
+  return place;
+}
+
+Expected<Target> target_of(const Arguments& arguments, const World& world) {
+  Place place = TRY(gateway_of(arguments, world));
+  Target target{.endpoint = std::move(place.endpoint),
+                .url = std::move(place.url),
+                .token = "",
+                .login = std::nullopt,
+                .tls = std::move(place.tls)};
+  if (auto token = TRY(named_token(arguments))) {
+    target.token = *std::move(token);
+    return target;
+  }
+  std::error_code ignored;
+  const std::filesystem::path login = login_file(place.state, target.url);
+  if (!place.state.empty() && std::filesystem::exists(login, ignored)) {
+    target.login = login;
+    if (!target.tls) {  // Its issuer may be https where the gateway is not.
+      target.tls = TRY(trust_of(arguments));
+    }
+    return target;
+  }
+  if (is_loopback_host(target.endpoint.host)) {
+    target.token = std::string(auth::kDemoToken);
+    return target;
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              "a token is needed: name a file that holds your API key by --token-file, or log in: "
+              "mcpgate login --url {}",
+              target.url);
 }
 
 }  // namespace mcpgate::cli

@@ -3,6 +3,7 @@
 #include "cli/check_command.h"
 #include "cli/client_config_command.h"
 #include "cli/keys_command.h"
+#include "cli/login_command.h"
 #include "cli/serve_command.h"
 #include "cli/stdio_command.h"
 #include "cli/tools_command.h"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
     commands.push_back(std::move(command));
   }
   commands.push_back(cli::client_config_command());
+  commands.push_back(cli::login_command());
   commands.push_back(cli::stdio_command());
   return cli::run_main("mcpgate", "The Secure MCP Code Gateway.", commands, argc, argv);
 }

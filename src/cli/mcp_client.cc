@@ -31,7 +31,9 @@ std::string body_of(std::string_view method, std::string_view members) {
 }  // namespace
 
 McpClient::McpClient(asio::io_context& loop, Target target)
-    : target_(std::move(target)), client_(loop, target_.endpoint, target_.client_options()) {}
+    : loop_(loop),
+      target_(std::move(target)),
+      client_(loop, target_.endpoint, target_.client_options()) {}
 
 Task<Expected<std::string>> McpClient::list_tools() {
   co_return co_await request("tools/list", "", "");
@@ -47,8 +49,11 @@ Task<Expected<std::string>> McpClient::call_tool(std::string name, std::string a
 Task<Expected<std::string>> McpClient::request(std::string method, std::string name,
                                                std::string members) {
   const std::string body = body_of(method, members);
-  const std::string authorization = "Bearer " + target_.token;
-  const std::array<http::Header, 6> headers = {{{"Authorization", authorization},
+  const auto authorization = co_await target_.authorization(loop_);
+  if (!authorization) {
+    co_return std::unexpected(authorization.error());
+  }
+  const std::array<http::Header, 6> headers = {{{"Authorization", *authorization},
                                                 {"Content-Type", "application/json"},
                                                 {"Accept", "application/json, text/event-stream"},
                                                 {"MCP-Protocol-Version", kRevision},

@@ -34,6 +34,7 @@ class McpClient {
   Task<Expected<std::string>> request(std::string method, std::string name, std::string members);
   [[nodiscard]] Expected<std::string> result_of(const http::ClientResponse& response) const;
 
+  asio::io_context& loop_;
   Target target_;
   http::Client client_;
 };

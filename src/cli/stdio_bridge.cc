@@ -178,10 +178,17 @@ Task<void> StdioBridge::deliver(std::shared_ptr<Outgoing> message) {
 
 Task<void> StdioBridge::post(const std::shared_ptr<Outgoing>& message) {
   const bool modern = !message->modern_revision.empty();
-  const std::string authorization = "Bearer " + target_.token;
+  const auto authorization = co_await target_.authorization(loop_);
+  if (!authorization) {
+    fail_request(*message, authorization.error().message);
+    co_return;
+  }
+  if (message->answered) {
+    co_return;  // The client has cancelled it while the token was refreshed.
+  }
   const std::string revision = modern ? message->modern_revision : revision_;
   const std::string name = header_value(message->name);
-  std::vector<http::Header> headers{{"Authorization", authorization},
+  std::vector<http::Header> headers{{"Authorization", *authorization},
                                     {"Content-Type", "application/json"},
                                     {"Accept", "application/json, text/event-stream"}};
   if (!revision.empty()) {

@@ -36,6 +36,7 @@ def gateway(keycloak, port):
             "dba": tool_set("dba", "mcp-dba"),
         },
         limits={"clockSkew": "0s"},
+        publicUrl=f"http://127.0.0.1:{port}/",
     )
     gateway = Gateway(fixture_tools(), config=config, port=port).wait_ready()
     service = keycloak.client_token("mcp-automation", keycloak.automation_secret)

@@ -5,7 +5,9 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
+import subprocess
 import urllib.parse
 
 import jwt
@@ -13,7 +15,9 @@ import pytest
 from browser import Browser
 from cryptography.hazmat.primitives import serialization
 from keycloak import HttpFailure
-from support.processes import wait_until
+from support import BIN, ROOT
+from support.gateway import environment
+from support.processes import Running, wait_until
 from support.rpc import text_of
 
 REDIRECT = "http://127.0.0.1:7777/callback"
@@ -246,6 +250,89 @@ def test_an_expired_token_is_refused(gateway, keycloak):
     assert status(gateway, token) == 200
     wait_until(lambda: status(gateway, token) == 401, "it has expired", 10)
     assert why_refused(gateway, token) == "expired"
+
+
+def test_mcpgate_login_is_used_by_the_commands_after_it(gateway, keycloak, passwords):
+    argv = [BIN / "mcpgate", "login", "--url", gateway.url, "--config", gateway.config_path]
+    login = Running(argv, environment(gateway.state), cwd=gateway.state)
+
+    def address():
+        return re.search(r"^  (http\S+)$", login.log, re.MULTILINE)
+
+    wait_until(address, "the address to open is printed")
+    # Whoever else calls the listener achieves nothing.
+    redirect = urllib.parse.parse_qs(urllib.parse.urlsplit(address()[1]).query)["redirect_uri"][0]
+    assert Browser().fetch(f"{redirect}?code=x&state=y")[0] == 404
+    landed = Browser().log_in(address()[1], redirect, "lola", passwords["lola"])
+    status, _, page = Browser().fetch(landed)
+    assert (status, "logged in" in page) == (200, True)
+    wait_until(lambda: login.exit_code() is not None, "the login has ended")
+    assert login.exit_code() == 0, login.log
+
+    [kept] = (gateway.state / "tokens").glob("*.login.json")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert json.loads(kept.read_text())["access_token"] not in login.log
+    listed = gateway.mcpgate("tools", "list", "--url", gateway.url)
+    assert listed.returncode == 0, listed.stderr
+    assert "echo" in listed.stdout and "vacuum" not in listed.stdout
+
+    # As if five minutes had passed: the next command refreshes, the file has what is new.
+    before = json.loads(kept.read_text())
+    kept.write_text(json.dumps(before | {"expires": "2026-01-01T00:00:00Z"}))
+    assert gateway.mcpgate("tools", "list", "--url", gateway.url).returncode == 0
+    after = json.loads(kept.read_text())
+    assert after["refresh_token"] != before["refresh_token"]
+    assert after["access_token"] != before["access_token"]
+
+    # A login that Keycloak has ended says what to do.
+    keycloak.admin("POST", f"/mcp-realm/users/{keycloak.user_id('lola')}/logout")
+    kept.write_text(json.dumps(after | {"expires": "2026-01-01T00:00:00Z"}))
+    refused = gateway.mcpgate("tools", "list", "--url", gateway.url)
+    assert refused.returncode == 1
+    assert f"mcpgate login --url {gateway.url}" in refused.stderr
+    kept.unlink()
+
+
+def script(gateway, *words):
+    argv = [ROOT / "scripts" / "get-mcp-credentials.sh", "--url", gateway.url, *words]
+    return Running(argv, environment(gateway.state), cwd=gateway.state)
+
+
+def test_the_script_gives_a_service_its_token(gateway, keycloak):
+    secret = gateway.state / "automation.secret"
+    secret.write_text(keycloak.automation_secret + "\n")
+    done = script(gateway, "--service", "mcp-automation", "--secret-file", secret)
+    wait_until(lambda: done.exit_code() is not None, "the script has ended", 30)
+    assert done.exit_code() == 0, done.log
+    assert status(gateway, done.log.strip()) == 200
+    secret.write_text("wrong")
+    refused = script(gateway, "--service", "mcp-automation", "--secret-file", secret)
+    wait_until(lambda: refused.exit_code() is not None, "the script has ended", 30)
+    assert refused.exit_code() != 0
+
+
+def test_the_script_gives_a_person_what_to_paste(gateway, passwords):
+    running = script(gateway)
+
+    def address():
+        return re.search(r"^  (http\S+)$", running.log, re.MULTILINE)
+
+    wait_until(address, "the address to open is printed")
+    redirect = urllib.parse.parse_qs(urllib.parse.urlsplit(address()[1]).query)["redirect_uri"][0]
+    Browser().fetch(Browser().log_in(address()[1], redirect, "alice", passwords["alice"]))
+    wait_until(lambda: running.exit_code() is not None, "the script has ended", 30)
+    assert running.exit_code() == 0, running.log
+    pasted = json.loads(running.log[running.log.index("{") :])["mcpServers"]["mcpgate"]
+    bridge = subprocess.run(
+        [pasted["command"], *pasted["args"]],
+        env=environment(gateway.state) | pasted["env"],
+        cwd="/",
+        input='{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}\n',
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "vacuum" in bridge.stdout, bridge.stderr
 
 
 def test_a_role_that_is_taken_away_is_gone_with_the_next_token(gateway, keycloak, log_in):
