@@ -18,7 +18,20 @@ namespace {
 constexpr std::size_t kTokenBytesMax = std::size_t{16} << 10;
 constexpr mode_t kOthers = 077;
 
-Expected<std::string> read_token(const std::filesystem::path& file) {
+/// Nothing where no file is named.
+Expected<std::optional<std::string>> named_token(const Arguments& arguments) {
+  if (const auto file = arguments.find("token-file")) {
+    return TRY(read_token_file(*file));
+  }
+  if (const char* file = std::getenv("MCPGATE_TOKEN_FILE"); file != nullptr && *file != '\0') {
+    return TRY(read_token_file(file));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Expected<std::string> read_token_file(const std::filesystem::path& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0) {
     return fail_errno("read " + file.string());
@@ -39,19 +52,6 @@ Expected<std::string> read_token(const std::filesystem::path& file) {
   }
   return token;
 }
-
-/// Nothing where no file is named.
-Expected<std::optional<std::string>> named_token(const Arguments& arguments) {
-  if (const auto file = arguments.find("token-file")) {
-    return TRY(read_token(*file));
-  }
-  if (const char* file = std::getenv("MCPGATE_TOKEN_FILE"); file != nullptr && *file != '\0') {
-    return TRY(read_token(file));
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 http::ClientOptions Target::client_options() const {
   http::ClientOptions options;

@@ -47,6 +47,9 @@ struct Target {
 /// The flags `--url`, `--token-file` and `--ca-file`, for every command that speaks to a gateway.
 [[nodiscard]] std::vector<Flag> target_flags();
 
+/// The token that a file holds alone. Errors: as target_of().
+[[nodiscard]] Expected<std::string> read_token_file(const std::filesystem::path& file);
+
 /// Whom those flags trust.
 [[nodiscard]] Expected<std::shared_ptr<http::TlsClient>> trust_of(const Arguments& arguments);
 

@@ -2,6 +2,7 @@
 
 #include "cli/check_command.h"
 #include "cli/client_config_command.h"
+#include "cli/explain_command.h"
 #include "cli/keys_command.h"
 #include "cli/login_command.h"
 #include "cli/serve_command.h"
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   commands.push_back(cli::up_command());
   commands.push_back(cli::serve_command());
   commands.push_back(cli::check_command());
+  commands.push_back(cli::explain_command());
   for (cli::Command& command : cli::keys_commands()) {
     commands.push_back(std::move(command));
   }

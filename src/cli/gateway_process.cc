@@ -17,10 +17,6 @@ constexpr mode_t kPrivateDirectory = 0700;
 /// For calls to sandboxes, files and what else is no connection of a client.
 constexpr std::size_t kKeptDescriptors = 1024;
 
-auth::IssuerTable token_limits(const Config& config) {
-  return {.clock_skew = config.limits.clock_skew, .token_bytes_max = config.limits.token_bytes_max};
-}
-
 /// The key that seals what clients carry; made on first start.
 Expected<Sealer> local_sealer(const std::filesystem::path& state) {
   const std::filesystem::path file = state / "run" / "sealing.key";
@@ -35,6 +31,10 @@ Expected<Sealer> local_sealer(const std::filesystem::path& state) {
 }
 
 }  // namespace
+
+auth::IssuerTable token_limits(const Config& config) {
+  return {.clock_skew = config.limits.clock_skew, .token_bytes_max = config.limits.token_bytes_max};
+}
 
 Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
   std::vector<auth::IssuerSource> sources;

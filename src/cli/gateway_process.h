@@ -86,6 +86,9 @@ class GatewayProcess {
   std::unique_ptr<FileWatch> config_watch_;
 };
 
+/// What a configuration says of all access tokens: a table without issuers.
+[[nodiscard]] auth::IssuerTable token_limits(const Config& config);
+
 /// The issuers of a configuration; reads the certificates that it names.
 [[nodiscard]] Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config);
 

@@ -60,6 +60,54 @@ Decision Policy::decide(const Principal& principal, const Action& action) const 
   return {.allowed = false, .reason = "no grant"};
 }
 
+RoleFinding Policy::finding(const std::string& role, const ToolSet& set,
+                            const Action& action) const {
+  if (!set.required_role.empty() && role == set.required_role) {
+    return {.role = role, .opens = true, .why = "is the requiredRole of this tool set"};
+  }
+  const auto rule = rules_.find(role);
+  if (rule == rules_.end()) {
+    const bool named = std::ranges::binary_search(roles_, role);
+    return {.role = role,
+            .opens = false,
+            .why = named ? "opens another tool set" : "is named nowhere in the configuration"};
+  }
+  switch (rule->second.access[set.index]) {
+    case Access::kAll:
+      return {.role = role, .opens = true, .why = "covers this tool set"};
+    case Access::kReadOnly:
+      return {.role = role,
+              .opens = action.read_only,
+              .why = action.read_only
+                         ? "covers this tool set for reading, and the tool says that it only reads"
+                         : "covers this tool set for reading, and the tool does not say that it "
+                           "only reads"};
+    case Access::kNone:
+      break;
+  }
+  return {.role = role, .opens = false, .why = "does not cover this tool set"};
+}
+
+Explanation Policy::explain(const Principal& principal, const Action& action) const {
+  Explanation explanation{.decision = decide(principal, action), .roles = {}, .opened_by = {}};
+  const auto set = tool_sets_.find(action.tool_set);
+  if (set == tool_sets_.end()) {
+    return explanation;
+  }
+  for (const std::string& role : principal.roles) {
+    explanation.roles.push_back(finding(role, set->second, action));
+  }
+  if (!set->second.required_role.empty()) {
+    explanation.opened_by.push_back(set->second.reason);
+  }
+  for (const std::string& role : roles_) {
+    if (role != set->second.required_role && finding(role, set->second, action).opens) {
+      explanation.opened_by.push_back("role " + role);
+    }
+  }
+  return explanation;
+}
+
 std::map<std::string, Grant> default_roles() {
   return {{"mcp-admin", {.tool_sets = {"*"}}},
           {"mcp-viewer", {.tool_sets = {"log-analysis", "data-science"}, .read_only = true}}};

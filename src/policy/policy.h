@@ -27,6 +27,22 @@ struct ToolSetRule {
   std::string required_role;
 };
 
+/// How one role of a principal bears on an action, in words for people.
+struct RoleFinding {
+  std::string role;
+  bool opens = false;
+  std::string why;
+};
+
+/// A decision with all that led to it.
+struct Explanation {
+  Decision decision;
+  /// One for each role of the principal, in its order.
+  std::vector<RoleFinding> roles;
+  /// What would open the action: `requiredRole mcp-dba`, `role mcp-admin`.
+  std::vector<std::string> opened_by;
+};
+
 /// The one decision function: may this principal do this?
 ///
 /// A principal may use a tool when it holds the set's required role, or a role whose grant covers
@@ -47,6 +63,9 @@ class Policy {
   explicit Policy(const Options& options);
 
   [[nodiscard]] Decision decide(const Principal& principal, const Action& action) const;
+
+  /// The same decision, by decide() itself, and why. For people: it costs memory.
+  [[nodiscard]] Explanation explain(const Principal& principal, const Action& action) const;
 
   /// Every role that `roles:` or a requiredRole names, in order: what the demo token holds, and
   /// what `keys create` knows.
@@ -76,6 +95,10 @@ class Policy {
     /// `requiredRole mcp-dba`.
     std::string reason;
   };
+
+  /// How a role bears on an action of a set that is there.
+  [[nodiscard]] RoleFinding finding(const std::string& role, const ToolSet& set,
+                                    const Action& action) const;
 
   std::vector<std::string> roles_;
   ByName<ToolSet> tool_sets_;

@@ -1,0 +1,281 @@
+// The gateway's own parts, put together for one question: its configuration, the sandboxes' own
+// manifests, its authenticator and its policy. So the answer is what the gateway would do.
+
+#include "cli/explain_command.h"
+
+#include <algorithm>
+#include <ostream>
+#include <utility>
+
+#include "auth/directory_key_store.h"
+#include "auth/jwks_watch.h"
+#include "cli/config_flag.h"
+#include "cli/credential.h"
+#include "cli/gateway_process.h"
+#include "cli/local_tool_sets.h"
+#include "cli/mcp_client.h"
+#include "cli/terminal.h"
+#include "gateway/tool_call.h"
+#include "json/raw.h"
+#include "json/write.h"
+#include "sandbox/client.h"
+
+namespace mcpgate::cli {
+namespace {
+
+constexpr std::size_t kArgumentsBytesMax = std::size_t{4} << 20;
+constexpr std::chrono::seconds kIssuerPatience{10};
+
+/// What is to be explained.
+struct Question {
+  std::string tool;
+  Principal principal;
+  /// JSON bytes; nothing: they are not asked about.
+  std::optional<std::string> arguments;
+};
+
+/// The tools as the sandboxes offer them now, and the sets whose sandbox does not answer.
+struct Offer {
+  gateway::Catalogue catalogue;
+  std::vector<std::string> silent;
+};
+
+/// The configuration as `up` and `serve` would have it.
+std::optional<Config> read_config(const Arguments& arguments, const World& world) {
+  auto config = config_for(arguments, world);
+  if (config && config->file.empty()) {
+    const auto tools = world.environment.working_directory / arguments.get("tools", "tools");
+    config->tool_sets = find_tool_sets(tools, config->state);
+    config->demo_token_allowed = true;
+  }
+  return config;
+}
+
+Offer read_offer(const gateway::Settings& settings, const World& world) {
+  asio::io_context loop;
+  std::vector<std::shared_ptr<const gateway::ToolSetTools>> sets;
+  std::vector<std::string> silent;
+  for (const gateway::ToolSetRoute& route : settings.tool_sets) {
+    sandbox::ToolSetClient client(loop, route.endpoint, route.keys, world.clock);
+    const auto manifest = run_to_end(loop, client.fetch("", std::chrono::seconds(0)));
+    if (manifest && manifest->has_value()) {
+      sets.push_back(gateway::compile_tools(route.view, **manifest));
+    } else {
+      silent.push_back(route.view.name);
+    }
+  }
+  return {.catalogue = gateway::Catalogue(std::move(sets)), .silent = std::move(silent)};
+}
+
+/// The issuers with their keys, as far as they can be had.
+Expected<std::shared_ptr<const auth::IssuerTable>> read_issuers(const Config& config,
+                                                                const World& world) {
+  asio::io_context loop;
+  auth::JwksWatch watch(loop, world.clock, [](const auto&) {});
+  watch.follow(TRY(make_issuers(config)), token_limits(config));
+  std::size_t left = config.issuers.size();
+  for (const IssuerConfig& issuer : config.issuers) {
+    watch.demand(issuer.rules.issuer, [&left] { --left; });
+  }
+  const auto give_up = std::chrono::steady_clock::now() + kIssuerPatience;
+  while (left > 0 && std::chrono::steady_clock::now() < give_up) {
+    loop.run_one_until(give_up);
+  }
+  return watch.table();
+}
+
+/// Whose credential the file holds. kPermissionDenied where the gateway refuses it.
+Expected<Principal> principal_of_token(const std::string& file, const Config& config,
+                                       const World& world) {
+  const std::string header = "Bearer " + TRY(read_token_file(file));
+  auth::Authenticator::Options options{
+      .demo_token_allowed = config.demo_token_allowed,
+      .demo_roles = policy::Policy(config.policy_options()).roles()};
+  if (config.api_keys) {
+    options.keys = TRY(auth::DirectoryKeyStore(config.api_keys->directory).read_all());
+  }
+  if (!config.issuers.empty()) {
+    options.issuers = TRY(read_issuers(config, world));
+  }
+  auth::AccessTokenVerifier tokens;
+  const auto who = auth::Authenticator(std::move(options))
+                       .authenticate({.authorization = header,
+                                      .authorization_count = 1,
+                                      .target = "/mcp",
+                                      .peer_is_loopback = true},
+                                     world.clock.wall_now(), tokens);
+  if (!who) {
+    return fail(ErrorCode::kPermissionDenied, "this credential is refused: {}",
+                auth::to_string(who.error().reason));
+  }
+  return **who;
+}
+
+std::vector<std::string> split_roles(std::string_view text) {
+  std::vector<std::string> roles;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    roles.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return roles;
+}
+
+Expected<Question> read_question(const Arguments& arguments, const Config& config,
+                                 const World& world) {
+  Question question{.tool = arguments.get("tool"), .arguments = arguments.find("arguments")};
+  const auto file = arguments.find("token-file");
+  if (file.has_value() == arguments.has("roles") || (file && arguments.has("user"))) {
+    return fail(ErrorCode::kInvalidArgument,
+                "who asks? either --roles R,R (with --user U), or --token-file F");
+  }
+  if (file) {
+    question.principal = TRY(principal_of_token(*file, config, world));
+  } else {
+    question.principal.user = arguments.get("user", "somebody");
+    question.principal.roles = split_roles(arguments.get("roles"));
+  }
+  return question;
+}
+
+/// What is wrong with the arguments by the tool's schema; empty: nothing, or they are not asked
+/// about.
+Expected<std::string> check_arguments(const gateway::Tool& tool, const Question& question) {
+  if (!question.arguments) {
+    return "";
+  }
+  json::Parser parser(kArgumentsBytesMax);
+  const auto element = parser.parse(*question.arguments);
+  if (!element || !element->is_object()) {
+    return fail(ErrorCode::kInvalidArgument, "--arguments: expected one JSON object");
+  }
+  const mcp::CallTool call{
+      .name = tool.name, .arguments = *element, .arguments_json = *question.arguments};
+  return gateway::check_arguments(tool, call, parser).value_or("");
+}
+
+void print_text(const World& world, const gateway::Tool& tool, const Question& question,
+                const policy::Explanation& why, std::string_view problem) {
+  std::string text =
+      fmt::format("{}: {}\n", why.decision.allowed ? "allowed" : "denied", why.decision.reason);
+  text += fmt::format("tool      {} of tool set {}, which {}\n", tool.name, tool.tool_set,
+                      tool.read_only ? "only reads" : "may write");
+  text += fmt::format("caller    {}\n", question.principal.user);
+  for (const policy::RoleFinding& finding : why.roles) {
+    text += fmt::format("role      {} {}\n", finding.role, finding.why);
+  }
+  if (why.roles.empty()) {
+    text += "role      none\n";
+  }
+  text += fmt::format("opened by {}\n", why.opened_by.empty()
+                                            ? "nothing"
+                                            : fmt::format("{}", fmt::join(why.opened_by, ", ")));
+  if (!problem.empty()) {
+    text += fmt::format("arguments refused: {}\n", problem);
+  }
+  world.out << for_descriptor(1, text);
+}
+
+void print_json(const World& world, const gateway::Tool& tool, const Question& question,
+                const policy::Explanation& why, std::string_view problem) {
+  std::string text;
+  json::Writer writer(text, json::Layout::kPretty);
+  writer.begin_object()
+      .field("allowed", why.decision.allowed)
+      .field("rule", why.decision.reason)
+      .field("tool", tool.name)
+      .field("toolSet", tool.tool_set)
+      .field("readOnly", tool.read_only)
+      .field("user", question.principal.user)
+      .key("roles")
+      .begin_array();
+  for (const policy::RoleFinding& finding : why.roles) {
+    writer.begin_object()
+        .field("role", finding.role)
+        .field("opens", finding.opens)
+        .field("why", finding.why)
+        .end_object();
+  }
+  writer.end_array().key("openedBy").begin_array();
+  for (const std::string& rule : why.opened_by) {
+    writer.value(rule);
+  }
+  writer.end_array();
+  if (question.arguments) {
+    writer.field("argumentsProblem", problem);
+  }
+  writer.end_object();
+  world.out << text << '\n';
+}
+
+/// Which tool is meant, or why that cannot be said.
+Expected<const gateway::Tool*> find_tool(const Offer& offer, const std::string& name) {
+  if (const gateway::Tool* tool = offer.catalogue.find(name)) {
+    return tool;
+  }
+  const std::string silent = offer.silent.empty()
+                                 ? std::string()
+                                 : fmt::format("; these do not answer, and may have it: {}",
+                                               fmt::join(offer.silent, ", "));
+  return fail(ErrorCode::kNotFound, "no tool set that answers has a tool of this name{}", silent);
+}
+
+int explain(const Arguments& arguments, const World& world) {
+  const auto complain = [&world](const Error& error) {
+    world.err << "mcpgate: " << error.message << '\n';
+    const bool no =
+        error.code == ErrorCode::kPermissionDenied || error.code == ErrorCode::kNotFound;
+    return no ? kAnswerIsNo : kWrongUsage;
+  };
+  const auto config = read_config(arguments, world);
+  if (!config) {
+    return kWrongUsage;
+  }
+  const auto question = read_question(arguments, *config, world);
+  if (!question) {
+    return complain(question.error());
+  }
+  const auto settings = make_settings(*config);
+  if (!settings) {
+    return complain(settings.error());
+  }
+  const Offer offer = read_offer(**settings, world);
+  const auto tool = find_tool(offer, question->tool);
+  if (!tool) {
+    return complain(tool.error());
+  }
+  const auto problem = check_arguments(**tool, *question);
+  if (!problem) {
+    return complain(problem.error());
+  }
+  const auto why = (*settings)->policy.explain(question->principal, (*tool)->action());
+  const auto print = arguments.get("output") == "json" ? &print_json : &print_text;
+  print(world, **tool, *question, why, *problem);
+  return why.decision.allowed && problem->empty() ? kDone : kAnswerIsNo;
+}
+
+}  // namespace
+
+Command explain_command() {
+  return {.name = "explain",
+          .help = "Say whether somebody may use a tool, and by which rule",
+          .flags = {{.name = "tool", .value = "T", .help = "the tool's name", .is_required = true},
+                    {.name = "user", .value = "U", .help = "who asks, for the answer's sake"},
+                    {.name = "roles", .value = "R,R", .help = "the roles of who asks"},
+                    {.name = "token-file",
+                     .value = "FILE",
+                     .help = "or: file with the key or access token of who asks"},
+                    {.name = "arguments",
+                     .value = "JSON",
+                     .help = "whether the tool takes these arguments, too"},
+                    {.name = "tools",
+                     .value = "DIR",
+                     .help = "without a configuration: folder of tool sets [default: ./tools]"},
+                    {.name = "output",
+                     .value = "FORM",
+                     .help = "text or json [default: text]",
+                     .choices = {"text", "json"}}},
+          .run = &explain};
+}
+
+}  // namespace mcpgate::cli
