@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any, Generator
 
 from ._answers import Elicited, Sampled, ToolResult
 from ._channel import LOG, PROGRESS, Channel
+from ._result import INT_MAX, INT_MIN
 from ._tool import ToolError
 
 _LEVELS = (
     "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency",
 )  # fmt: skip
+
+
+def _check_number(name: str, value: float) -> None:
+    """Raises where JSON, or whoever reads it, has no such number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number, not {type(value).__name__}")
+    if isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
+        raise ValueError(f"{name} is an integer beyond 64 bits (−2⁶³ to 2⁶⁴ − 1)")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, which JSON cannot say")
 
 
 class _Done:
@@ -111,7 +123,11 @@ class Context:
     def progress(
         self, progress: float, total: float | None = None, message: str | None = None
     ) -> _Done:
-        """Tells how far the call is. Does nothing where the client did not ask for it."""
+        """Tells how far the call is. Does nothing where the client did not ask for it.
+        Raises where JSON cannot say the numbers: beyond 64 bits, infinite."""
+        _check_number("progress", progress)
+        if total is not None:
+            _check_number("total", total)
         if self._reports_wanted:
             report = {"progress": progress, "total": total, "message": message}
             known = {key: value for key, value in report.items() if value is not None}

@@ -17,7 +17,7 @@ _DEPTH_MAX = 60
 #: Nothing is to be done with them, and most of a large result are such.
 _ATOMS = frozenset((str, bool, type(None)))
 #: What the gateway's JSON holds exactly; a reader of JSON may hold less (RFC 7493, 2.2).
-_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
+INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1
 
 
 class UnfitResult(Exception):
@@ -31,7 +31,7 @@ class TooMuchOutput(Exception):
 def plain(value: Any, where: str, depth: int = 0) -> Any:
     """The value in JSON's own types. Dataclasses, enums, dates, paths and sets are converted."""
     if value is None or isinstance(value, (bool, str, int)) and not isinstance(value, enum.Enum):
-        if isinstance(value, int) and not _INT_MIN <= value <= _INT_MAX:
+        if isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
             raise UnfitResult(f"{where} is an integer beyond 64 bits (−2⁶³ to 2⁶⁴ − 1): return it "
                               "as a string")  # fmt: skip
         return value
@@ -42,12 +42,12 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
             raise UnfitResult(f"{where} is {value}, which JSON cannot say")
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [item if type(item) in _ATOMS or type(item) is int and 0 <= item <= _INT_MAX
+        return [item if type(item) in _ATOMS or type(item) is int and 0 <= item <= INT_MAX
                 else plain(item, f"{where}[{i}]", depth + 1)
                 for i, item in enumerate(value)]  # fmt: skip
     if isinstance(value, dict):
         return {_key(key, where): item
-                if type(item) in _ATOMS or type(item) is int and 0 <= item <= _INT_MAX
+                if type(item) in _ATOMS or type(item) is int and 0 <= item <= INT_MAX
                 else plain(item, f"{where}.{key}", depth + 1)
                 for key, item in value.items()}  # fmt: skip
     if isinstance(value, enum.Enum):

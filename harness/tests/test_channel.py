@@ -50,6 +50,23 @@ class Reports(unittest.TestCase):
         context.progress(1)
         self.assertEqual(self.frames, [])
 
+    def test_a_number_that_json_cannot_say_is_named_whether_or_not_anybody_listens(self):
+        for listens in (True, False):
+            context = Context(self.channel, REQUEST | {"progress": listens})
+            for call, kind, words in (
+                (lambda: context.progress(2**70), ValueError, "progress is an integer beyond 64 bits"),
+                (lambda: context.progress(1, -(2**64)), ValueError, "total is an integer beyond"),
+                (lambda: context.progress(float("nan")), ValueError, "progress is nan"),
+                (lambda: context.progress(1, float("inf")), ValueError, "total is inf"),
+                (lambda: context.progress("1"), TypeError, "progress is a number, not str"),
+                (lambda: context.progress(True), TypeError, "progress is a number, not bool"),
+            ):
+                with self.assertRaisesRegex(kind, words):
+                    call()
+        self.assertEqual(self.frames, [])
+        Context(self.channel, REQUEST | {"progress": True}).progress(2**64 - 1, 2.5)
+        self.assertEqual(self.frames, [PROGRESS])
+
     def test_answer_does_not_wait_for_a_thread_that_logs(self):
         for _ in range(MAX + 1):
             self.channel.report(LOG, {})
