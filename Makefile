@@ -5,9 +5,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 FUZZ_SECONDS ?= 20
+CALLS ?= 100000
 CORPUS := build/log-corpus
 
-.PHONY: help run test build check conformance e2e attacks keycloak keycloak-test fuzz bench asan \
+.PHONY: help run test build check conformance e2e attacks keycloak keycloak-test fuzz bench soak asan \
   tsan format clean
 
 help: ## List the targets
@@ -63,6 +64,11 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
 bench: build ## Measure against nginx and bwrap; the ratios of docs/benchmarks.md
 	@dev/setup.sh build bench
 	@/usr/bin/python3 tests/bench/bench.py
+
+soak: build ## CALLS (100000) calls, and that no process grows over them
+	@dev/setup.sh build test
+	@dev/setup-python.sh
+	@build/venv/bin/python tests/soak/soak.py $(CALLS)
 
 asan: ## Unit tests and corpora under AddressSanitizer and UBSan
 	@$(MAKE) .sanitized PRESET=asan
