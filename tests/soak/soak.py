@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 from support.gateway import Gateway, fixture_tools  # noqa: E402
-from support.processes import descendants, read_process, wait_until  # noqa: E402
+from support.processes import descendants, wait_until  # noqa: E402
 
 CALLS = 100_000
 CLIENTS = 2
@@ -68,21 +68,26 @@ def temporary_entries(daemon: int) -> int:
     return sum(1 for top in tops for path in top.rglob("*") if path.parent != top)
 
 
+def zygotes(daemon: int) -> list[int]:
+    found = descendants(daemon)
+    return [p.pid for p in found if p.name == "mcpgate-zygote" and p.parent == daemon]
+
+
 def look(gateway: Gateway) -> dict[str, Holding]:
     daemon = gateway.daemon("trial").pid
-    zygotes = [p for p in descendants(daemon) if p.name == "mcpgate-zygote" and p.parent == daemon]
     seen = {"gateway": holding(gateway.process.pid), "daemon": holding(daemon)}
-    seen["zygote"] = holding(zygotes[-1].pid)
+    seen["zygote"] = holding(zygotes(daemon)[0])
     seen["daemon"].tmp = temporary_entries(daemon)
     seen["daemon"].tmp += len(list((gateway.state / "calls").glob("*/*")))
     return seen
 
 
 def is_settled(gateway: Gateway) -> bool:
+    """Whether no call is left, and no zygote takes another one's place."""
     daemon = gateway.daemon("trial").pid
     children = [p for p in descendants(daemon) if p.parent != daemon]
     kept = list((gateway.state / "calls").glob("*/*"))
-    return not children and not kept and read_process(daemon) is not None
+    return not children and not kept and len(zygotes(daemon)) == 1
 
 
 class Load:
