@@ -57,9 +57,10 @@ Offer read_offer(const gateway::Settings& settings, const World& world) {
   std::vector<std::string> silent;
   for (const gateway::ToolSetRoute& route : settings.tool_sets) {
     sandbox::ToolSetClient client(loop, route.endpoint, route.keys, world.clock);
-    const auto manifest = run_to_end(loop, client.fetch("", std::chrono::seconds(0)));
-    if (manifest && manifest->has_value()) {
-      sets.push_back(gateway::compile_tools(route.view, **manifest));
+    auto fetched = run_to_end(loop, client.fetch("", std::chrono::seconds(0)));
+    const std::optional<sandbox::Manifest> manifest = fetched ? *std::move(fetched) : std::nullopt;
+    if (manifest) {
+      sets.push_back(gateway::compile_tools(route.view, *manifest));
     } else {
       silent.push_back(route.view.name);
     }
