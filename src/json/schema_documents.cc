@@ -34,6 +34,20 @@ constexpr std::string_view kVocabularies = "https://json-schema.org/draft/2020-1
 constexpr std::array<std::string_view, 4> kAnnotating = {"core", "meta-data", "content",
                                                          "format-annotation"};
 
+constexpr std::string_view kDialectDraft7 = "http://json-schema.org/draft-07/schema";
+
+// What draft-07 does not know, or means otherwise.
+constexpr std::array<std::string_view, 14> kNotOfDraft7 = {
+    "$anchor",          "$dynamicAnchor",       "$dynamicRef",  "$recursiveAnchor",
+    "$recursiveRef",    "additionalItems",      "dependencies", "dependentRequired",
+    "dependentSchemas", "maxContains",          "minContains",  "prefixItems",
+    "unevaluatedItems", "unevaluatedProperties"};
+// What may stand beside a `$ref`, which in draft-07 makes its neighbours void: what asserts
+// nothing.
+constexpr std::array<std::string_view, 10> kBesideRef = {
+    "$ref",  "$schema",     "$id",         "$comment", "$defs",
+    "title", "description", "definitions", "default",  "examples"};
+
 bool contains(const auto& words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -54,6 +68,21 @@ Expected<std::optional<std::string_view>> core_string(const Location& at, Object
     return invalid(at, keyword, "expected a string");
   }
   return text;
+}
+
+// What most generators write of draft-07 is the same in 2020-12; the rest is refused, not guessed.
+Expected<void> check_draft7(const Location& at, Object schema) {
+  const bool refers = find(schema, "$ref").has_value();
+  for (const auto field : schema) {
+    const bool tuple = field.key == "items" && as_array(field.value).has_value();
+    if (tuple || contains(kNotOfDraft7, field.key) ||
+        (refers && !contains(kBesideRef, field.key))) {
+      return fail(ErrorCode::kFailedPrecondition,
+                  "schema {}/{}: means something else in draft-07; use {}", at.pointer,
+                  std::string_view(field.key), kDialect2020);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -106,6 +135,9 @@ Expected<void> SchemaDocuments::scan(Location location) {
     return {};  // true and false; anything else is refused when it is compiled
   }
   TRY_VOID(enter_resource(location, *schema));
+  if (resources_[location.resource]->dialect.draft7) {
+    TRY_VOID(check_draft7(location, *schema));
+  }
   TRY_VOID(register_anchors(location, *schema));
   return scan_children(location, *schema);
 }
@@ -183,6 +215,9 @@ Expected<Dialect> SchemaDocuments::find_dialect(std::string_view uri) {
   const auto [absolute, fragment] = split_fragment(uri);
   if (absolute == kDialect2020) {
     return Dialect{};
+  }
+  if (absolute == kDialectDraft7) {
+    return Dialect{.draft7 = true};
   }
   const auto resource = find_resource(absolute);
   if (!resource) {

@@ -32,6 +32,8 @@ struct Dialect {
   bool applicator = true;
   bool validation = true;
   bool unevaluated = true;
+  /// Draft-07, as far as it says the same: see check_draft7() in the source.
+  bool draft7 = false;
 };
 
 /// A schema with a URI of its own, and what may be referred to in it by name.

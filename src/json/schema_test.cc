@@ -265,10 +265,28 @@ TEST(Schema, NothingIsFetched) {
 }
 
 TEST(Schema, OtherDialectsAreRefused) {
-  EXPECT_TRUE(compile_error(R"({"$schema":"http://json-schema.org/draft-07/schema#"})")
+  EXPECT_TRUE(compile_error(R"({"$schema":"http://json-schema.org/draft-04/schema#"})")
                   .starts_with("failed_precondition: "));
   EXPECT_EQ(compile_error(R"({"$schema":"https://json-schema.org/draft/2020-12/schema"})"),
             "no error");
+}
+
+// As npm servers write their schemas; what 2020-12 reads otherwise is refused, with its place.
+TEST(Schema, Draft7IsTakenWhereItSaysTheSame) {
+  const std::string start = R"({"$schema":"http://json-schema.org/draft-07/schema#",)";
+  const std::string good =
+      start + R"("definitions":{"d":{"type":"integer","exclusiveMinimum":0}},"type":"object",)"
+              R"("properties":{"n":{"$ref":"#/definitions/d","description":"x"},)"
+              R"("l":{"items":{"type":"string"}}},"required":["n"]})";
+  EXPECT_EQ(check(good, R"({"n":1,"l":["a"]})"), "");
+  EXPECT_NE(check(good, R"({"n":0})"), "");
+  for (const char* rest : {R"("items":[{}]})", R"("properties":{"a":{"additionalItems":false}}})",
+                           R"("dependencies":{"a":["b"]}})", R"("unevaluatedProperties":false})",
+                           R"("properties":{"a":{"$ref":"#/definitions/d","minimum":1}}})"}) {
+    EXPECT_NE(compile_error(start + rest).find("means something else in draft-07"),
+              std::string::npos)
+        << rest;
+  }
 }
 
 TEST(Schema, SizeOfTheSchemaIsLimited) {
