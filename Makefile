@@ -97,7 +97,7 @@ clean: ## Remove build/; what ./var holds (keys, audit) stays
 .environments: .containers
 	@dev/setup.sh build test
 	@dev/setup-python.sh
-	@dev/setup-node.sh
+	@dev/setup-node.sh clients servers
 	@PATH="$$PWD/build/venv/bin:$$PATH" tests/schema/fetch.sh >/dev/null
 
 .containers:

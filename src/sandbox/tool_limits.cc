@@ -121,8 +121,12 @@ void read_rows(YamlMap& map, ToolLimits& limits) {
 
 }  // namespace
 
-ToolLimits read_set_limits(YamlMap map) {
-  ToolLimits limits;
+ToolLimits server_defaults() {
+  return {.address_space_bytes = 64 * kGi, .open_files = 1024};
+}
+
+ToolLimits read_set_limits(YamlMap map, const ToolLimits& defaults) {
+  ToolLimits limits = defaults;
   read_rows(map, limits);
   return limits;
 }

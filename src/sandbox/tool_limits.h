@@ -68,9 +68,13 @@ struct RecycleLimits {
 };
 
 /// Reads a set's `limits:`; problems go to the document.
-[[nodiscard]] ToolLimits read_set_limits(YamlMap map);
+[[nodiscard]] ToolLimits read_set_limits(YamlMap map, const ToolLimits& defaults = {});
 /// Reads a tool's own `limits:`: what it does not say is as in its set.
 [[nodiscard]] ToolLimits read_tool_limits(YamlMap map, const ToolLimits& set);
+
+/// Defaults of a set with a stdio server: Node reserves far more than it uses, and loads hundreds
+/// of files at once.
+[[nodiscard]] ToolLimits server_defaults();
 
 /// Reads a set's `detached:` and `workspace:`.
 [[nodiscard]] DetachedLimits read_detached_limits(YamlMap map);

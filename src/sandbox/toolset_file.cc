@@ -18,6 +18,9 @@ constexpr std::int64_t kReadyMax = 64;
 constexpr std::size_t kImportableMax = 64;
 constexpr std::size_t kDescriptionBytesMax = 4096;
 constexpr std::size_t kNameBytesMax = 64;
+/// Of a server's command and environment.
+constexpr std::size_t kWordsMax = 64;
+constexpr std::size_t kWordBytesMax = 4096;
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kNameBytesMax && std::ranges::all_of(text, [](char c) {
@@ -96,11 +99,78 @@ void read_output(YamlMap map, OutputRules& output) {
   map.reject_unknown();
 }
 
+bool is_variable(std::string_view name) {
+  return is_module_name(name) && name != "HOME" && name != "TMPDIR";
+}
+
+void read_environment(YamlMap map, std::vector<std::string>& environment) {
+  for (const auto& [name, node] : map.entries()) {
+    const std::string value = node.string();
+    if (!is_variable(name)) {
+      node.problem("want a variable's name: A-Z a-z 0-9 _; HOME and TMPDIR are set already");
+    } else if (value.size() > kWordBytesMax || environment.size() == kWordsMax) {
+      node.problem(fmt::format("at most {} variables of {} bytes", kWordsMax, kWordBytesMax));
+    } else {
+      environment.push_back(name + '=' + value);
+    }
+  }
+}
+
+/// `command:` and what goes with it alone.
+void read_server(YamlMap& root, ServerFile& server) {
+  const YamlNode node = root.find("command");
+  server.command = node.strings();
+  for (const std::string_view key : {"environment", "server"}) {
+    if (const YamlNode other = root.key(key); other && !node) {
+      other.problem("goes with command alone");
+    }
+  }
+  read_environment(root.map("environment"), server.environment);
+  server.limits = read_server_limits(root.map("server"));
+  if (!node) {
+    return;
+  }
+  server.place = fmt::format("{}:{}: command", node.line(), node.column());
+  if (server.command.empty() || server.command.front().empty()) {
+    node.problem("want a program and its arguments: [node, server.js]");
+  }
+  const bool long_words = std::ranges::any_of(server.command, [](const std::string& word) {
+    return word.size() > kWordBytesMax || word.find('\0') != std::string::npos;
+  });
+  if (server.command.size() > kWordsMax || long_words) {
+    node.problem(fmt::format("at most {} words of {} bytes", kWordsMax, kWordBytesMax));
+  }
+}
+
+/// What a server does not have: modules of ours, children ahead of calls, limits of a single call
+/// that are its process's.
+void refuse_beside_server(YamlMap& root, const ToolSetFile& file) {
+  if (!file.server) {
+    return;
+  }
+  for (const std::string_view key : {"codeMode", "importable", "readyChildren", "workspace"}) {
+    if (const YamlNode node = root.key(key)) {
+      node.problem("goes with Python files, not with command");
+    }
+  }
+  for (const auto& [name, limits] : file.tool_limits) {
+    ToolLimits of_call = limits;
+    of_call.memory_bytes = file.limits.memory_bytes;
+    of_call.address_space_bytes = file.limits.address_space_bytes;
+    of_call.tmp_bytes = file.limits.tmp_bytes;
+    of_call.files = file.limits.files;
+    of_call.open_files = file.limits.open_files;
+    if (of_call != limits) {
+      root.key("tools").problem(
+          fmt::format("{}: memory, addressSpace, tmp, files and openFiles are the whole server's: "
+                      "say them in limits",
+                      name));
+    }
+  }
+}
+
 /// Keys whose meaning is agreed but not built: silence would be a promise.
 void refuse_unsupported(YamlMap& root) {
-  if (const YamlNode node = root.find("command")) {
-    node.problem("not supported yet by this version");
-  }
   if (const YamlNode node = root.find("requirements")) {
     node.problem("the set's packages are named in requirements.txt beside this file");
   }
@@ -131,7 +201,12 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
     root.find("description").problem(fmt::format("longer than {} bytes", kDescriptionBytesMax));
   }
   file.required_role = root.string("requiredRole");
-  file.limits = read_set_limits(root.map("limits"));
+  read_server(root, file.server);
+  if (file.server) {
+    file.server.place =
+        (directory / kToolSetFileName).lexically_normal().string() + ':' + file.server.place;
+  }
+  file.limits = read_set_limits(root.map("limits"), file.server ? server_defaults() : ToolLimits{});
   read_tools(root.map("tools"), file);
   file.recycle = read_recycle_limits(root.map("recycle"));
   file.detached = read_detached_limits(root.map("detached"));
@@ -144,6 +219,7 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);
   read_output(root.map("output"), file.output);
+  refuse_beside_server(root, file);
   refuse_unsupported(root);
   root.reject_unknown();
   TRY_VOID(document.check());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "sandbox/server_limits.h"
 #include "sandbox/tool_limits.h"
 
 namespace mcpgate::sandbox {
@@ -32,6 +33,19 @@ struct DataMount {
 struct OutputRules {
   bool scrub = false;
   std::uint64_t bytes_max = 0;  ///< maxBytes; 0 = only limits.output
+};
+
+/// A stdio server instead of Python files.
+struct ServerFile {
+  /// Program and arguments; empty where the set has Python files.
+  std::vector<std::string> command;
+  /// `NAME=value`.
+  std::vector<std::string> environment;
+  ServerLimits limits;
+  /// Where `command` stands, for problems that show later: `…/toolset.yaml:2:1: command`.
+  std::string place;
+
+  explicit operator bool() const { return !command.empty(); }
 };
 
 /// A whole toolset.yaml, checked; paths resolved.
@@ -55,6 +69,7 @@ struct ToolSetFile {
   /// Modules that run in the child of model-written code.
   std::vector<std::string> importable;
   OutputRules output;
+  ServerFile server;
 };
 
 /// Reads `directory`/toolset.yaml; a set without that file has the defaults. Errors carry

@@ -57,6 +57,30 @@ output: {scrub: false, maxBytes: 64Ki}
   EXPECT_EQ(file->output.bytes_max, 64U << 10);
 }
 
+TEST(ToolSetFile, AServerIsReadWithItsOwnDefaults) {
+  const auto file = parse_tool_set_file(R"(
+command: [node, "node_modules/x/index.js", --flag]
+environment: {MODE: quiet, EMPTY: ""}
+server: {processes: 3, threads: 20, idle: 90s, start: 5s, cancelGrace: 10ms}
+limits: {memory: 1Gi}
+tools: {slow: {limits: {wall: 60s, cpu: 50s, output: 1Mi, inFlight: 1, queue: 3}}}
+)",
+                                        kFolder);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_EQ(file->server.command,
+            (std::vector<std::string>{"node", "node_modules/x/index.js", "--flag"}));
+  EXPECT_EQ(file->server.environment, (std::vector<std::string>{"MODE=quiet", "EMPTY="}));
+  EXPECT_EQ(file->server.limits, (ServerLimits{.processes = 3,
+                                               .threads = 20,
+                                               .idle = std::chrono::seconds{90},
+                                               .start = std::chrono::seconds{5},
+                                               .cancel_grace = std::chrono::milliseconds{10}}));
+  EXPECT_EQ(file->server.place, "/srv/tools/log-analysis/toolset.yaml:2:10: command");
+  EXPECT_EQ(file->limits.address_space_bytes, std::uint64_t{64} << 30);
+  EXPECT_EQ(file->limits.open_files, 1024U);
+  EXPECT_FALSE(parse_tool_set_file("", kFolder)->server);
+}
+
 TEST(ToolSetFile, EmptyFileMeansDefaults) {
   const auto file = parse_tool_set_file("", kFolder);
   ASSERT_TRUE(file.has_value()) << file.error().message;
@@ -92,7 +116,19 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"readyChildren: -1", "readyChildren"},
            {"output: {maxBytes: 1}", "maxBytes"},
            {"requirements: requirements.txt", "beside this file"},
-           {"command: [npx, server]", "not supported"},
+           {"command: []", "want a program"},
+           {"command: [[node]]", "command[0]"},
+           {"command: node", "command"},
+           {"environment: {A: b}", "toolset.yaml:1:14: environment: goes with command alone"},
+           {"server: {idle: 1m}", "server: goes with command alone"},
+           {"command: [a]\nserver: {idel: 1m}", "toolset.yaml:2:10: server.idel"},
+           {"command: [a]\nserver: {processes: 0}", "processes"},
+           {"command: [a]\nenvironment: {'A-B': c}", "variable's name"},
+           {"command: [a]\nenvironment: {HOME: /root}", "are set already"},
+           {"command: [a]\ncodeMode: true", "toolset.yaml:2:11: codeMode: goes with Python files"},
+           {"command: [a]\nreadyChildren: 2", "goes with Python files"},
+           {"command: [a]\nimportable: [x]", "goes with Python files"},
+           {"command: [a]\ntools: {x: {limits: {memory: 1Gi}}}", "are the whole server's"},
            {"output: {scrub: true}", "not supported"},
            {"description: [", "toolset.yaml:1"},
            {"- a\n- b", "toolset.yaml:1"}}) {

@@ -21,8 +21,10 @@ class Workspace;
 /// What one call may use.
 using Limits = sandbox::ToolLimits;
 
-/// How often a running child's memory and temporary files are looked at.
+/// How often a running child's memory and temporary files are looked at; and those of a stdio
+/// server that nobody calls.
 inline constexpr std::chrono::milliseconds kSampleInterval{20};
+inline constexpr std::chrono::milliseconds kIdleSampleInterval{250};
 /// Frames a second that a child may send; the harness paces itself at half of it.
 inline constexpr unsigned kFramesPerSecondMax = 2000;
 /// What is kept of the end of stdout and stderr, bytes: enough for a traceback.
@@ -61,6 +63,8 @@ struct CallSpec {
   /// A JSON object, valid: the gateway checked it, the daemon parsed it.
   std::string arguments = "{}";
   std::string user = {};
+  /// Whom it is for: two calls of one identity may find the same stdio server.
+  std::string identity = {};
   /// When it must be dead. Limits::wall may end it earlier.
   std::chrono::steady_clock::time_point deadline = {};
   Limits limits = {};

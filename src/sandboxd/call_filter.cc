@@ -274,7 +274,7 @@ Expected<std::vector<sock_filter>> export_program(scmp_filter_ctx context) {
 
 }  // namespace
 
-Expected<std::vector<sock_filter>> build_call_filter() {
+Expected<std::vector<sock_filter>> build_call_filter(FilterKind kind) {
   Builder builder;
   if (builder.context() == nullptr) {
     return fail(ErrorCode::kInternal, "libseccomp gave no filter context");
@@ -295,6 +295,15 @@ Expected<std::vector<sock_filter>> build_call_filter() {
     builder.rule(SCMP_ACT_ERRNO(EOPNOTSUPP), call);
   }
   add_checked_calls(builder);
+  if (kind == FilterKind::kServer) {
+    // Once: who does not know the addresses cannot do it, and the program that it starts does not.
+    builder.rule(SCMP_ACT_ALLOW, "execve",
+                 {equal(0, exec_placeholder(ExecArgument::kPath)),
+                  equal(1, exec_placeholder(ExecArgument::kArguments))});
+    // What Node asks of its own threads.
+    builder.rule(SCMP_ACT_ALLOW, "sched_getparam");
+    builder.rule(SCMP_ACT_ALLOW, "sched_getscheduler");
+  }
   builder.rule(SCMP_ACT_ERRNO(ENOSYS), "clone3");
   builder.rule(SCMP_ACT_ERRNO(ENOSYS), "openat2");
   if (builder.failed() != nullptr) {

@@ -13,6 +13,8 @@
 #include "json/parse.h"
 #include "json/raw.h"
 #include "sandboxd/packages.h"
+#include "sandboxd/program.h"
+#include "sandboxd/set_copy.h"
 
 namespace mcpgate::sandboxd {
 
@@ -46,13 +48,17 @@ void cut_output(const sandbox::OutputRules& rules, Limits& limits) {
 
 /// As many calls as may run, each as large as the largest may be, temporary files in memory
 /// included, and the zygote with what its waiting children have for themselves.
+///
+/// As many processes of a stdio server, where the set has one; and the one that lists its tools.
 std::uint64_t memory_of_all(const sandbox::ToolSetFile& settings, const Limits& of_set) {
   constexpr std::uint64_t kZygoteBytes = std::uint64_t{128} << 20;
   std::uint64_t largest = of_set.memory_bytes + of_set.tmp_bytes;
   for (const auto& [name, limits] : settings.tool_limits) {
     largest = std::max<std::uint64_t>(largest, limits.memory_bytes + limits.tmp_bytes);
   }
-  return largest * of_set.in_flight + kZygoteBytes;
+  const std::size_t at_once =
+      settings.server ? settings.server.limits.processes + 1 : of_set.in_flight;
+  return largest * at_once + kZygoteBytes;
 }
 
 void add_mounts(const sandbox::ToolSetFile& settings, Version& version) {
@@ -174,7 +180,7 @@ class Description {
   void read_tool(const json::Item& item) {
     const auto object = json::as_object(item.value);
     const auto file = object ? json::string_at(*object, "file") : std::nullopt;
-    if (!file || !version_.folder.sources.contains(std::string(*file))) {
+    if (!file || !may_declare(*file)) {
       problem("", "a tool without the file that declares it");
       return;
     }
@@ -215,6 +221,11 @@ class Description {
     version_.manifest.tools.push_back(*std::move(tool));
   }
 
+  [[nodiscard]] bool may_declare(std::string_view file) const {
+    return version_.servers ? file == sandbox::kToolSetFileName
+                            : version_.folder.sources.contains(std::string(file));
+  }
+
   [[nodiscard]] ServedTool serve(std::string_view file, const std::string& digest,
                                  std::string_view name) const {
     const sandbox::ToolSetFile& settings = version_.folder.settings;
@@ -241,6 +252,45 @@ class Description {
   std::size_t problem_count_ = 0;
 };
 
+/// The program that the zygote's children are to become, and the copy of the files that it runs
+/// from.
+Expected<void> prepare_server(const std::filesystem::path& packages, Version& version,
+                              ZygoteOptions& zygote) {
+  const sandbox::ServerFile& server = version.folder.settings.server;
+  SystemRandom random;
+  version.copy.emplace(TRY(copy_set(zygote.scratch, random, version.folder.sources)));
+  version.folder.sources.clear();
+  zygote.tool_set = version.copy->path();
+  zygote.sources.clear();
+  auto program = find_program(server.command.front(), version.copy->path());
+  if (!program) {
+    return fail(ErrorCode::kInvalidArgument, "{}: {}", server.place, program.error().message);
+  }
+  zygote.server = {.program = *std::move(program),
+                   .arguments = server.command,
+                   .environment = server.environment,
+                   .threads_max = server.limits.threads};
+  zygote.server->environment.insert(
+      zygote.server->environment.begin(),
+      {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"});
+  if (!packages.empty()) {
+    zygote.server->environment.push_back("PYTHONPATH=" + packages.string());
+  }
+  return {};
+}
+
+std::unique_ptr<StdioServers> make_servers(asio::io_context& loop, const Version& version,
+                                           std::function<void()> on_list_changed) {
+  const sandbox::ToolSetFile& settings = version.folder.settings;
+  return std::make_unique<StdioServers>(loop,
+                                        StdioServerOptions{.name = settings.name,
+                                                           .zygote = version.zygote,
+                                                           .limits = version.limits,
+                                                           .server = settings.server.limits,
+                                                           .mounts = version.mounts},
+                                        std::move(on_list_changed));
+}
+
 void finish_manifest(Version& version, const CatalogueOptions& options) {
   sandbox::Manifest& manifest = version.manifest;
   manifest.tool_set = version.folder.settings.name;
@@ -262,7 +312,10 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(folder.error()));
   }
   version->folder = *std::move(folder);
-  if (auto added = add_code_tool(options.zygote.harness, version->folder); !added) {
+  const bool serves = static_cast<bool>(version->folder.settings.server);
+  if (auto added =
+          serves ? Expected<void>{} : add_code_tool(options.zygote.harness, version->folder);
+      !added) {
     co_return std::unexpected(std::move(added.error()));
   }
   const sandbox::ToolSetFile& settings = version->folder.settings;
@@ -277,6 +330,11 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(packages.error()));
   }
   zygote.packages = *std::move(packages);
+  if (serves) {
+    if (auto prepared = prepare_server(zygote.packages, *version, zygote); !prepared) {
+      co_return std::unexpected(std::move(prepared.error()));
+    }
+  }
   for (const auto& [name, path] : version->mounts) {
     zygote.mounts.push_back(path);
   }
@@ -293,11 +351,15 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(started.error()));
   }
   version->zygote = *std::move(started);
+  if (serves) {
+    version->servers = make_servers(loop, *version, std::move(options.on_list_changed));
+  }
 
   Limits limits = version->limits;
   limits.wall = kDescribeWall;
   limits.output_bytes = sandbox::kManifestBytesMax;
-  auto described = co_await version->zygote->describe(limits);
+  auto described = serves ? co_await version->servers->describe(sandbox::kToolSetFileName)
+                          : co_await version->zygote->describe(limits);
   if (!described) {
     co_return std::unexpected(std::move(described.error()));
   }
@@ -314,8 +376,26 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   co_return version;
 }
 
+Task<Expected<CallOutcome>> Version::run(CallSpec spec, EventSink& sink) const {
+  return servers ? servers->run(std::move(spec), sink) : zygote->run(std::move(spec), sink);
+}
+
+void Version::cancel(std::string_view call_id) const {
+  if (servers) {
+    servers->cancel(call_id);
+  } else {
+    zygote->cancel(call_id);
+  }
+}
+
 Catalogue::Catalogue(asio::io_context& loop, CatalogueOptions options)
-    : loop_(loop), options_(std::move(options)), retire_timer_(loop) {}
+    : loop_(loop), options_(std::move(options)), retire_timer_(loop), relist_timer_(loop) {
+  options_.on_list_changed = [weak = std::weak_ptr(self_)] {
+    if (const auto self = weak.lock()) {
+      (*self)->on_list_changed();
+    }
+  };
+}
 
 Catalogue::~Catalogue() = default;
 
@@ -351,6 +431,17 @@ Task<void> Catalogue::wait_until_idle(SteadyTime deadline) {
   }
 }
 
+Task<void> Catalogue::end_servers() {
+  for (const auto& version : std::exchange(draining_, {})) {
+    if (version->servers) {
+      co_await version->servers->finish();
+    }
+  }
+  if (current_ && current_->servers) {
+    co_await current_->servers->finish();
+  }
+}
+
 void Catalogue::watch() {
   auto started =
       FileWatch::start(loop_.get_executor(), {options_.tool_set}, [this] { on_change(); });
@@ -368,6 +459,21 @@ void Catalogue::on_change() {
     reloading_ = true;
     asio::co_spawn(loop_, reload_until_settled(*this), asio::detached);
   }
+}
+
+void Catalogue::on_list_changed() {
+  if (stopping_ || std::exchange(relist_waits_, true)) {
+    return;
+  }
+  relist_timer_.expires_at(std::max(std::chrono::steady_clock::now(), relisted_ + kRelistInterval));
+  relist_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) {  // Else this object is gone.
+      relist_waits_ = false;
+      relisted_ = std::chrono::steady_clock::now();
+      relist_ = true;
+      on_change();
+    }
+  });
 }
 
 Task<void> Catalogue::reload_until_settled(Catalogue& self) {
@@ -393,7 +499,8 @@ Task<Expected<void>> Catalogue::reload() {
     }
     watch_->set_paths(std::move(paths));
   }
-  if (folder && current_ && folder->digests == current_->folder.digests) {
+  const bool same_files = folder && current_ && folder->digests == current_->folder.digests;
+  if (same_files && !std::exchange(relist_, false)) {
     problem_.clear();
     co_return Expected<void>{};
   }
@@ -405,8 +512,11 @@ Task<Expected<void>> Catalogue::reload() {
               current_ ? "the version before stays in force" : "nothing is served");
     co_return std::unexpected(std::move(version.error()));
   }
-  ++reloads_.done;
   problem_.clear();
+  if (same_files && (*version)->manifest.digest == current_->manifest.digest) {
+    co_return Expected<void>{};  // Its users keep their processes.
+  }
+  ++reloads_.done;
   put_in_force(*std::move(version));
   co_return Expected<void>{};
 }

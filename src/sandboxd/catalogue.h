@@ -6,8 +6,10 @@
 #include <chrono>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,8 @@
 #include "base/file_watch.h"
 #include "base/task.h"
 #include "sandbox/manifest.h"
+#include "sandboxd/scratch.h"
+#include "sandboxd/stdio_servers.h"
 #include "sandboxd/tool_set_folder.h"
 #include "sandboxd/workspaces.h"
 #include "sandboxd/zygote.h"
@@ -29,6 +33,8 @@ namespace mcpgate::sandboxd {
 /// How long calls that were decided on the version before are still taken: longer than any gateway
 /// needs to hear of the new one by its long poll.
 inline constexpr std::chrono::seconds kDrainWindow{5};
+/// Between two looks at the tools of a stdio server that says they have changed.
+inline constexpr std::chrono::seconds kRelistInterval{10};
 /// Versions that drain at once; each has a process of its own. More changes within the window end
 /// the oldest's.
 inline constexpr std::size_t kDrainingVersionsMax = 3;
@@ -61,7 +67,15 @@ struct Version {
   std::map<std::string, std::filesystem::path> code_mounts;
   /// Null where the set has none.
   std::shared_ptr<Workspaces> workspaces;
-  std::unique_ptr<Zygote> zygote;
+  std::shared_ptr<Zygote> zygote;
+  /// Of a set with a stdio server: the files it runs from, and its processes.
+  std::optional<ScratchDirectory> copy;
+  std::unique_ptr<StdioServers> servers;
+
+  /// Zygote::run(), or what a stdio server makes of it.
+  [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink) const;
+  /// Ends a call of that; no effect on an id that is not in flight.
+  void cancel(std::string_view call_id) const;
 };
 
 /// How versions are made.
@@ -73,9 +87,12 @@ struct CatalogueOptions {
   /// Where the workspaces of all sets are.
   std::filesystem::path workspaces_root;
   std::string instance;
+  /// Called when the set's stdio server says that its tools have changed.
+  std::function<void()> on_list_changed = {};
 };
 
-/// Reads the folder, starts a zygote for it and describes its tools in a locked child.
+/// Reads the folder, starts a zygote for it and describes its tools in a locked child, or by what
+/// its stdio server says of them.
 ///
 /// Errors: those of read_tool_set_folder() and Zygote::start(); kInvalidArgument where a file does
 /// not load or declares something that is no tool: one line for each file.
@@ -92,6 +109,8 @@ class Catalogue {
 
   /// Loads the first version and begins to watch. An error leaves it without a version, watching.
   Task<Expected<void>> start();
+  /// Ends the processes of stdio servers, once no call runs any more.
+  Task<void> end_servers();
   /// Stops watching and wakes all waiters; completes when no reload is under way.
   Task<void> stop();
   /// Until no version has a child left, or the deadline.
@@ -123,6 +142,8 @@ class Catalogue {
  private:
   void watch();
   void on_change();
+  /// Looks at the tools again, though no file has changed; not more often than kRelistInterval.
+  void on_list_changed();
   static Task<void> reload_until_settled(Catalogue& self);
   Task<Expected<void>> reload();
   void put_in_force(std::shared_ptr<Version> version);
@@ -136,6 +157,12 @@ class Catalogue {
   asio::steady_timer retire_timer_;
   std::unique_ptr<FileWatch> watch_;
   std::vector<std::weak_ptr<asio::steady_timer>> waiters_;
+  asio::steady_timer relist_timer_;
+  bool relist_waits_ = false;
+  bool relist_ = false;
+  SteadyTime relisted_;
+  /// What outlives this object asks it whether it is there.
+  std::shared_ptr<Catalogue*> self_ = std::make_shared<Catalogue*>(this);
   bool changed_ = false;
   bool reloading_ = false;
   bool stopping_ = false;

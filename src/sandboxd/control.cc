@@ -97,6 +97,10 @@ std::string encode(const ZygoteSetup& setup) {
       .integer(setup.without)
       .integer(setup.landlock_abi_max)
       .string(setup.workbench)
+      .string(setup.program)
+      .strings(setup.arguments)
+      .strings(setup.environment)
+      .strings(setup.executable)
       .integer(static_cast<std::uint64_t>(setup.sources.size()));
   for (const auto& [path, bytes] : setup.sources) {
     writer.string(path).string(bytes);
@@ -169,6 +173,10 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
       .integer(setup.without)
       .integer(setup.landlock_abi_max)
       .string(setup.workbench)
+      .string(setup.program)
+      .strings(setup.arguments)
+      .strings(setup.environment)
+      .strings(setup.executable)
       .integer(files);
   for (; reader.good() && files > 0; --files) {
     std::string path;
@@ -202,7 +210,7 @@ std::optional<SpawnMessage> decode_spawn(std::string_view bytes) {
                          .integer(message.witness.process)
                          .integer(message.witness.shared_memory)
                          .done();
-  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kMemoryTest) || writable > 1) {
+  if (!whole || task > static_cast<std::uint8_t>(SpawnTask::kServer) || writable > 1) {
     return std::nullopt;
   }
   message.task = static_cast<SpawnTask>(task);

@@ -44,6 +44,14 @@ struct ZygoteSetup {
   LayerBits without = 0;
   /// Landlock as if the kernel had no later version: for tests.
   std::int32_t landlock_abi_max = kLandlockAbiAny;
+  /// The program of a stdio server, which its child becomes, and its arguments, its own name first.
+  /// Empty: the set has Python files.
+  std::string program = {};
+  std::vector<std::string> arguments = {};
+  /// `NAME=value`; HOME and TMPDIR are added, the child's temporary folder.
+  std::vector<std::string> environment = {};
+  /// What the kernel executes to start it: itself and its loader.
+  std::vector<std::string> executable = {};
   /// Where the private tree is put together; an existing folder.
   std::string workbench = {};
   std::map<std::string, std::string> sources = {};
@@ -55,6 +63,8 @@ enum class SpawnTask : std::uint8_t {
   kSelfTest,
   /// Takes kMemoryTestBytes and says so.
   kMemoryTest,
+  /// Becomes the program of ZygoteSetup.
+  kServer,
 };
 inline constexpr std::size_t kMemoryTestBytes = std::size_t{64} << 20;
 
@@ -71,7 +81,8 @@ struct WorkspaceGrant {
   friend bool operator==(const WorkspaceGrant&, const WorkspaceGrant&) = default;
 };
 
-/// Daemon → zygote, with two descriptors: the call's socket and the output pipe.
+/// Daemon → zygote, with two descriptors: the call's socket and the output pipe; with a third for
+/// kServer, its input.
 struct SpawnMessage {
   /// Names the child in answers; never reused.
   std::uint64_t number = 0;

@@ -188,6 +188,7 @@ Task<void> Daemon::drain(SteadyTime deadline) {
   if (state_->admin_server) {
     co_await state_->admin_server->drain(std::chrono::steady_clock::now());
   }
+  co_await state_->catalogue.end_servers();
   co_await state_->catalogue.wait_until_idle(deadline);
   state_->file_watch.reset();
 }
@@ -246,6 +247,9 @@ Task<Expected<SingleRun>> run_tool_once(asio::io_context& loop, CatalogueOptions
   }
   LogEvents events;
   auto answer = co_await run_tool(std::move(order), events);
+  if ((*version)->servers) {
+    co_await (*version)->servers->finish();
+  }
   co_await (*version)->zygote->wait_until_idle(now + kCleanUpTime);
   if (!answer) {
     co_return std::unexpected(std::move(answer.error()));

@@ -243,7 +243,7 @@ void ExecuteApi::cancel(std::string_view call_id) {
   }
   found->second.cancelled = true;
   queue_.cancel(call_id);
-  found->second.version->zygote->cancel(call_id);
+  found->second.version->cancel(call_id);
 }
 
 Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {

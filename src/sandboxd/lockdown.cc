@@ -51,14 +51,19 @@ bool die_with_parent(const LockdownPlan& plan) {
   return ended == 0;
 }
 
-/// Exactly 0–3 remain: /dev/null, output, output, the call's socket.
+/// Exactly 0–3 remain: /dev/null, output, output, the call's socket; of a server its input, the
+/// socket, output, and the socket until it has become its program.
 bool arrange_descriptors(const LockdownPlan& plan) {
+  const bool serves = plan.input >= 0;
   const int socket = ::fcntl(plan.call_socket, F_DUPFD_CLOEXEC, kParkingDescriptor);
   const int output = ::fcntl(plan.output, F_DUPFD_CLOEXEC, kParkingDescriptor);
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  return socket >= 0 && output >= 0 && null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 &&
-         ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(output, STDERR_FILENO) >= 0 &&
-         ::dup2(socket, kCallSocket) >= 0 && ::close_range(kCallSocket + 1, ~0U, 0) == 0;
+  const int input = serves ? ::fcntl(plan.input, F_DUPFD_CLOEXEC, kParkingDescriptor)
+                           : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return socket >= 0 && output >= 0 && input >= 0 && ::dup2(input, STDIN_FILENO) >= 0 &&
+         ::dup2(serves ? socket : output, STDOUT_FILENO) >= 0 &&
+         ::dup2(output, STDERR_FILENO) >= 0 &&
+         ::dup3(socket, kCallSocket, serves ? O_CLOEXEC : 0) >= 0 &&
+         ::close_range(kCallSocket + 1, ~0U, 0) == 0;
 }
 
 /// An empty file system of bounded size in memory, in this child's own view of the tree: it goes
@@ -246,6 +251,13 @@ bool confine_to_paths(const LockdownPlan& plan) {
       return false;
     }
   }
+  constexpr std::uint64_t kAccessExecute =
+      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE;
+  for (const std::string& path : plan.executable) {
+    if (!allow_path(ruleset.get(), path.c_str(), kAccessExecute, Missing::kRefuse)) {
+      return false;
+    }
+  }
   return allow_path(ruleset.get(), plan.tmp, kAccessReadWrite & handled, Missing::kRefuse) &&
          allow_workspace(ruleset.get(), plan.workspace, handled) &&
          ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0;
@@ -254,6 +266,23 @@ bool confine_to_paths(const LockdownPlan& plan) {
 /// Longer than any filter we make; BPF itself allows 4096.
 constexpr std::size_t kFilterLengthMax = 1024;
 
+/// What a placeholder stands for in this child; the number itself where it is none. Without an
+/// execve(2) to make, an address that no process has.
+std::uint32_t filled_in(std::uint32_t number, const LockdownPlan& plan) {
+  if (number == kPidPlaceholder) {
+    return static_cast<std::uint32_t>(::getpid());
+  }
+  if (number < kExecPlaceholder || number >= kExecPlaceholder + 4) {
+    return number;
+  }
+  const std::uint32_t index = number - kExecPlaceholder;
+  const void* place = index / 2 == static_cast<std::uint32_t>(ExecArgument::kPath)
+                          ? static_cast<const void*>(plan.exec_path)
+                          : static_cast<const void*>(plan.exec_arguments);
+  const std::uint64_t address = place != nullptr ? reinterpret_cast<std::uintptr_t>(place) : ~0ULL;
+  return static_cast<std::uint32_t>(index % 2 == 0 ? address >> 32 : address);
+}
+
 /// Of all system calls it can make those of the filter, with its own pid as the only one to signal.
 bool confine_to_calls(const LockdownPlan& plan) {
   std::array<sock_filter, kFilterLengthMax> filter;  // NOLINT: filled below as far as it is used
@@ -261,13 +290,12 @@ bool confine_to_calls(const LockdownPlan& plan) {
     errno = EINVAL;
     return false;
   }
-  const auto pid = static_cast<std::uint32_t>(::getpid());
   unsigned placeholders = 0;
   for (std::size_t i = 0; i < plan.filter.size(); ++i) {
     filter[i] = plan.filter[i];
-    if (BPF_CLASS(filter[i].code) == BPF_JMP && filter[i].k == kPidPlaceholder) {
-      filter[i].k = pid;
-      ++placeholders;
+    if (BPF_CLASS(filter[i].code) == BPF_JMP && filter[i].code != (BPF_JMP | BPF_JA)) {
+      placeholders += filter[i].k == kPidPlaceholder ? 1 : 0;
+      filter[i].k = filled_in(filter[i].k, plan);
     }
   }
   if (placeholders == 0) {

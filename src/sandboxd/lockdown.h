@@ -18,6 +18,15 @@ namespace mcpgate::sandboxd {
 /// Stands for the child's own pid in the filter; not a pid that Linux can give (the most is 2^22).
 inline constexpr std::uint32_t kPidPlaceholder = 0x7A5C0DE5;
 
+/// The two arguments of execve(2) that the filter of a stdio server's child compares, as addresses.
+enum class ExecArgument : std::uint32_t { kPath, kArguments };
+/// Stand for the halves of such an address in the filter; no address that a process can have.
+inline constexpr std::uint32_t kExecPlaceholder = 0x7A5C0E00;
+[[nodiscard]] constexpr std::uint64_t exec_placeholder(ExecArgument argument) {
+  const std::uint64_t high = kExecPlaceholder + 2 * static_cast<std::uint32_t>(argument);
+  return high << 32 | (high + 1);
+}
+
 /// The child's exit status when a step fails is this plus the step's number.
 inline constexpr int kLockdownFailed = 90;
 
@@ -41,6 +50,8 @@ struct LockdownPlan {
   /// Become descriptor 3, and 1 and 2.
   int call_socket = -1;
   int output = -1;
+  /// Of a stdio server: becomes 0, and the call's socket becomes 1 as well. -1: 0 is /dev/null.
+  int input = -1;
   /// The zygote, as a pidfd: when it dies, so does the child.
   int parent = -1;
   /// RLIMIT_AS, RLIMIT_FSIZE (bytes), RLIMIT_CPU (s), RLIMIT_NOFILE.
@@ -50,6 +61,11 @@ struct LockdownPlan {
   std::uint32_t open_files = 0;
   /// Files and folders it may read; those that do not exist are passed over.
   std::span<const std::string> read_only;
+  /// Files it may execute, as far as Landlock is asked.
+  std::span<const std::string> executable = {};
+  /// Where path and arguments of the one execve(2) stand that it may make; null: it may make none.
+  const char* exec_path = nullptr;
+  const char* const* exec_arguments = nullptr;
   /// The folder it may write, and its working directory.
   const char* tmp = nullptr;
   /// The private file system that is mounted there, where it is one: bytes, files and folders.

@@ -46,7 +46,7 @@ class LockdownTest : public testing::Test {
     tmp_ = root_ / "tmp";
     fs::create_directories(tmp_);
     std::ofstream(root_ / "secret") << "secret";
-    auto filter = build_call_filter();
+    auto filter = build_call_filter(FilterKind::kCall);
     ASSERT_TRUE(filter) << filter.error().message;
     filter_ = std::move(*filter);
   }

@@ -56,7 +56,7 @@ class NamespacesTest : public testing::Test {
     }
     std::ofstream(root_ / "data" / "file") << "data";
     std::ofstream(root_ / "secret") << "secret";
-    auto filter = build_call_filter();
+    auto filter = build_call_filter(FilterKind::kCall);
     ASSERT_TRUE(filter) << filter.error().message;
     filter_ = std::move(*filter);
   }

@@ -97,17 +97,31 @@ std::string_view to_string(Demand demand) {
   return "unknown";
 }
 
+void Confinement::is_for_server() {
+  stdio = true;
+  for (LayerReport& report : layers) {
+    if (report.layer == Layer::kNotDumpable) {
+      report = {
+          .layer = report.layer,
+          .wanted = Demand::kNone,
+          .in_force = false,
+          .proof = "ends where a program is executed; landlock and seccomp stop what it would"};
+    }
+  }
+}
+
 std::string Confinement::label() const {
   std::string label(to_string(profile));
   for (const LayerReport& report : layers) {
     // In dev nothing is required; what it has not is told by the strictest profile.
     const LayerBits named = required_layers(profile == Profile::kDev ? Profile::kStrict : profile);
-    if (has(named, report.layer) && !report.in_force) {
+    const bool lost = stdio && report.layer == Layer::kNotDumpable;
+    if (has(named, report.layer) && !report.in_force && !lost) {
       label += '-';
       label += layer_name(report.layer);
     }
   }
-  return label;
+  return label + (stdio ? "+stdio" : "");
 }
 
 const LayerReport* Confinement::first_gap() const {

@@ -46,9 +46,13 @@ struct LayerReport {
 struct Confinement {
   Profile profile = Profile::kPod;
   std::vector<LayerReport> layers = {};
+  /// Whether it is a stdio server's: then it has no `not-dumpable`.
+  bool stdio = false;
 
-  /// The profile, and after it every layer that it should have and has not: `pod`, `pod-landlock`.
-  /// This stands in manifests, answers and audit records.
+  /// Says of a proven confinement what becomes of it in a child that executes a program.
+  void is_for_server();
+  /// The profile, and after it every layer that it should have and has not, and what it is for:
+  /// `pod`, `pod-landlock`, `strict+stdio`. This stands in manifests, answers and audit records.
   [[nodiscard]] std::string label() const;
   /// The first required layer that is not in force; null where all are.
   [[nodiscard]] const LayerReport* first_gap() const;

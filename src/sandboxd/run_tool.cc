@@ -52,7 +52,8 @@ void log_end(const ToolOrder& order, sandbox::Reason reason, const CallOutcome& 
 /// Nothing ran, for want of something on this machine: that is no answer about the call, whatever
 /// was missing, so the caller may try again.
 Error not_started(const ToolOrder& order, Error error) {
-  if (error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kAlreadyExists) {
+  if (error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kAlreadyExists ||
+      error.code == ErrorCode::kResourceExhausted) {
     return error;
   }
   log_error("call {} of {} could not start: {}", order.call_id, order.tool, error.message);
@@ -88,6 +89,7 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                 .file = order.target.tool->file,
                 .arguments = std::move(order.arguments),
                 .user = order.user,
+                .identity = order.issuer + '\0' + order.subject,
                 .deadline = order.deadline,
                 .limits = order.target.tool->limits,
                 .mounts = runs_code ? version.code_mounts : version.mounts,
@@ -98,7 +100,7 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
   if (runs_code) {
     spec.importable = version.folder.settings.importable;
   }
-  auto outcome = co_await version.zygote->run(std::move(spec), sink);
+  auto outcome = co_await version.run(std::move(spec), sink);
   if (!outcome) {
     co_return std::unexpected(not_started(order, std::move(outcome.error())));
   }

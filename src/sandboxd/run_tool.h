@@ -31,7 +31,7 @@ struct ToolOrder {
   std::string arguments;
   std::string call_id;
   std::string user;
-  /// Whose workspace it is given, where the tool has one: both together.
+  /// Whose workspace or stdio server it is given, where the tool has one: both together.
   std::string issuer = {};
   std::string subject = {};
   std::shared_ptr<Workspace> workspace = {};

@@ -28,6 +28,10 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kReapGrace{100};
 /// Temporary files are measured at every tenth sample, each 200 ms.
 constexpr unsigned kScratchSamples = 10;
+/// A stdio server that has closed its standard output has nothing left to do but exit.
+constexpr std::chrono::milliseconds kExitGrace{50};
+/// What a stdio server has been sent and not read: two requests of the largest.
+constexpr std::size_t kUnreadBytesMax = 2 * kRequestBytesMax;
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 constexpr std::size_t kPipeReadBytes = 4096;
 /// Of /proc/PID/status, which has some 1500; what is read of it comes first.
@@ -84,10 +88,25 @@ Expected<std::shared_ptr<RunningCall>> RunningCall::create(
   }
   UniqueFd output(pipe_ends[0]);
   ends.output.reset(pipe_ends[1]);
+  UniqueFd input;
+  if (setup.task == SpawnTask::kServer) {
+    // No pipe: to write into one that nobody reads would be a signal.
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
+      return fail_errno("make a socket pair for a server");
+    }
+    ends.input.reset(sockets[0]);
+    input.reset(sockets[1]);
+  }
 
   std::shared_ptr<RunningCall> call(new RunningCall(loop, std::move(setup), std::move(scratch)));
   call->child_ends_ = std::move(ends);
   boost::system::error_code error;
+  if (input) {
+    call->input_.assign(asio::local::stream_protocol(), input.get(), error);
+    if (!error) {
+      (void)input.release();
+    }
+  }
   call->socket_.assign(asio::local::stream_protocol(), ours.get(), error);
   if (!error) {
     (void)ours.release();
@@ -106,6 +125,7 @@ RunningCall::RunningCall(asio::io_context& loop, ChildSetup setup,
       scratch_(std::move(scratch)),
       socket_(loop),
       output_(loop),
+      input_(loop),
       watch_timer_(loop),
       done_(loop, steady_clock::time_point::max()),
       frames_(0),
@@ -135,6 +155,9 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   started_ = steady_clock::now();
   deadline_ = std::min(spec_.deadline, started_ + spec_.limits.wall);
   const auto executor = socket_.get_executor();
+  if (spec_.peer != nullptr) {
+    spec_.peer->on_begin(shared_from_this());
+  }
   if (setup_.task == SpawnTask::kCall) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - steady_clock::now());
@@ -268,6 +291,10 @@ void RunningCall::settle() {
 /// A child that does not read keeps one frame waiting, and one in writing, until its end.
 void RunningCall::send(FrameType type, std::string_view payload) {
   outgoing_ += encode_frame(type, payload);
+  start_writing();
+}
+
+void RunningCall::start_writing() {
   if (!writing_) {
     writing_ = true;
     asio::co_spawn(socket_.get_executor(), write_frames(shared_from_this()), asio::detached);
@@ -278,8 +305,8 @@ void RunningCall::send(FrameType type, std::string_view payload) {
 Task<> RunningCall::write_frames(std::shared_ptr<RunningCall> call) {
   while (!call->outgoing_.empty()) {
     const std::string bytes = std::exchange(call->outgoing_, {});
-    const auto [error, size] =
-        co_await asio::async_write(call->socket_, asio::buffer(bytes), kAwait);
+    auto& socket = call->spec_.peer != nullptr ? call->input_ : call->socket_;
+    const auto [error, size] = co_await asio::async_write(socket, asio::buffer(bytes), kAwait);
     if (error) {
       co_return;
     }
@@ -296,6 +323,50 @@ bool RunningCall::reply(std::uint64_t number, std::string_view payload) {
   return true;
 }
 
+bool RunningCall::write(std::string_view bytes) {
+  if (outgoing_.size() + bytes.size() > kUnreadBytesMax || !input_.is_open()) {
+    return false;
+  }
+  outgoing_ += bytes;
+  start_writing();
+  return true;
+}
+
+void RunningCall::close_input() {
+  boost::system::error_code ignored;
+  input_.close(ignored);
+}
+
+std::chrono::nanoseconds RunningCall::cpu_used() const {
+  timespec used{};
+  if (gone_ && exit_.cpu_us != 0) {
+    return std::chrono::microseconds(exit_.cpu_us) - cpu_before_;
+  }
+  if (!cpu_clock_ || ::clock_gettime(*cpu_clock_, &used) != 0) {
+    return std::chrono::nanoseconds{0};
+  }
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec) - cpu_before_;
+}
+
+void RunningCall::begin_account(std::chrono::milliseconds cpu) {
+  spec_.limits.cpu = cpu;
+  cpu_before_ += cpu_used();
+  peak_rss_bytes_ = 0;
+  is_called_ = true;
+  check_memory();
+  watch_timer_.cancel();
+}
+
+Usage RunningCall::end_account() {
+  check_memory();
+  const Usage usage{.cpu_ms = static_cast<std::uint64_t>(
+                        std::chrono::ceil<std::chrono::milliseconds>(cpu_used()).count()),
+                    .peak_rss_bytes = peak_rss_bytes_};
+  cpu_before_ += cpu_used();
+  is_called_ = false;
+  return usage;
+}
+
 Task<> RunningCall::read_frames(std::shared_ptr<RunningCall> call) {
   std::string buffer(kReadBytes, '\0');
   for (;;) {
@@ -303,6 +374,9 @@ Task<> RunningCall::read_frames(std::shared_ptr<RunningCall> call) {
     if (error || !call->take_bytes(std::string_view(buffer).substr(0, size))) {
       break;
     }
+  }
+  if (call->spec_.peer != nullptr) {
+    call->silent_since_ = steady_clock::now();
   }
   --call->readers_;
   call->finish_if_done();
@@ -324,6 +398,9 @@ Task<> RunningCall::read_output(std::shared_ptr<RunningCall> call) {
 /// Counts and cuts; false ends the reading, since the child is to die.
 bool RunningCall::take_bytes(std::string_view bytes) {
   output_bytes_ += bytes.size();
+  if (spec_.peer != nullptr) {
+    return spec_.peer->on_stdout(bytes);
+  }
   // The frame's header is not the tool's doing.
   if (output_bytes_ > spec_.limits.output_bytes + kFrameHeaderBytes) {
     kill(EndReason::kOutput,
@@ -408,6 +485,10 @@ bool RunningCall::is_within_rate() {
 /// Keeps the end of what is printed; drops the rest.
 void RunningCall::take_output(std::string_view bytes) {
   printed_bytes_ += bytes.size();
+  if (spec_.peer != nullptr) {
+    spec_.peer->on_stderr(bytes);
+    return;
+  }
   if (printed_bytes_ > kPrintedBytesMax) {
     kill(EndReason::kOutput, fmt::format("printed more than {}", in_mebibytes(kPrintedBytesMax)));
     return;
@@ -420,7 +501,8 @@ void RunningCall::take_output(std::string_view bytes) {
 
 Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
   while (!call->gone_ && !call->killed_) {
-    call->watch_timer_.expires_at(std::min(call->deadline_, steady_clock::now() + kSampleInterval));
+    const auto interval = call->is_called_ ? kSampleInterval : kIdleSampleInterval;
+    call->watch_timer_.expires_at(std::min(call->deadline_, steady_clock::now() + interval));
     co_await call->watch_timer_.async_wait(kAwait);
     if (!call->gone_ && !call->killed_) {
       call->check_limits();
@@ -455,6 +537,10 @@ Task<> RunningCall::check_workspace() {
 
 void RunningCall::check_limits() {
   const auto now = steady_clock::now();
+  if (silent_since_ && now >= *silent_since_ + kExitGrace) {
+    kill(EndReason::kCrashed, "closed its standard output and did not exit");
+    return;
+  }
   if (now >= deadline_) {
     const auto ran = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - started_);
     kill(EndReason::kTimeout, fmt::format("did not end within {}", in_seconds(ran)));
@@ -462,6 +548,7 @@ void RunningCall::check_limits() {
   }
   check_cpu();
   check_memory();
+  check_threads();
   if (++samples_ % kScratchSamples == 0) {
     check_scratch();
   }
@@ -469,12 +556,7 @@ void RunningCall::check_limits() {
 
 /// RLIMIT_CPU is behind it: it knows seconds only, and asks with a signal that a child may ignore.
 void RunningCall::check_cpu() {
-  timespec used{};
-  if (!cpu_clock_ || ::clock_gettime(*cpu_clock_, &used) != 0) {
-    return;
-  }
-  if (std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec) >
-      spec_.limits.cpu) {
+  if (cpu_used() > spec_.limits.cpu) {
     kill(EndReason::kCpu, cpu_text());
   }
 }
@@ -504,6 +586,12 @@ std::optional<std::uint64_t> RunningCall::read_status(std::string_view field) co
     return std::nullopt;
   }
   return number;
+}
+
+void RunningCall::check_threads() {
+  if (spec_.threads_max != 0 && read_status("Threads").value_or(0) > spec_.threads_max) {
+    kill(EndReason::kMemory, fmt::format("had more than {} threads", spec_.threads_max));
+  }
 }
 
 void RunningCall::check_scratch() {
@@ -565,7 +653,8 @@ void RunningCall::decide_outcome(CallOutcome& outcome) const {
   const bool by_signal = WIFSIGNALED(status);
   const auto cpu = std::chrono::microseconds(exit_.cpu_us);
   if (by_signal &&
-      (WTERMSIG(status) == SIGXCPU || (WTERMSIG(status) == SIGKILL && cpu >= spec_.limits.cpu))) {
+      (WTERMSIG(status) == SIGXCPU ||
+       (spec_.peer == nullptr && WTERMSIG(status) == SIGKILL && cpu >= spec_.limits.cpu))) {
     outcome.reason = EndReason::kCpu;
     outcome.text = cpu_text();
     return;

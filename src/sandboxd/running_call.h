@@ -24,6 +24,7 @@
 #include "sandboxd/control.h"
 #include "sandboxd/frame.h"
 #include "sandboxd/scratch.h"
+#include "sandboxd/server_peer.h"
 #include "sandboxd/workspaces.h"
 
 namespace mcpgate::sandboxd {
@@ -59,16 +60,23 @@ struct ChildSpec {
   std::string request = {};
   /// See CallSpec.
   std::shared_ptr<const void> until_reaped = {};
+  /// Of a stdio server (SpawnTask::kServer): who speaks with it, instead of by frames.
+  ServerPeer* peer = nullptr;
+  /// And how many threads it may have; 0: not looked at.
+  std::size_t threads_max = 0;
 };
 
-/// A child waits, locked down, from its creation to begin(), and serves one call from there. Owned
-/// by run(), shared with its own coroutines until they end. Lives on one loop.
+/// A child waits, locked down, from its creation to begin(), and serves one call from there; or it
+/// is a stdio server, which lives from call to call. Owned by run(), shared with its own coroutines
+/// until they end. Lives on one loop.
 class RunningCall : public std::enable_shared_from_this<RunningCall> {
  public:
   /// The child's ends of what was made for it; sent with the SPAWN, then closed.
   struct ChildEnds {
     UniqueFd call_socket;
     UniqueFd output;
+    /// Of a stdio server alone.
+    UniqueFd input;
   };
 
   /// Makes socket and pipe. Without `scratch` the child's temporary folder is its own private file
@@ -121,6 +129,18 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   /// where that is not the one it waits for.
   [[nodiscard]] bool reply(std::uint64_t number, std::string_view payload);
 
+  // ---- Of a stdio server
+
+  /// To its standard input, in order; false where it reads so slowly that too much waits already.
+  [[nodiscard]] bool write(std::string_view bytes);
+  /// Ends its standard input: it should exit.
+  void close_input();
+  /// From now on CPU time and memory count anew, against the limits too, of which `cpu` is this
+  /// one's, and are looked at often.
+  void begin_account(std::chrono::milliseconds cpu);
+  /// What it used since then; nobody waits for it any more.
+  [[nodiscard]] Usage end_account();
+
   /// Until its outcome is known: it has answered and is being ended, or it ended by itself.
   [[nodiscard]] Task<> wait();
   /// Until the child is reaped and its last byte read.
@@ -132,6 +152,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   RunningCall(asio::io_context& loop, ChildSetup setup, std::optional<ScratchDirectory> scratch);
 
   void send(FrameType type, std::string_view payload);
+  void start_writing();
   static Task<> write_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_output(std::shared_ptr<RunningCall> call);
@@ -149,7 +170,9 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   void check_cpu();
   void check_memory();
   [[nodiscard]] std::optional<std::uint64_t> read_status(std::string_view field) const;
+  void check_threads();
   void check_scratch();
+  [[nodiscard]] std::chrono::nanoseconds cpu_used() const;
   void finish_if_done();
   [[nodiscard]] std::string cpu_text() const;
   void decide_outcome(CallOutcome& outcome) const;
@@ -160,6 +183,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   EventSink* sink_ = nullptr;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor output_;
+  asio::local::stream_protocol::socket input_;
   asio::steady_timer watch_timer_;
   std::optional<asio::steady_timer> workspace_timer_;
   asio::steady_timer done_;
@@ -178,8 +202,12 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   UniqueFd pidfd_;
   /// /proc/PID/status, opened once: it stays the child's even after the number is another's.
   UniqueFd status_;
-  /// Its CPU time, for clock_gettime(2).
+  /// Its CPU time, for clock_gettime(2), and what of it was used before begin_account().
   std::optional<clockid_t> cpu_clock_;
+  std::chrono::nanoseconds cpu_before_{0};
+  bool is_called_ = true;
+  /// Since when a stdio server can say nothing more.
+  std::optional<std::chrono::steady_clock::time_point> silent_since_;
   unsigned samples_ = 0;
   std::chrono::steady_clock::time_point rate_window_;
   unsigned frames_in_window_ = 0;

@@ -30,7 +30,8 @@ bool is_left_out(std::string_view name) {
 }
 
 /// The names in a directory, sorted; nothing of what is left out.
-Expected<std::vector<std::string>> names_in(UniqueFd fd, const std::string& shown) {
+Expected<std::vector<std::string>> names_in(UniqueFd fd, const std::string& shown,
+                                            std::size_t files_max) {
   const Directory directory(::fdopendir(fd.get()));
   if (!directory) {
     return fail_errno("read directory " + shown);
@@ -42,8 +43,8 @@ Expected<std::vector<std::string>> names_in(UniqueFd fd, const std::string& show
     if (!is_left_out(entry->d_name)) {
       names.emplace_back(entry->d_name);
     }
-    if (names.size() > kSetFilesMax) {
-      return fail(ErrorCode::kResourceExhausted, "{}: more than {} files", shown, kSetFilesMax);
+    if (names.size() > files_max) {
+      return fail(ErrorCode::kResourceExhausted, "{}: more than {} files", shown, files_max);
     }
   }
   if (errno != 0) {
@@ -56,17 +57,18 @@ Expected<std::vector<std::string>> names_in(UniqueFd fd, const std::string& show
 /// The walk through one folder.
 class Reader {
  public:
-  Reader(std::filesystem::path root, int root_fd, ToolSetFolder& folder)
-      : root_(std::move(root)), root_fd_(root_fd), folder_(folder) {}
+  /// `all` for a stdio server, which runs whatever is there.
+  Reader(std::filesystem::path root, int root_fd, ToolSetFolder& folder, bool all)
+      : root_(std::move(root)), root_fd_(root_fd), folder_(folder), all_(all) {}
 
   /// toolset.yaml as it was read; empty where there is none.
   [[nodiscard]] const std::string& yaml() const { return yaml_; }
 
   /// `path` is relative to the root; empty for the root itself.
   Expected<void> read_directory(const std::string& path, std::size_t depth) {
-    if (depth > kSetDepthMax) {
+    if (depth > depth_max()) {
       return fail(ErrorCode::kResourceExhausted, "{}: deeper than {} folders", shown(path),
-                  kSetDepthMax);
+                  depth_max());
     }
     UniqueFd fd =
         open_beneath(root_fd_, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY, Links::kFollowed);
@@ -74,13 +76,16 @@ class Reader {
       return fail_errno("open directory " + shown(path));
     }
     folder_.directories.push_back(root_ / path);
-    for (const std::string& name : TRY(names_in(std::move(fd), shown(path)))) {
+    for (const std::string& name : TRY(names_in(std::move(fd), shown(path), files_max()))) {
       TRY_VOID(read_entry((std::filesystem::path(path) / name).string(), depth));
     }
     return {};
   }
 
  private:
+  [[nodiscard]] std::size_t files_max() const { return all_ ? kServerFilesMax : kSetFilesMax; }
+  [[nodiscard]] std::size_t bytes_max() const { return all_ ? kServerBytesMax : kSetBytesMax; }
+  [[nodiscard]] std::size_t depth_max() const { return all_ ? kServerDepthMax : kSetDepthMax; }
   [[nodiscard]] std::string shown(const std::string& path) const { return (root_ / path).string(); }
 
   Expected<void> read_entry(const std::string& path, std::size_t depth) {
@@ -117,14 +122,14 @@ class Reader {
     const std::string bytes = TRY(read_bounded(path, fd));
     bytes_ += bytes.size();
     folder_.digests.emplace(path, sha256_hex(bytes));
-    if (folder_.digests.size() > kSetFilesMax) {
+    if (folder_.digests.size() > files_max()) {
       return fail(ErrorCode::kResourceExhausted, "{}: more than {} files", root_.string(),
-                  kSetFilesMax);
+                  files_max());
     }
     if (path == sandbox::kToolSetFileName) {
       yaml_ = bytes;
     }
-    if (path.ends_with(".py")) {
+    if (all_ || path.ends_with(".py")) {
       folder_.sources.emplace(path, bytes);
     }
     return {};
@@ -145,11 +150,11 @@ class Reader {
         return bytes;
       }
       bytes.append(chunk, static_cast<std::size_t>(got));
-      if (bytes_ + bytes.size() > kSetBytesMax) {
+      if (bytes_ + bytes.size() > bytes_max()) {
         return fail(
             ErrorCode::kResourceExhausted,
             "{}: the tool set has more than {} bytes; larger data belongs into a data mount",
-            root_.string(), kSetBytesMax);
+            root_.string(), bytes_max());
       }
     }
   }
@@ -157,6 +162,7 @@ class Reader {
   std::filesystem::path root_;
   int root_fd_;
   ToolSetFolder& folder_;
+  bool all_;
   std::size_t bytes_ = 0;
   std::string yaml_;
 };
@@ -171,9 +177,14 @@ Expected<ToolSetFolder> read_tool_set_folder(const std::filesystem::path& path) 
                 "open tool set {}: {}", path.string(), std::strerror(error));
   }
   ToolSetFolder folder;
-  Reader reader(path, root.get(), folder);
+  const auto peeked = sandbox::load_tool_set_file(path);
+  const bool serves = peeked && peeked->server;
+  Reader reader(path, root.get(), folder, serves);
   TRY_VOID(reader.read_directory("", 0));
   folder.settings = TRY(sandbox::parse_tool_set_file(reader.yaml(), path));
+  if (static_cast<bool>(folder.settings.server) != serves) {
+    return fail(ErrorCode::kUnavailable, "{}: changed while it was read", path.string());
+  }
   return folder;
 }
 

@@ -167,7 +167,7 @@ Expected<void> Zygote::State::prepare() {
   // Where nothing proves it, Landlock's scope is taken all the same.
   without = kAllLayers & ~demanded_layers(options.profile) & ~layer_bit(Layer::kLandlockScope);
   make_group();
-  const auto program = build_call_filter();
+  const auto program = build_call_filter(options.server ? FilterKind::kServer : FilterKind::kCall);
   if (program) {
     filter.assign(reinterpret_cast<const char*>(program->data()),
                   program->size() * sizeof(sock_filter));
@@ -282,7 +282,7 @@ void Zygote::State::report_gaps() const {
     if (!report.in_force && (allowed || options.profile == Profile::kDev)) {
       log_warn("profile {}: calls run WITHOUT the layer {}: {}", confinement.label(),
                layer_name(report.layer), report.proof);
-    } else if (!report.in_force) {
+    } else if (!report.in_force && report.wanted != Demand::kNone) {
       log_info("profile {}: the optional layer {} is not in force: {}", confinement.label(),
                layer_name(report.layer), report.proof);
     } else if (allowed) {
@@ -323,6 +323,9 @@ Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidat
     if (!report.in_force && !known && !may_miss(report.layer)) {
       co_return std::unexpected(refusal(report.layer, report.proof));
     }
+  }
+  if (options.server) {
+    found.is_for_server();
   }
   confinement = std::move(found);
   co_return Expected<void>{};
@@ -649,6 +652,23 @@ Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
     setup.workspace = std::move(spec.workspace);
   }
   co_return co_await state_->run_child(std::move(setup), std::move(child), sink);
+}
+
+Task<Expected<CallOutcome>> Zygote::serve(Limits limits,
+                                          std::map<std::string, std::filesystem::path> mounts,
+                                          ServerPeer& peer) {
+  constexpr std::chrono::hours kNoEnd{24 * 365};
+  ChildSetup setup = setup_of(SpawnTask::kServer, limits, mounts);
+  setup.cpu_s = static_cast<std::uint32_t>(std::chrono::seconds(kNoEnd).count());
+  limits.wall = kNoEnd;
+  NoEvents sink;
+  co_return co_await state_->run_child(
+      std::move(setup),
+      {.deadline = steady_clock::now() + kNoEnd,
+       .limits = limits,
+       .peer = &peer,
+       .threads_max = state_->options.server ? state_->options.server->threads_max : 0},
+      sink);
 }
 
 void Zygote::cancel(std::string_view call_id) {

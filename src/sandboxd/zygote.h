@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,22 @@
 #include "sandboxd/call.h"
 #include "sandboxd/lockdown.h"
 #include "sandboxd/profile.h"
+#include "sandboxd/program.h"
+#include "sandboxd/server_peer.h"
 
 namespace mcpgate::sandboxd {
+
+/// The program of a stdio server.
+struct ServerCommand {
+  /// As find_program() found it.
+  Program program = {};
+  /// Its own name first.
+  std::vector<std::string> arguments = {};
+  /// `NAME=value`, besides HOME and TMPDIR.
+  std::vector<std::string> environment = {};
+  /// How many threads it may have.
+  std::size_t threads_max = 0;
+};
 
 /// What a zygote is started with.
 struct ZygoteOptions {
@@ -42,6 +57,8 @@ struct ZygoteOptions {
   /// the folder holds later. Files of the top level whose names do not start with `_` declare
   /// tools.
   std::map<std::string, std::string> sources = {};
+  /// Instead of Python files: serve() starts it, and describe() and run() are not to be called.
+  std::optional<ServerCommand> server = {};
   /// What all calls together and the zygote may use, bytes, where a control group can be had.
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;
   /// What calls may name in CallSpec::mounts.
@@ -88,6 +105,12 @@ class Zygote {
   /// no child could be started (nothing ran then; retry later); kAlreadyExists where the call id is
   /// in flight.
   [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink);
+
+  /// Starts ZygoteOptions::server in a child of its own and speaks for it to `peer`, until it ends:
+  /// the outcome says how. Its memory, files and descriptors are bounded by `limits`, CPU time and
+  /// memory as RunningCall accounts them; `wall` and `output` are the peer's. Errors as of run().
+  [[nodiscard]] Task<Expected<CallOutcome>> serve(
+      Limits limits, std::map<std::string, std::filesystem::path> mounts, ServerPeer& peer);
 
   /// Keeps `count` children forked, locked down and waiting, for calls of these limits and mounts;
   /// others are forked when they come. Each serves one call, and waits a minute at most. 0: none.

@@ -256,19 +256,20 @@ Expected<void> ZygoteProcess::send_spawn(std::uint64_t number, RunningCall& call
                                                 .without = setup.without,
                                                 .witness = setup.witness});
   const RunningCall::ChildEnds ends = call.take_child_ends();
-  const std::array<int, 2> descriptors{ends.call_socket.get(), ends.output.get()};
+  const std::array<int, 3> descriptors{ends.call_socket.get(), ends.output.get(), ends.input.get()};
+  const std::size_t descriptor_bytes = (ends.input ? 3 : 2) * sizeof(int);
   iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> ancillary{};
   msghdr packet{};
   packet.msg_iov = &data;
   packet.msg_iovlen = 1;
   packet.msg_control = ancillary.data();
-  packet.msg_controllen = ancillary.size();
+  packet.msg_controllen = CMSG_SPACE(descriptor_bytes);
   cmsghdr* header = CMSG_FIRSTHDR(&packet);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof descriptors);
-  std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof descriptors);
+  header->cmsg_len = CMSG_LEN(descriptor_bytes);
+  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptor_bytes);
   if (bytes.size() > kControlBytesMax) {
     return fail(ErrorCode::kInvalidArgument,
                 "the paths of a call have {} bytes together; at most "

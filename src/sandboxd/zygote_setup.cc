@@ -16,6 +16,20 @@ namespace {
 constexpr auto kSystemPaths =
     std::to_array<const char*>({"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime"});
 
+/// What most programs read beside the interpreter's paths: where libraries are.
+constexpr auto kProgramPaths =
+    std::to_array<const char*>({"/lib", "/lib64", "/usr/lib64", "/usr/local/lib",
+                                "/usr/share/nodejs", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf"});
+
+void add_server(const ServerCommand& server, ZygoteSetup& setup) {
+  setup.program = server.program.path;
+  setup.arguments = server.arguments;
+  setup.environment = server.environment;
+  setup.executable = server.program.executable;
+  setup.read_only.insert(setup.read_only.end(), kProgramPaths.begin(), kProgramPaths.end());
+  setup.read_only.insert(setup.read_only.end(), setup.executable.begin(), setup.executable.end());
+}
+
 }  // namespace
 
 Expected<UniqueFd> make_setup_file(const ZygoteOptions& options, const std::string& filter,
@@ -35,6 +49,9 @@ Expected<UniqueFd> make_setup_file(const ZygoteOptions& options, const std::stri
   setup.read_only.push_back(options.tool_set);
   if (!options.packages.empty()) {
     setup.read_only.push_back(options.packages);
+  }
+  if (options.server) {
+    add_server(*options.server, setup);
   }
   UniqueFd file(::memfd_create("zygote-setup", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) {

@@ -34,6 +34,7 @@
 #include "sandboxd/namespaces.h"
 #include "sandboxd/probes.h"
 #include "sandboxd/zygote/interpreter.h"
+#include "sandboxd/zygote/server_program.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -112,6 +113,8 @@ struct Received {
   std::string bytes;
   UniqueFd call_socket;
   UniqueFd output;
+  /// Of a stdio server alone.
+  UniqueFd input;
 };
 
 /// Nothing at the end of the daemon, or for what is no packet of ours.
@@ -120,7 +123,7 @@ std::optional<Received> receive() {
   static std::array<char, kControlBytesMax> bytes;
   Received received;
   iovec data{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> ancillary{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(3 * sizeof(int))> ancillary{};
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
@@ -135,15 +138,17 @@ std::optional<Received> receive() {
       decode_ping({bytes.data(), static_cast<std::size_t>(size)})) {
     return received;
   }
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
-      header->cmsg_len != CMSG_LEN(2 * sizeof(int)) ||
-      (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  const std::size_t count = header == nullptr || header->cmsg_type != SCM_RIGHTS
+                                ? 0
+                                : (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  if (count < 2 || count > 3 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return std::nullopt;
   }
-  std::array<int, 2> descriptors{};
-  std::memcpy(descriptors.data(), CMSG_DATA(header), sizeof descriptors);
+  std::array<int, 3> descriptors{-1, -1, -1};
+  std::memcpy(descriptors.data(), CMSG_DATA(header), count * sizeof(int));
   received.call_socket.reset(descriptors[0]);
   received.output.reset(descriptors[1]);
+  received.input.reset(descriptors[2]);
   received.bytes.assign(bytes.data(), static_cast<std::size_t>(size));
   return received;
 }
@@ -177,9 +182,45 @@ int serve_memory_test() {
   return written ? 0 : 1;
 }
 
+/// All but what single tasks add. It borrows from its arguments.
+LockdownPlan plan_of(const Zygote& zygote, const SpawnMessage& spawn, const Received& received,
+                     const std::vector<std::string>& read_only) {
+  return {.call_socket = received.call_socket.get(),
+          .output = received.output.get(),
+          .parent = zygote.self.get(),
+          .address_space_bytes = zygote.address_space_bytes + spawn.address_space_bytes,
+          .file_bytes = spawn.file_bytes,
+          .cpu_s = spawn.cpu_s,
+          .open_files = spawn.open_files,
+          .read_only = read_only,
+          .tmp = spawn.tmp.c_str(),
+          .tmp_bytes = spawn.tmp_bytes,
+          .tmp_entries = spawn.tmp_entries,
+          .filter = zygote.filter,
+          .without = zygote.setup.without | spawn.without,
+          .landlock_abi_max = zygote.setup.landlock_abi_max};
+}
+
+/// Becomes the program of the set's stdio server.
+[[noreturn]] void run_server(const Zygote& zygote, const SpawnMessage& spawn,
+                             const Received& received, LockdownPlan plan) {
+  std::vector<std::string> environment = zygote.setup.environment;
+  environment.push_back("HOME=" + spawn.tmp);
+  environment.push_back("TMPDIR=" + spawn.tmp);
+  const ServerProgram program(zygote.setup.program, zygote.setup.arguments, environment);
+  plan.input = received.input.get();
+  plan.executable = zygote.setup.executable;
+  plan.exec_path = program.path();
+  plan.exec_arguments = program.arguments();
+  lock_down(plan);
+  program.become(zygote.setup.tool_set);
+}
+
 [[noreturn]] void run_child(const Zygote& zygote, const SpawnMessage& spawn,
                             const Received& received) {
-  zygote.hot_pages.copy();
+  if (spawn.task != SpawnTask::kServer) {
+    zygote.hot_pages.copy();
+  }
   std::vector<std::string> read_only = zygote.setup.read_only;
   read_only.insert(read_only.end(), spawn.read_only.begin(), spawn.read_only.end());
   const WorkspaceGrant& grant = spawn.workspace;
@@ -189,27 +230,18 @@ int serve_memory_test() {
     workspace =
         (in_private_tree ? kHiddenWorkspacesPath : zygote.setup.workspaces) + '/' + grant.name;
   }
-  lock_down({.call_socket = received.call_socket.get(),
-             .output = received.output.get(),
-             .parent = zygote.self.get(),
-             .address_space_bytes = zygote.address_space_bytes + spawn.address_space_bytes,
-             .file_bytes = spawn.file_bytes,
-             .cpu_s = spawn.cpu_s,
-             .open_files = spawn.open_files,
-             .read_only = read_only,
-             .tmp = spawn.tmp.c_str(),
-             .tmp_bytes = spawn.tmp_bytes,
-             .tmp_entries = spawn.tmp_entries,
-             .workspace = {.path = grant.name.empty() ? nullptr
-                                   : in_private_tree  ? kPrivateWorkspacePath
-                                                      : workspace.c_str(),
-                           .source = workspace.c_str(),
-                           .device = grant.device,
-                           .inode = grant.inode,
-                           .writable = grant.writable},
-             .filter = zygote.filter,
-             .without = zygote.setup.without | spawn.without,
-             .landlock_abi_max = zygote.setup.landlock_abi_max});
+  LockdownPlan plan = plan_of(zygote, spawn, received, read_only);
+  if (spawn.task == SpawnTask::kServer) {
+    run_server(zygote, spawn, received, plan);
+  }
+  plan.workspace = {.path = grant.name.empty() ? nullptr
+                            : in_private_tree  ? kPrivateWorkspacePath
+                                               : workspace.c_str(),
+                    .source = workspace.c_str(),
+                    .device = grant.device,
+                    .inode = grant.inode,
+                    .writable = grant.writable};
+  lock_down(plan);
   if (spawn.task == SpawnTask::kSelfTest) {
     ::_exit(serve_self_test(zygote, spawn));
   }

@@ -1,0 +1,134 @@
+"""Unmodified public MCP servers as tool sets: one of npm, one of Python, each in a process for each
+user, confined, through the gateway."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+from support import ROOT
+from support.clients import NODE
+from support.gateway import Gateway
+from support.processes import descendants, wait_until
+from support.rpc import text_of
+
+PACKAGES = ROOT / "build" / "servers" / "node_modules"
+WHEELS = ROOT / "build" / "server-wheels"
+EVERYTHING = "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+
+
+def make_tool_sets(tools):
+    """As the guide has it: the packages are in the set's folder, or named in requirements.txt."""
+    everything, clock = tools / "everything", tools / "clock"
+    clock.mkdir(parents=True)
+    shutil.copytree(PACKAGES, everything / "node_modules", symlinks=True)
+    (everything / "toolset.yaml").write_text(
+        f"command: [{NODE}, {EVERYTHING}]\nserver: {{idle: 1h}}\nrequiredRole: mcp-tester\n"
+    )
+    (clock / "toolset.yaml").write_text(
+        "command: [python3, -m, mcp_server_time]\nrequiredRole: mcp-tester\n"
+    )
+    shutil.copy(ROOT / "tests" / "servers" / "requirements.txt", clock)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    assert PACKAGES.exists(), "no npm server: run dev/setup-node.sh clients servers"
+    assert WHEELS.exists(), "no Python server: run dev/setup-python.sh"
+    root = tmp_path_factory.mktemp("stdio")
+    make_tool_sets(root / "tools")
+    configuration = root / ".config/pip/pip.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(f"[global]\nno-index = true\nfind-links = {WHEELS}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(root))
+        shared = Gateway(root / "tools")
+    shared.wait_ready()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="module")
+def ada(gateway):
+    client = gateway.user("ada@example.com", "mcp-tester")
+    wanted = {"echo", "convert_time"}
+    wait_until(lambda: wanted <= set(client.tool_names()), "both servers are listed", 60)
+    return client
+
+
+def servers(gateway, tool_set: str) -> set[int]:
+    """The processes of a set's server: no zygote, and what it was forked from."""
+    family = descendants(gateway.daemon(tool_set).pid)
+    return {process.pid for process in family if process.name != "mcpgate-zygote"}
+
+
+def test_the_npm_servers_tools_are_listed_as_it_describes_them(ada):
+    tools = {tool["name"]: tool for tool in ada.tools()}
+    echo = tools["echo"]
+    assert echo["title"] == "Echo Tool"
+    assert echo["inputSchema"]["required"] == ["message"]
+    assert echo["annotations"]["readOnlyHint"] is True
+    assert "outputSchema" in tools["get-structured-content"]
+
+
+def test_the_npm_server_answers(ada):
+    assert text_of(ada.call("echo", {"message": "hello"})) == "Echo: hello"
+    weather = ada.call("get-structured-content", {"location": "Chicago"})
+    assert set(weather["structuredContent"]) == {"temperature", "conditions", "humidity"}
+
+
+def test_the_python_server_answers(ada):
+    arguments = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}
+    result = ada.call("convert_time", arguments)
+    assert json.loads(text_of(result))["time_difference"] == "+9.0h"
+
+
+def test_a_servers_own_failure_passes_through(ada):
+    arguments = {"source_timezone": "UTC", "time": "noon", "target_timezone": "Asia/Tokyo"}
+    result = ada.call("convert_time", arguments)
+    assert result["isError"] is True
+    assert "_meta" not in result, "the tool failed, not the sandbox"
+
+
+def test_progress_passes_through(gateway, ada):
+    params = {
+        "name": "trigger-long-running-operation",
+        "arguments": {"duration": 0.3, "steps": 3},
+        "_meta": {"progressToken": "p"},
+    }
+    reply = ada.request("tools/call", params)
+    said = [m["params"] for m in reply.messages if m.get("method") == "notifications/progress"]
+    assert [each["progress"] for each in said] == [1, 2, 3]
+    assert {each["progressToken"] for each in said} == {"p"}
+
+
+def test_the_process_sees_no_environment_of_ours_and_no_network(ada):
+    variables = json.loads(text_of(ada.call("get-env", {})))
+    assert set(variables) == {"PATH", "LANG", "PYTHONDONTWRITEBYTECODE", "HOME", "TMPDIR"}
+
+
+def test_users_never_share_a_process(gateway, ada):
+    ada.call("echo", {"message": "once"})
+    before = servers(gateway, "everything")
+    assert len(before) == 1
+    ada.call("echo", {"message": "twice"})
+    assert servers(gateway, "everything") == before, "the same user keeps the process"
+    bob = gateway.user("bob@example.com", "mcp-tester")
+    assert text_of(bob.call("echo", {"message": "hello"})) == "Echo: hello"
+    after = servers(gateway, "everything")
+    assert len(after) == 2 and before < after
+
+
+def test_the_record_says_what_confined_it(gateway, ada):
+    ada.call("echo", {"message": "recorded"})
+    records = [r for r in gateway.records() if r.get("tool") == "echo" and "profile" in r]
+    assert records and all(r["profile"].endswith("+stdio") for r in records)
+
+
+def test_a_process_that_dies_is_replaced(gateway, ada):
+    ada.call("echo", {"message": "before"})
+    for pid in servers(gateway, "everything"):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not servers(gateway, "everything"), "the processes are gone")
+    assert text_of(ada.call("echo", {"message": "after"})) == "Echo: after"
