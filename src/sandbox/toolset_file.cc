@@ -213,8 +213,9 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   if (const YamlNode workspace = root.find("workspace")) {
     file.workspace = read_workspace_limits(workspace.map());
   }
-  file.ready_children =
-      static_cast<std::size_t>(root.integer("readyChildren", 0, {.min = 0, .max = kReadyMax}));
+  const auto ready_default = static_cast<std::int64_t>(file.ready_children);
+  file.ready_children = static_cast<std::size_t>(
+      root.integer("readyChildren", ready_default, {.min = 0, .max = kReadyMax}));
   read_data_mounts(root.list("dataMounts"), folder, file.data_mounts);
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);

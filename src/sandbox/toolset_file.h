@@ -63,7 +63,9 @@ struct ToolSetFile {
   /// Set where tools of the set may have a workspace.
   std::optional<WorkspaceLimits> workspace;
   /// Children kept forked and locked down ahead of calls; 0: each is forked when it is called for.
-  std::size_t ready_children = 0;
+  /// Two, since the calls of a model come one after the other: while one child serves, the next is
+  /// made.
+  std::size_t ready_children = 2;
   std::vector<DataMount> data_mounts;
   bool code_mode = false;
   /// Modules that run in the child of model-written code.

@@ -85,7 +85,7 @@ class DaemonTest : public testing::Test {
     SystemRandom random;
     EXPECT_TRUE(write_file_atomically(key_file(), sandbox::SigningKeys::create_text(random), 0600));
     write("t.py", kTools);
-    write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\n");
+    write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\nreadyChildren: 0\n");
   }
   ~DaemonTest() override {
     client_.reset();
@@ -797,7 +797,7 @@ TEST_F(DaemonTest, DetachedCallsAreBoundedAndTheirTimeIsCut) {
 }
 
 TEST_F(DaemonTest, AFullQueueTakesNoDetachedCall) {
-  write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\n");
+  write("toolset.yaml", "limits: {wall: 10s, inFlight: 1, queue: 1}\nreadyChildren: 0\n");
   start();
   for (const char* id : {"one", "two"}) {
     ASSERT_TRUE(detach("nap", R"({"seconds":9})", id)) << id;
@@ -883,7 +883,7 @@ TEST_F(DaemonTest, RepliesAreCheckedBeforeTheChildSeesThem) {
 
 // With one place for all, it could never run otherwise.
 TEST_F(DaemonTest, AnInnerCallRunsInThePlaceOfTheOneThatWaitsForIt) {
-  write("toolset.yaml", "limits: {inFlight: 1, queue: 0}\n");
+  write("toolset.yaml", "limits: {inFlight: 1, queue: 0}\nreadyChildren: 0\n");
   start();
   const auto outer = begin("relay", "{}");
   const std::string parent = "call-" + std::to_string(next_call_ - 1);
