@@ -166,8 +166,10 @@ class Place:
             return self.paths["tool_set"]
         copy = self.root / f"sets-{name}" / "hostile"
         shutil.copytree(self.paths["tool_set"], copy)
-        with open(copy / "toolset.yaml", "a") as settings:
-            settings.write(f"readyChildren: {ready}\n")
+        settings = copy / "toolset.yaml"
+        settings.write_text(
+            settings.read_text().replace("readyChildren: 0", f"readyChildren: {ready}")
+        )
         return str(copy)
 
     def _start_daemon(
