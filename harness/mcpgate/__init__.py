@@ -15,8 +15,12 @@ Type hints and docstring become the tool's schemas. Every call runs in a fresh, 
 """
 
 from ._answers import Elicited, Sampled, ToolResult
+from ._completion import completion
 from ._content import Audio, EmbeddedResource, Image, ResourceLink, Text
 from ._context import Context
+from ._declared import Icon
+from ._prompt import Message, prompt
+from ._resource import resource
 from ._schema import Field
 from ._tool import ToolError, tool
 
@@ -26,11 +30,16 @@ __all__ = [
     "Elicited",
     "EmbeddedResource",
     "Field",
+    "Icon",
     "Image",
+    "Message",
     "ResourceLink",
     "Sampled",
     "Text",
     "ToolError",
     "ToolResult",
+    "completion",
+    "prompt",
+    "resource",
     "tool",
 ]

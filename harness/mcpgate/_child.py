@@ -10,9 +10,10 @@ import tempfile
 import traceback
 from typing import Any
 
-from . import _tool
+from . import _items, _tool
 from ._channel import ERROR, RESULT, Channel, encode
 from ._context import Context
+from ._declared import Declared, declared
 from ._result import TooMuchOutput, UnfitResult, error_result, to_result
 from ._schema import ArgumentError, UnsupportedAnnotation
 from ._signature import Signature
@@ -83,32 +84,48 @@ def rehearse(source: SourceImporter, tool_name: str, arguments: dict[str, Any]) 
     finally:
         importer = actual
         sys.meta_path.remove(source)  # type: ignore[arg-type]
-        _tool.declared.clear()
+        declared.clear()
         for file in source.files:
             sys.modules.pop(file.removesuffix(".py"), None)
 
 
 def _call(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:
+    if "kind" in request:
+        return _call_item(channel, request)
     tool, signature = _find(request["file"], request["tool"])
     context = Context(channel, request)
     try:
         positional, named = signature.bind(request["arguments"], context)
     except ArgumentError as error:
         return error_result(f"Invalid argument {error}")
+    value, failure = _run(lambda: tool.function(*positional, **named))
+    return failure or _result(value, signature, request["outputBytes"], tool.name)
+
+
+def _call_item(channel: Channel, request: dict[str, Any]) -> dict[str, Any]:
+    """A resource or prompt; see src/sandbox/item_call.h."""
+    item, signature = _find(request["file"], request["tool"], _items.KINDS[request["kind"]])
+    context = Context(channel, request)
+    value, failure = _run(lambda: _items.serve(item, signature, request["arguments"], context))
+    return failure or {"content": [], "structuredContent": value}
+
+
+def _run(function: Any) -> tuple[Any, dict[str, Any] | None]:
+    """What the function returned, or the result that says how it failed."""
     try:
-        value = tool.function(*positional, **named)
+        value = function()
         if inspect.isawaitable(value):
             value = _await(value)
+        return value, None
     except MemoryError:
         raise
-    except _tool.ToolError as error:
-        return error_result(str(error))
+    except (_tool.ToolError, ArgumentError, UnfitResult) as error:
+        return None, error_result(str(error))
     except BaseException as error:
         _print_traceback(error)
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             raise _Stopped("output", "wrote more than it may: " + os.strerror(error.errno)) from None
-        return error_result(_describe_exception(error))
-    return _result(value, signature, request["outputBytes"], tool.name)
+        return None, error_result(_describe_exception(error))
 
 
 def _result(value: Any, signature: Signature, bytes_max: int, name: str) -> dict[str, Any]:
@@ -135,19 +152,19 @@ def _await(value: Any) -> Any:
     return asyncio.run(run())
 
 
-def _find(file: str, name: str) -> tuple[_tool.Tool, Signature]:
+def _find(file: str, name: str, kind: type = _tool.Tool) -> tuple[Any, Signature]:
     module = file.removesuffix(".py")
     try:
         importer.load(file)
-        for tool in _tool.declared:
-            if tool.module == module and tool.name == name:
-                return tool, Signature(tool)
+        for item in declared:
+            if item.module == module and item.name == name and isinstance(item, kind):
+                return item, Signature(item)
     except MemoryError:
         raise
     except BaseException as error:
         _print_traceback(error)
         raise _Stopped("crashed", f"{file}: {_describe_exception(error)}") from None
-    raise _Stopped("crashed", f"{file} declares no tool {name}")
+    raise _Stopped("crashed", f"{file} declares no {kind.__name__.lower()} {name}")
 
 
 def _describe_exception(error: BaseException) -> str:
@@ -177,34 +194,51 @@ def _print_traceback(error: BaseException) -> None:
 
 
 def _describe() -> dict[str, Any]:
-    """Every tool of the set; what is wrong with one file is said beside the others' tools."""
-    tools: list[dict[str, Any]] = []
+    """All that the set declares; what is wrong with one file is said beside the others'."""
+    described: dict[str, list[dict[str, Any]]] = {"tools": [], "resources": [], "prompts": []}
     errors: list[dict[str, str]] = []
-    names: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
     for file in importer.tool_files():
         try:
-            for tool in _tools_of(file):
-                if tool.name in names:
-                    first = names[tool.name]
-                    raise ValueError(f"tool '{tool.name}' is declared in {first} already")
-                entry = {"file": file, "definition": Signature(tool).definition()}
-                if tool.timeout is not None:
-                    entry["timeoutMs"] = int(tool.timeout * 1000)
-                if tool.workspace:
-                    entry["workspace"] = True
-                names[tool.name] = file
-                tools.append(entry)
+            for item in _declared_by(file):
+                _describe_item(file, item, names, described)
         except (UnsupportedAnnotation, ValueError) as error:
             errors.append({"file": file, "error": str(error)})
         except BaseException as error:
             _print_traceback(error)
             errors.append({"file": file, "error": _describe_exception(error)})
-    return {"tools": tools, "errors": errors}
+    return {**described, "errors": errors}
 
 
-def _tools_of(file: str) -> list[_tool.Tool]:
+def _describe_item(
+    file: str,
+    item: Declared,
+    names: dict[tuple[str, str], str],
+    described: dict[str, list[dict[str, Any]]],
+) -> None:
+    kind = type(item).__name__.lower()
+    if f"{kind}s" not in described:
+        return  # a completion, which belongs to another
+    for key in ((kind, item.name), ("URI", getattr(item, "uri", ""))):
+        if key[1] and key in names:
+            raise ValueError(f"{key[0]} '{key[1]}' is declared in {names[key]} already")
+        names[key] = file
+    if isinstance(item, _tool.Tool):
+        entry = {"file": file, "definition": Signature(item).definition()}
+        if item.timeout is not None:
+            entry["timeoutMs"] = int(item.timeout * 1000)
+        if item.workspace:
+            entry["workspace"] = True
+    else:
+        entry = {"file": file, "definition": _items.definition(item)}  # type: ignore[arg-type]
+    described[f"{kind}s"].append(entry)
+
+
+def _declared_by(file: str) -> list[Declared]:
     module = file.removesuffix(".py")
     if module in sys.stdlib_module_names or module == "mcpgate":
         raise ValueError(f"{file} has the name of one of Python's own modules; rename it")
     importer.load(file)
-    return [tool for tool in _tool.declared if tool.module == module]
+    items = [item for item in declared if item.module == module]
+    _items.check_completions(items)
+    return items

@@ -55,6 +55,7 @@ class _Field:
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
+    header: str | None = None
 
 
 def Field(default: Any = _MISSING, **options: Any) -> Any:  # noqa: N802, named as pydantic's
@@ -62,7 +63,9 @@ def Field(default: Any = _MISSING, **options: Any) -> Any:  # noqa: N802, named 
     default: `limit: int = Field(20, le=100)`.
 
     Options: title, description, examples; ge, gt, le, lt, multiple_of for numbers; min_length,
-    max_length, pattern for texts; min_length, max_length for lists and dicts.
+    max_length, pattern for texts; min_length, max_length for lists and dicts. header: the value of
+    a tool's own argument is repeated in the HTTP header `Mcp-Param-…` of that name, for whoever
+    routes requests; not for secrets.
     """
     return _Field(default=default, **options)
 
@@ -330,7 +333,7 @@ class _Constrained(Shape):
             )  # fmt: skip
         target.update({self.keywords[key]: value for key, value in self.constraints.items()})
         texts = {"title": self.field.title, "description": self.field.description,
-                 "examples": self.field.examples}  # fmt: skip
+                 "examples": self.field.examples, "x-mcp-header": self.field.header}  # fmt: skip
         return {**schema, **{key: text for key, text in texts.items() if text is not None}}
 
     def parse(self, value: Any, where: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import types
 import typing
@@ -13,6 +14,7 @@ from . import _docstring
 from ._content import BLOCKS
 from ._context import Context
 from ._schema import (
+    ArgumentError,
     Schema,
     Shape,
     ShapeBuilder,
@@ -22,6 +24,7 @@ from ._schema import (
     resolve_hints,
 )
 from ._schema import _MISSING, _Dict, _Member, _Record
+from ._declared import Declared
 from ._tool import Tool
 
 
@@ -75,13 +78,26 @@ def _parameters_of(function: Any) -> Iterator[tuple[str, bool, Any]]:
         yield "*" + code.co_varnames[len(named)], False, _MISSING
 
 
-class Signature:
-    """Parameters and result of one tool. Making one fails with UnsupportedAnnotation, which names
-    file, function and parameter."""
+def _parse_text(shape: Shape, text: str, where: str) -> Any:
+    try:
+        return shape.parse(text, where)
+    except ArgumentError:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        return shape.parse(value, where)
 
-    def __init__(self, tool: Tool) -> None:
-        self._tool = tool
-        function = tool.function
+
+class Signature:
+    """Parameters and result of what was declared. Making one fails with UnsupportedAnnotation,
+    which names file, function and parameter."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        #: As the author wrote it.
+        self._own_schema: Schema | None = getattr(declared, "input_schema", None)
+        function = declared.function
         file = os.path.basename(function.__code__.co_filename)
         self._where = f"{file}: {function.__name__}()"
         self._hints = _hints_of(function, self._where)
@@ -92,6 +108,9 @@ class Signature:
         self._builder = ShapeBuilder()
         for name, positional_only, default in _parameters_of(function):
             self._add(name, positional_only, default)
+        if self._own_schema is not None and len(self.members) != 1:
+            raise UnsupportedAnnotation(f"{self._where}: with an input_schema of its own it takes "
+                                        "one parameter for all arguments, beside Context")  # fmt: skip
 
     def _add(self, name: str, positional_only: bool, default: Any) -> None:
         where = f"{self._where}: parameter '{name}'"
@@ -107,7 +126,28 @@ class Signature:
 
     def bind(self, arguments: dict[str, Any], context: Context) -> tuple[list[Any], dict[str, Any]]:
         """Positional and keyword arguments of the call, converted to the hinted types."""
-        values = parse_object(self.members, arguments, "", closed=True)
+        if self._own_schema is not None:
+            arguments = {next(iter(self.members)): arguments}
+        return self._placed(parse_object(self.members, arguments, "", closed=True), context)
+
+    def bind_texts(
+        self, texts: dict[str, str], context: Context
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The same where MCP has texts alone: one that is none for its type is read as JSON."""
+        for name in texts:
+            if name not in self.members:
+                raise ArgumentError(f"{name}: there is no such argument")
+        values = {}
+        for name, member in self.members.items():
+            if name in texts:
+                values[name] = _parse_text(member.shape, texts[name], name)
+            elif member.required:
+                raise ArgumentError(f"{name}: is required")
+        return self._placed(values, context)
+
+    def _placed(
+        self, values: dict[str, Any], context: Context
+    ) -> tuple[list[Any], dict[str, Any]]:
         for name, member in self.members.items():
             if name not in values:  # its default may stand inside a Field
                 values[name] = member.default
@@ -124,12 +164,18 @@ class Signature:
         return Output(shape, wrapped=not isinstance(shape, (_Record, _Dict)))
 
     def input_schema(self) -> Schema:
-        _, descriptions = _docstring.parse(self._tool.function.__doc__)
+        if self._own_schema is not None:
+            return self._own_schema
+        definitions: dict[str, Schema] = {}
+        schema = object_schema(self.described(), definitions, closed=True)
+        return {**schema, "$defs": definitions} if definitions else schema
+
+    def described(self) -> dict[str, _Member]:
+        """The parameters, each with what the docstring says of it."""
+        _, descriptions = _docstring.parse(self._declared.function.__doc__)
         for name, member in self.members.items():
             member.description = descriptions.get(name)
-        definitions: dict[str, Schema] = {}
-        schema = object_schema(self.members, definitions, closed=True)
-        return {**schema, "$defs": definitions} if definitions else schema
+        return self.members
 
     def output_schema(self) -> Schema | None:
         output = self.output()
@@ -144,21 +190,28 @@ class Signature:
             schema = dict(definitions[schema["$ref"].rpartition("/")[2]])
         return {**schema, "$defs": definitions} if definitions else schema
 
+    def titles(self) -> dict[str, Any]:
+        """Name, title and description, as every definition begins."""
+        declared = self._declared
+        titles: dict[str, Any] = {"name": declared.name}
+        if declared.title:
+            titles["title"] = declared.title
+        description = declared.description
+        if description is None:
+            description, _ = _docstring.parse(declared.function.__doc__)
+        if description:
+            titles["description"] = description
+        return titles
+
     def definition(self) -> dict[str, Any]:
         """The tool as `tools/list` shows it."""
-        tool = self._tool
-        definition: dict[str, Any] = {"name": tool.name}
-        if tool.title:
-            definition["title"] = tool.title
-        description = tool.description
-        if description is None:
-            description, _ = _docstring.parse(tool.function.__doc__)
-        if description:
-            definition["description"] = description
+        tool = self._declared
+        assert isinstance(tool, Tool)
+        definition = self.titles()
         definition["inputSchema"] = self.input_schema()
         output_schema = self.output_schema()
         if output_schema is not None:
             definition["outputSchema"] = output_schema
         if tool.annotations:
             definition["annotations"] = tool.annotations
-        return definition
+        return {**definition, **tool.extras()}

@@ -4,35 +4,27 @@ schema is made when the set is described, the conversion of arguments when the t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
+
+from ._declared import Declared, Icon, check_function, declared
 
 
 class ToolError(Exception):
     """What went wrong, in words for the caller: the result is this message, marked as an error."""
 
 
-@dataclass(frozen=True)
-class Tool:
+@dataclass(frozen=True, kw_only=True)
+class Tool(Declared):
     """A declared tool."""
 
-    function: Callable[..., Any]
-    name: str
-    title: str | None
-    description: str | None
     #: readOnlyHint, destructiveHint, idempotentHint, openWorldHint: those that were said.
     annotations: dict[str, bool]
     #: Seconds; the set's limit holds where there is none, or where it is nearer.
     timeout: float | None
     #: Whether its calls get their user's workspace.
     workspace: bool
-
-    @property
-    def module(self) -> str:
-        return self.function.__module__
-
-
-#: All tools of this process in the order of their declaration.
-declared: list[Tool] = []
+    #: As its author wrote it; None: made of the type hints.
+    input_schema: dict[str, Any] | None = None
 
 
 def tool(
@@ -48,12 +40,17 @@ def tool(
     open_world: bool | None = None,
     timeout: float | None = None,
     workspace: bool = False,
+    input_schema: dict[str, Any] | None = None,
+    icons: Sequence[Icon] = (),
+    meta: dict[str, Any] | None = None,
 ) -> Any:
     """Makes a function a tool; it stays callable as it is. Plain (`@tool`) or with options.
 
     The name is the function's, the description its docstring's, unless given. The four booleans are
     MCP's hints; `timeout` is in seconds. With `workspace`, a call finds the folder of its user as
-    `Context.workspace`; the set's toolset.yaml bounds it.
+    `Context.workspace`; the set's toolset.yaml bounds it. With an `input_schema` of its own the
+    function takes all arguments in one parameter, as JSON has them. `icons` and `meta` are for the
+    client's eyes.
     """
     hints = {
         "readOnlyHint": read_only,
@@ -65,8 +62,7 @@ def tool(
         raise ValueError(f"@tool(timeout={timeout!r}): must be more than 0 seconds")
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
-        if not callable(fn) or not hasattr(fn, "__code__"):
-            raise TypeError(f"@tool stands before a function, not before {type(fn).__name__}")
+        check_function(fn, "tool")
         declared.append(
             Tool(
                 function=fn,
@@ -76,6 +72,9 @@ def tool(
                 annotations={key: value for key, value in hints.items() if value is not None},
                 timeout=timeout,
                 workspace=workspace,
+                input_schema=input_schema,
+                icons=tuple(icons),
+                meta=meta or {},
             )
         )
         return fn

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Optional, TypedDict, Union
 
 from mcpgate import Audio, Context, EmbeddedResource, Field, Image, ResourceLink, Text
 from mcpgate import ToolError, tool
-from mcpgate import _docstring, _tool
+from mcpgate import _declared, _docstring
 from mcpgate._result import TooMuchOutput, UnfitResult, to_result
 from mcpgate._schema import ArgumentError, UnsupportedAnnotation
 from mcpgate._signature import Output, Signature
@@ -42,7 +42,7 @@ class Options(TypedDict, total=False):
 
 def declare(function: Any, **options: Any) -> Signature:
     tool(**options)(function) if options else tool(function)
-    return Signature(_tool.declared.pop())
+    return Signature(_declared.declared.pop())
 
 
 def properties(function: Any) -> dict[str, Any]:
@@ -381,7 +381,7 @@ class Decorator(unittest.TestCase):
         self.assertIs(tool(f), f)
         self.assertIs(tool(title="x")(f), f)
         self.assertIs(tool()(f), f)
-        del _tool.declared[-3:]
+        del _declared.declared[-3:]
 
     def test_refuses_what_is_no_function(self):
         with self.assertRaises(TypeError):

@@ -14,35 +14,6 @@ bool is_string(json::Object object, std::string_view key) {
   return json::string_at(object, key).has_value();
 }
 
-/// `{"uri":…,"text":…}` or `{"uri":…,"blob":…}`.
-bool is_resource_contents(json::Object block) {
-  const auto resource = json::object_at(block, "resource");
-  return resource && !json::duplicate_key(*resource) && is_string(*resource, "uri") &&
-         is_string(*resource, "text") != is_string(*resource, "blob");
-}
-
-/// MCP 2025-11-25, ContentBlock.
-bool is_content_block(json::Element element) {
-  const auto block = json::as_object(element);
-  if (!block || json::duplicate_key(*block)) {
-    return false;
-  }
-  const auto type = json::string_at(*block, "type");
-  if (!type) {
-    return false;
-  }
-  if (*type == "text") {
-    return is_string(*block, "text");
-  }
-  if (*type == "image" || *type == "audio") {
-    return is_string(*block, "data") && is_string(*block, "mimeType");
-  }
-  if (*type == "resource_link") {
-    return is_string(*block, "uri") && is_string(*block, "name");
-  }
-  return *type == "resource" && is_resource_contents(*block);
-}
-
 Expected<void> check_content(json::Element element, ResultFacts& facts) {
   const auto content = json::as_array(element);
   if (!content) {
@@ -91,6 +62,34 @@ Expected<void> check_meta(json::Element element, ResultOrigin origin, ResultFact
 }
 
 }  // namespace
+
+bool is_resource_contents(json::Element element) {
+  const auto resource = json::as_object(element);
+  return resource && !json::duplicate_key(*resource) && is_string(*resource, "uri") &&
+         is_string(*resource, "text") != is_string(*resource, "blob");
+}
+
+bool is_content_block(json::Element element) {
+  const auto block = json::as_object(element);
+  if (!block || json::duplicate_key(*block)) {
+    return false;
+  }
+  const auto type = json::string_at(*block, "type");
+  if (!type) {
+    return false;
+  }
+  if (*type == "text") {
+    return is_string(*block, "text");
+  }
+  if (*type == "image" || *type == "audio") {
+    return is_string(*block, "data") && is_string(*block, "mimeType");
+  }
+  if (*type == "resource_link") {
+    return is_string(*block, "uri") && is_string(*block, "name");
+  }
+  const auto resource = json::find(*block, "resource");
+  return *type == "resource" && resource && is_resource_contents(*resource);
+}
 
 Expected<ResultFacts> check_call_tool_result(json::Element result, ResultOrigin origin) {
   const auto object = json::as_object(result);

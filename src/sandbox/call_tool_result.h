@@ -31,6 +31,12 @@ struct ResultFacts {
   bool is_plain = true;
 };
 
+/// Whether it is a ContentBlock of MCP 2025-11-25: text, image, audio, resource_link or resource,
+/// with its members, no key twice.
+[[nodiscard]] bool is_content_block(json::Element element);
+/// Whether it is `{"uri":…,"text":…}` or `{"uri":…,"blob":…}`, whatever else is in it.
+[[nodiscard]] bool is_resource_contents(json::Element element);
+
 /// Checks that `result` is one CallToolResult: `content` an array of the known blocks (text, image,
 /// audio, resource_link, resource), `structuredContent` any JSON, `isError` a boolean, `_meta` an
 /// object; no other member, no key twice in result, `_meta` or block. kInvalidArgument says what is

@@ -281,6 +281,9 @@ std::string write_execute_request(const ExecuteRequest& request) {
   out.reserve(320 + request.tool.size() + request.arguments.size() + request.user.size());
   json::Writer writer(out);
   writer.begin_object().field("tool", request.tool).raw_field("arguments", request.arguments);
+  if (request.kind != ItemKind::kTool) {
+    writer.field("kind", to_string(request.kind));
+  }
   writer.key("call").begin_object().field("id", request.call_id).field("user", request.user);
   writer.field("iss", request.issuer).field("sub", request.subject);
   writer.field("deadline_ms", request.deadline.count());
@@ -320,8 +323,14 @@ Expected<ExecuteRequest> parse_execute_request(std::string_view body, json::Pars
       }
       TRY_VOID(read_call(*call, request));
       has_call = true;
+    } else if (member.key == "kind") {
+      const auto kind = parse_item_kind(json::as_string(member.value).value_or(""));
+      if (!kind) {
+        return invalid("kind: want tool, resource or prompt");
+      }
+      request.kind = *kind;
     } else {
-      return invalid("unknown member: want tool, arguments, call");
+      return invalid("unknown member: want tool, kind, arguments, call");
     }
   }
   if (!is_tool_name(request.tool)) {

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "json/parse.h"
 #include "json/write.h"
+#include "sandbox/declared.h"
 
 namespace mcpgate::sandbox {
 
@@ -36,9 +37,12 @@ inline constexpr std::chrono::milliseconds kTtlMax{std::chrono::hours{24}};
 
 /// One call. Views borrow: from the caller when written, from body and parser when parsed.
 struct ExecuteRequest {
+  /// The name of a tool, or of a resource or prompt.
   std::string_view tool;
-  /// A JSON object as bytes; spliced as it is, so it must be valid.
+  /// A JSON object as bytes; spliced as it is, so it must be valid. Of a resource or prompt it is
+  /// an order: see sandbox/item_call.h.
   std::string_view arguments = "{}";
+  ItemKind kind = ItemKind::kTool;
   /// Chosen by the gateway, unguessable: A-Z a-z 0-9 _ - only.
   std::string_view call_id;
   /// The readable name, for the tool and the log; not an identity.

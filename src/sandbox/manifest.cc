@@ -7,14 +7,12 @@
 #include "json/canonical.h"
 #include "json/parse.h"
 #include "json/write.h"
+#include "sandbox/definition.h"
 
 namespace mcpgate::sandbox {
 
 namespace {
 
-constexpr std::size_t kTitleBytesMax = 512;
-constexpr std::size_t kDescriptionBytesMax = std::size_t{64} << 10;
-constexpr std::size_t kSchemaBytesMax = std::size_t{1} << 20;
 constexpr std::size_t kWordBytesMax = 128;
 constexpr std::string_view kDigestPrefix = "sha256:";
 
@@ -34,27 +32,6 @@ bool is_word(std::string_view text) {
   });
 }
 
-std::string compact(json::Element element) {
-  std::string out;
-  json::append(out, element);
-  return out;
-}
-
-/// A string member that may be missing.
-Expected<std::string> optional_text(json::Object object, std::string_view key,
-                                    std::size_t bytes_max) {
-  const auto element = json::find(object, key);
-  if (!element) {
-    return std::string();
-  }
-  const auto text = json::as_string(*element);
-  if (!text || text->size() > bytes_max) {
-    return fail(ErrorCode::kInvalidArgument, "{}: want a string of at most {} bytes", key,
-                bytes_max);
-  }
-  return std::string(*text);
-}
-
 Expected<std::string> word_at(json::Object object, std::string_view key) {
   const auto text = json::string_at(object, key);
   if (!text || !is_word(*text)) {
@@ -64,60 +41,25 @@ Expected<std::string> word_at(json::Object object, std::string_view key) {
   return std::string(*text);
 }
 
-Expected<std::string> digest_at(json::Object object) {
-  const auto text = json::string_at(object, "digest");
-  if (!text || !is_digest(*text)) {
-    return invalid("digest: want sha256: and 64 hex characters");
-  }
-  return std::string(*text);
-}
-
 /// MCP 2025-11-25: inputSchema is a schema of an object; outputSchema may be any.
 Expected<std::string> input_schema_at(json::Object tool) {
-  const auto schema = json::find(tool, "inputSchema");
-  const auto object = schema ? json::as_object(*schema) : std::nullopt;
-  if (!object || json::string_at(*object, "type") != "object") {
+  const auto schema = json::object_at(tool, "inputSchema");
+  if (!schema || json::string_at(*schema, "type") != "object") {
     return invalid("inputSchema: want a schema with \"type\": \"object\"");
   }
-  std::string text = compact(*schema);
-  if (text.size() > kSchemaBytesMax) {
-    return invalid("inputSchema: larger than 1 MiB");
-  }
-  return text;
+  return optional_object(tool, "inputSchema");
 }
 
-Expected<std::string> optional_object(json::Object tool, std::string_view key) {
-  const auto element = json::find(tool, key);
-  if (!element) {
-    return std::string();
-  }
-  if (!json::as_object(*element)) {
-    return fail(ErrorCode::kInvalidArgument, "{}: want an object", key);
-  }
-  std::string text = compact(*element);
-  if (text.size() > kSchemaBytesMax) {
-    return fail(ErrorCode::kInvalidArgument, "{}: larger than 1 MiB", key);
-  }
-  return text;
-}
-
-std::string write_definition(const ManifestTool& tool, std::string_view annotations) {
+std::string write_definition(const ManifestTool& tool, const Presentation& presentation) {
   std::string out;
   json::Writer writer(out);
   writer.begin_object().field("name", tool.name);
-  if (!tool.title.empty()) {
-    writer.field("title", tool.title);
-  }
-  if (!tool.description.empty()) {
-    writer.field("description", tool.description);
-  }
+  write_titles(writer, presentation);
   writer.raw_field("inputSchema", tool.input_schema);
   if (!tool.output_schema.empty()) {
     writer.raw_field("outputSchema", tool.output_schema);
   }
-  if (!annotations.empty()) {
-    writer.raw_field("annotations", annotations);
-  }
+  write_extras(writer, presentation);
   writer.end_object();
   return out;
 }
@@ -133,62 +75,61 @@ Expected<ManifestTool> read_tool(json::Element element) {
     return invalid("name: want 1 to 128 of A-Z a-z 0-9 _ - .");
   }
   tool.name = *name;
-  tool.title = TRY(optional_text(*object, "title", kTitleBytesMax));
-  tool.description = TRY(optional_text(*object, "description", kDescriptionBytesMax));
+  const Presentation presentation = TRY(read_presentation(*object));
+  tool.title = presentation.title;
+  tool.description = presentation.description;
   tool.input_schema = TRY(input_schema_at(*object));
   tool.output_schema = TRY(optional_object(*object, "outputSchema"));
-  const std::string annotations = TRY(optional_object(*object, "annotations"));
   if (const auto hints = json::object_at(*object, "annotations")) {
     tool.read_only = json::bool_at(*hints, "readOnlyHint").value_or(false);
   }
-  tool.definition = write_definition(tool, annotations);
+  tool.definition = write_definition(tool, presentation);
   return tool;
 }
 
-/// A tool as a manifest lists it.
-Expected<ManifestTool> read_listed_tool(json::Element element) {
-  ManifestTool tool = TRY(read_tool(element));
-  const auto object = json::as_object(element);
-  tool.digest = TRY(object ? digest_at(*object) : invalid("want an object"));
-  return tool;
-}
-
-Expected<void> read_tools(json::Object root, Manifest& manifest) {
-  const auto tools = json::array_at(root, "tools");
-  if (!tools) {
-    return invalid("tools: want an array");
+/// Reads the list at `key` into `items`, each by `read`.
+template <class T>
+Expected<void> read_list(json::Object root, std::string_view key, std::size_t items_max,
+                         Expected<T> (*read)(json::Element), std::vector<T>& items) {
+  const auto element = json::find(root, key);
+  if (!element) {
+    return {};
+  }
+  const auto array = json::as_array(*element);
+  if (!array) {
+    return fail(ErrorCode::kInvalidArgument, "{}: want an array", key);
   }
   std::set<std::string, std::less<>> names;
-  for (const json::Element element : *tools) {
-    const std::size_t index = manifest.tools.size();
-    if (index == kManifestToolsMax) {
-      return fail(ErrorCode::kInvalidArgument, "tools: more than {}", kManifestToolsMax);
+  for (const json::Element listed : *array) {
+    const std::size_t index = items.size();
+    if (index == items_max) {
+      return fail(ErrorCode::kInvalidArgument, "{}: more than {}", key, items_max);
     }
-    auto tool = read_listed_tool(element);
-    if (!tool) {
-      return fail(ErrorCode::kInvalidArgument, "tools[{}]: {}", index, tool.error().message);
+    auto item = read(listed);
+    const auto object = json::as_object(listed);
+    auto digest = item && object ? digest_at(*object) : Expected<std::string>();
+    if (!item || !digest) {
+      return fail(ErrorCode::kInvalidArgument, "{}[{}]: {}", key, index,
+                  (item ? digest.error() : item.error()).message);
     }
-    if (!names.insert(tool->name).second) {
-      return fail(ErrorCode::kInvalidArgument, "tools[{}]: another tool has its name", index);
+    item->digest = *std::move(digest);
+    if (!names.insert(item->name).second) {
+      return fail(ErrorCode::kInvalidArgument, "{}[{}]: another one has its name", key, index);
     }
-    manifest.tools.push_back(*std::move(tool));
+    items.push_back(*std::move(item));
   }
   return {};
 }
 
-Expected<std::string> objects_at(json::Object root, std::string_view key) {
-  const auto element = json::find(root, key);
-  if (!element) {
-    return std::string("[]");
+Expected<void> check_uris(const std::vector<ManifestResource>& resources) {
+  std::set<std::string_view> uris;
+  for (const ManifestResource& resource : resources) {
+    if (!uris.insert(resource.uri).second) {
+      return fail(ErrorCode::kInvalidArgument, "resources: {}: another one has its URI",
+                  resource.name);
+    }
   }
-  const auto array = json::as_array(*element);
-  const bool objects = array && std::all_of(array->begin(), array->end(), [](json::Element item) {
-                         return json::as_object(item).has_value();
-                       });
-  if (!objects) {
-    return fail(ErrorCode::kInvalidArgument, "{}: want an array of objects", key);
-  }
-  return compact(*element);
+  return {};
 }
 
 Expected<Manifest> read_manifest(std::string_view text) {
@@ -207,9 +148,14 @@ Expected<Manifest> read_manifest(std::string_view text) {
   manifest.digest = TRY(digest_at(*root));
   manifest.profile = TRY(word_at(*root, "profile"));
   manifest.instance = TRY(word_at(*root, "instance"));
-  TRY_VOID(read_tools(*root, manifest));
-  manifest.resources = TRY(objects_at(*root, "resources"));
-  manifest.prompts = TRY(objects_at(*root, "prompts"));
+  if (!json::find(*root, "tools")) {
+    return invalid("tools: want an array");
+  }
+  TRY_VOID(read_list(*root, "tools", kManifestToolsMax, &read_tool, manifest.tools));
+  TRY_VOID(
+      read_list(*root, "resources", kManifestResourcesMax, &read_resource, manifest.resources));
+  TRY_VOID(read_list(*root, "prompts", kManifestPromptsMax, &read_prompt, manifest.prompts));
+  TRY_VOID(check_uris(manifest.resources));
   return manifest;
 }
 
@@ -224,7 +170,15 @@ void write_version(json::Writer& writer, const Manifest& manifest) {
     writer.raw(with_digest.append("}"));
   }
   writer.end_array();
-  writer.raw_field("resources", manifest.resources).raw_field("prompts", manifest.prompts);
+  writer.key("resources").begin_array();
+  for (const ManifestResource& resource : manifest.resources) {
+    writer.raw(write_listed(resource));
+  }
+  writer.end_array().key("prompts").begin_array();
+  for (const ManifestPrompt& prompt : manifest.prompts) {
+    writer.raw(write_listed(prompt));
+  }
+  writer.end_array();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "sandbox/declared.h"
 
 namespace mcpgate::sandbox {
 
@@ -22,8 +23,8 @@ inline constexpr std::size_t kToolNameBytesMax = 128;
 struct ManifestTool {
   std::string name;
   /// An MCP Tool object as JSON bytes, rebuilt from its checked members in fixed order: name,
-  /// title, description, inputSchema, outputSchema, annotations; without `digest`. Fit to be
-  /// spliced.
+  /// title, description, inputSchema, outputSchema, annotations, icons, _meta; without `digest`.
+  /// Fit to be spliced.
   std::string definition;
   /// Slices of it as JSON bytes. `output_schema` is empty where the tool has none.
   std::string input_schema;
@@ -44,10 +45,10 @@ struct Manifest {
   std::string digest;
   std::string profile;
   std::string instance;
-  std::vector<ManifestTool> tools;  // As declared; names are distinct.
-  /// JSON arrays as bytes, `[]` where there is none.
-  std::string resources = "[]";
-  std::string prompts = "[]";
+  // As declared; names of one kind are distinct, and so are the URIs of resources.
+  std::vector<ManifestTool> tools;
+  std::vector<ManifestResource> resources = {};
+  std::vector<ManifestPrompt> prompts = {};
 };
 
 /// The document as JSON bytes.
@@ -69,7 +70,8 @@ inline constexpr std::string_view kExecuteCode = "execute_code";
 /// Path within the set's folder, to the lower-case hex SHA-256 of the file's bytes.
 using FileDigests = std::map<std::string, std::string, std::less<>>;
 
-/// What binds a decision to bytes: `sha256:` + hex of the RFC 8785 form of
+/// What binds a decision to bytes, of a tool, a resource or a prompt: `sha256:` + hex of the RFC
+/// 8785 form of
 /// `{"definition":…,"files":{path: hex},"requirements":text}`.
 [[nodiscard]] Expected<std::string> tool_digest(std::string_view definition,
                                                 const FileDigests& files,

@@ -74,7 +74,7 @@ TEST(Manifest, HostileDocumentsAreRefusedWithTheMember) {
       {"{}", "toolSet"},
       {manifest_json(good).substr(0, 60), "manifest"},
       {manifest_json(good, R"(,"tools":[])"), "duplicate"},
-      {manifest_json(good + "," + good), "another tool"},
+      {manifest_json(good + "," + good), "another one"},
       {manifest_json("1"), "tools[0]"},
       {manifest_json(R"({"name":"a b","inputSchema":{"type":"object"}})"), "name"},
       {manifest_json(R"({"name":"","inputSchema":{"type":"object"}})"), "name"},

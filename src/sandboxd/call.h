@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sandbox/declared.h"
 #include "sandbox/tool_limits.h"
 
 namespace mcpgate::sandboxd {
@@ -57,6 +58,7 @@ enum class EndReason : std::uint8_t {
 struct CallSpec {
   /// Unique among the calls in flight; what cancel() names.
   std::string call_id = {};
+  sandbox::ItemKind kind = sandbox::ItemKind::kTool;
   /// The tool's name, and the file of the set that declares it (both as describe() said).
   std::string tool = {};
   std::string file = {};

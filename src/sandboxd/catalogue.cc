@@ -135,9 +135,9 @@ class Description {
     for (const json::Member& member : json::Members(*root, text)) {
       if (member.key == "errors") {
         read_errors(member.value);
-      } else if (const auto tools = json::as_array(member.value); member.key == "tools" && tools) {
-        for (const json::Item& item : json::Items(*tools, member.raw)) {
-          read_tool(item);
+      } else if (const auto items = json::as_array(member.value)) {
+        for (const json::Item& item : json::Items(*items, member.raw)) {
+          read_item(member.key, item);
         }
       }
     }
@@ -177,7 +177,8 @@ class Description {
     }
   }
 
-  void read_tool(const json::Item& item) {
+  /// One of the list at `key`: `{"file":…,"definition":…}`.
+  void read_item(std::string_view key, const json::Item& item) {
     const auto object = json::as_object(item.value);
     const auto file = object ? json::string_at(*object, "file") : std::nullopt;
     if (!file || !may_declare(*file)) {
@@ -185,40 +186,61 @@ class Description {
       return;
     }
     const auto definition = json::find_member(*object, item.raw, "definition");
-    auto tool = definition ? sandbox::parse_tool_definition(definition->raw)
-                           : fail(ErrorCode::kInvalidArgument, "a tool without its definition");
-    if (!tool) {
-      problem(*file, tool.error().message);
+    if (!definition) {
+      problem(*file, "a tool without its definition");
+    } else if (key == "tools") {
+      read_tool(*file, *object, definition->raw);
+    } else if (key == "resources") {
+      take(*file, sandbox::ItemKind::kResource, sandbox::read_resource(definition->value),
+           version_.manifest.resources);
+    } else if (key == "prompts") {
+      take(*file, sandbox::ItemKind::kPrompt, sandbox::read_prompt(definition->value),
+           version_.manifest.prompts);
+    }
+  }
+
+  void read_tool(std::string_view file, json::Object object, std::string_view definition) {
+    auto tool = sandbox::parse_tool_definition(definition);
+    if (tool && tool->name == sandbox::kExecuteCode && file != kCodeToolFile) {
+      problem(file, "execute_code is the name of a built-in tool");
       return;
     }
-    auto digest = sandbox::tool_digest(tool->definition, version_.folder.digests,
-                                       packages_key(version_.folder));
+    ServedTool* const served =
+        take(file, sandbox::ItemKind::kTool, std::move(tool), version_.manifest.tools);
+    if (served == nullptr) {
+      return;
+    }
+    if (const auto timeout_ms = json::int_at(object, "timeoutMs"); timeout_ms && *timeout_ms > 0) {
+      served->limits.wall = std::min(served->limits.wall, std::chrono::milliseconds{*timeout_ms});
+    }
+    served->has_workspace = json::bool_at(object, "workspace").value_or(false);
+    if (served->has_workspace && !version_.workspaces) {
+      problem(file, fmt::format("tool {}: its workspace wants `workspace:` in {}",
+                                version_.manifest.tools.back().name, sandbox::kToolSetFileName));
+    }
+  }
+
+  /// Puts what was read into manifest and version; null where that cannot be.
+  template <class T>
+  ServedTool* take(std::string_view file, sandbox::ItemKind kind, Expected<T> item,
+                   std::vector<T>& listed) {
+    auto digest = item ? sandbox::tool_digest(item->definition, version_.folder.digests,
+                                              packages_key(version_.folder))
+                       : Expected<std::string>(std::unexpected(item.error()));
     if (!digest) {
-      problem(*file, digest.error().message);
-      return;
+      problem(file, digest.error().message);
+      return nullptr;
     }
-    ServedTool served = serve(*file, *digest, tool->name);
-    if (const auto timeout_ms = json::int_at(*object, "timeoutMs"); timeout_ms && *timeout_ms > 0) {
-      served.limits.wall = std::min(served.limits.wall, std::chrono::milliseconds{*timeout_ms});
+    item->digest = *digest;
+    const auto [place, added] =
+        version_.served(kind).try_emplace(item->name, serve(file, *digest, kind, item->name));
+    if (!added) {
+      problem(file, fmt::format("{} {} is declared in {} as well", to_string(kind), item->name,
+                                place->second.file));
+      return nullptr;
     }
-    if (tool->name == sandbox::kExecuteCode && *file != kCodeToolFile) {
-      problem(*file, "execute_code is the name of a built-in tool");
-      return;
-    }
-    served.has_workspace = json::bool_at(*object, "workspace").value_or(false);
-    if (served.has_workspace && !version_.workspaces) {
-      problem(*file, fmt::format("tool {}: its workspace wants `workspace:` in {}", tool->name,
-                                 sandbox::kToolSetFileName));
-      return;
-    }
-    tool->digest = *std::move(digest);
-    if (const auto [other, added] = version_.tools.try_emplace(tool->name, std::move(served));
-        !added) {
-      problem(*file,
-              fmt::format("tool {} is declared in {} as well", tool->name, other->second.file));
-      return;
-    }
-    version_.manifest.tools.push_back(*std::move(tool));
+    listed.push_back(*std::move(item));
+    return &place->second;
   }
 
   [[nodiscard]] bool may_declare(std::string_view file) const {
@@ -227,13 +249,14 @@ class Description {
   }
 
   [[nodiscard]] ServedTool serve(std::string_view file, const std::string& digest,
-                                 std::string_view name) const {
+                                 sandbox::ItemKind kind, std::string_view name) const {
     const sandbox::ToolSetFile& settings = version_.folder.settings;
     const auto own = settings.tool_limits.find(name);
+    const bool has_own = kind == sandbox::ItemKind::kTool && own != settings.tool_limits.end();
     ServedTool served{.file = std::string(file),
                       .digest = digest,
-                      .limits = own == settings.tool_limits.end() ? version_.limits : own->second,
-                      .has_own_bounds = own != settings.tool_limits.end()};
+                      .limits = has_own ? own->second : version_.limits,
+                      .has_own_bounds = has_own};
     cut_output(settings.output, served.limits);
     return served;
   }
@@ -544,16 +567,17 @@ void Catalogue::retire_later() {
   });
 }
 
-Expected<Catalogue::Found> Catalogue::find(std::string_view tool, std::string_view digest) const {
+Expected<Catalogue::Found> Catalogue::find(sandbox::ItemKind kind, std::string_view name,
+                                           std::string_view digest) const {
   if (!current_) {
     return fail(ErrorCode::kUnavailable, "no version of the tool set is in force");
   }
   bool known = false;
   const auto in = [&](const std::shared_ptr<Version>& version) -> const ServedTool* {
-    const auto found = version->tools.find(tool);
-    known = known || found != version->tools.end();
-    return found != version->tools.end() && found->second.digest == digest ? &found->second
-                                                                           : nullptr;
+    const ServedTools& served = version->served(kind);
+    const auto found = served.find(name);
+    known = known || found != served.end();
+    return found != served.end() && found->second.digest == digest ? &found->second : nullptr;
   };
   if (const ServedTool* served = in(current_)) {
     return Found{current_, served};

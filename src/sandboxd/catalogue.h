@@ -39,7 +39,7 @@ inline constexpr std::chrono::seconds kRelistInterval{10};
 /// the oldest's.
 inline constexpr std::size_t kDrainingVersionsMax = 3;
 
-/// A tool of one version.
+/// A tool of one version, or a resource or prompt.
 struct ServedTool {
   /// The file that declares it.
   std::string file;
@@ -52,6 +52,9 @@ struct ServedTool {
   bool has_workspace = false;
 };
 
+/// By name.
+using ServedTools = std::map<std::string, ServedTool, std::less<>>;
+
 /// One immutable version of the set, with the zygote that runs it.
 struct Version {
   ToolSetFolder folder;
@@ -61,7 +64,9 @@ struct Version {
   std::string etag;
   /// What a call of a tool that says nothing else may use; how many may run and wait.
   Limits limits;
-  std::map<std::string, ServedTool, std::less<>> tools;
+  ServedTools tools;
+  ServedTools resources;
+  ServedTools prompts;
   /// Data by name: what tools see of it, and what model-written code sees.
   std::map<std::string, std::filesystem::path> mounts;
   std::map<std::string, std::filesystem::path> code_mounts;
@@ -76,6 +81,13 @@ struct Version {
   [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink) const;
   /// Ends a call of that; no effect on an id that is not in flight.
   void cancel(std::string_view call_id) const;
+
+  /// Those of one kind.
+  [[nodiscard]] ServedTools& served(sandbox::ItemKind kind) {
+    return kind == sandbox::ItemKind::kTool       ? tools
+           : kind == sandbox::ItemKind::kResource ? resources
+                                                  : prompts;
+  }
 };
 
 /// How versions are made.
@@ -124,9 +136,10 @@ class Catalogue {
     /// Lives as long as version.
     const ServedTool* tool;
   };
-  /// The tool with that digest, of the version in force or of one that drains. Errors: kUnavailable
-  /// (no version), kNotFound, kFailedPrecondition (another digest).
-  [[nodiscard]] Expected<Found> find(std::string_view tool, std::string_view digest) const;
+  /// The tool (resource, prompt) with that digest, of the version in force or of one that drains.
+  /// Errors: kUnavailable (no version), kNotFound, kFailedPrecondition (another digest).
+  [[nodiscard]] Expected<Found> find(sandbox::ItemKind kind, std::string_view name,
+                                     std::string_view digest) const;
 
   /// A timer that ends at `until`, or before it when the version changes or stop() is called.
   [[nodiscard]] std::shared_ptr<asio::steady_timer> change_timer(SteadyTime until);

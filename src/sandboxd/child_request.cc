@@ -34,7 +34,13 @@ ChildSetup setup_of(SpawnTask task, const Limits& limits,
 }
 
 std::string call_request(const CallSpec& spec) {
-  std::string json = R"("op":"call","tool":)";
+  std::string json = R"("op":"call",)";
+  if (spec.kind != sandbox::ItemKind::kTool) {
+    json += R"("kind":)";
+    json::append_string(json, to_string(spec.kind));
+    json += ',';
+  }
+  json += R"("tool":)";
   json::append_string(json, spec.tool);
   json += R"(,"file":)";
   json::append_string(json, spec.file);

@@ -257,7 +257,7 @@ Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {
   if (draining_) {
     return fail(ErrorCode::kUnavailable, "the daemon is shutting down");
   }
-  Catalogue::Found target = TRY(catalogue_.find(wanted.tool, wanted.tool_sha256));
+  Catalogue::Found target = TRY(catalogue_.find(wanted.kind, wanted.tool, wanted.tool_sha256));
   if (target.tool->has_workspace && (wanted.issuer.empty() || wanted.subject.empty())) {
     return fail(ErrorCode::kInvalidArgument, "call.iss, call.sub: whose workspace is it?");
   }
@@ -267,6 +267,7 @@ Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {
   const bool streams = detached || accepts(request, "application/x-ndjson");
   return ToolOrder{
       .target = std::move(target),
+      .kind = wanted.kind,
       .tool = std::string(wanted.tool),
       .arguments = std::string(wanted.arguments),
       .call_id = std::string(wanted.call_id),

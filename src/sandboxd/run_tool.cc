@@ -83,8 +83,10 @@ Task<Expected<void>> enter_workspace(ToolOrder& order) {
 
 Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
   const Version& version = *order.target.version;
-  const bool runs_code = order.tool == sandbox::kExecuteCode;
+  const bool runs_code =
+      order.kind == sandbox::ItemKind::kTool && order.tool == sandbox::kExecuteCode;
   CallSpec spec{.call_id = order.call_id,
+                .kind = order.kind,
                 .tool = order.tool,
                 .file = order.target.tool->file,
                 .arguments = std::move(order.arguments),

@@ -27,6 +27,7 @@ struct ToolAnswer {
 /// What to run. Owns its bytes, since it outlives the request that asked for it.
 struct ToolOrder {
   Catalogue::Found target;
+  sandbox::ItemKind kind = sandbox::ItemKind::kTool;
   std::string tool;
   std::string arguments;
   std::string call_id;

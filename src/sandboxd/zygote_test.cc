@@ -292,6 +292,7 @@ TEST_F(ZygoteTest, DescribeListsToolsInOrderAndReportsBrokenFilesBesideThem) {
       R"j({"type":"object","properties":{},"additionalProperties":false}}},)j"
       R"j({"file":"b.py","definition":{"name":"a","description":"A.","inputSchema":)j"
       R"j({"type":"object","properties":{},"additionalProperties":false}},"timeoutMs":2000}],)j"
+      R"j("resources":[],"prompts":[],)j"
       R"j("errors":[{"file":"a.py","error":"SyntaxError: invalid syntax (line 1)"},)j"
       R"j({"file":"c.py","error":"c.py: w(): parameter 'x': builtins.complex has no JSON form; )j"
       R"j(use a dataclass, a TypedDict or one of JSON's own types"},)j"
