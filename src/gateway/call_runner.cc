@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 #include "base/trace.h"
+#include "gateway/item_call.h"
+#include "gateway/listing.h"
 #include "gateway/session.h"
 #include "json/raw.h"
 #include "json/write.h"
@@ -33,6 +35,12 @@ std::string use_traceparent(const http::Request& request, const mcp::Message& me
   return std::string(record.trace_id.empty() ? "" : traceparent);
 }
 
+/// What the record says of a tool call whatever is decided.
+void note_tool_call(const mcp::CallTool& call, const Tool* tool, audit::Record& record) {
+  record.tool = tool == nullptr ? call.name : tool->name;
+  record.arguments_sha256 = sha256(call.arguments_json);
+}
+
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -51,7 +59,7 @@ class InFlight {
 struct CallRunner::Call {
   /// Who asks, in which world, under which request id.
   const Visit& visit;
-  const Tool& tool;
+  const Item& item;
   std::string traceparent;
   SteadyTime deadline;
   CallChain& chain;
@@ -102,83 +110,138 @@ void CallRunner::use(std::shared_ptr<const Snapshot> snapshot) {
 /// One tool call: what, may they, with what, where, proof, run.
 Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& incoming,
                                    audit::Record& record, EventStream* stream) {
-  const mcp::Message& message = *incoming.message;
-  const auto& call = std::get<mcp::CallTool>(message.operation);
-  const Settings& settings = *visit.snapshot->settings;
-  const std::string traceparent = use_traceparent(visit.request, message, record);
-  const auto decided = decide(visit, call, visit.snapshot->catalogue->find(call.name), record);
-  if (!decided) {
-    co_return error_answer(incoming.id, decided.error());
+  const auto& call = std::get<mcp::CallTool>(incoming.message->operation);
+  const AskedCall asked = asked_call(visit, incoming, record, stream);
+  const Tool* const tool = visit.snapshot->catalogue->find(call.name);
+  note_tool_call(call, tool, record);
+  if (!may_use(visit, tool, record)) {
+    co_return error_answer(incoming.id, unknown_tool(call.name));
   }
-  const Tool& tool = **decided;
-  const bool reports = stream != nullptr && (!message.progress_token.empty() || message.log_level);
-  const AskedCall asked{.id = std::string(incoming.id),
-                        .revision = message.revision,
-                        .progress_token = std::string(message.progress_token),
-                        .log_level = message.log_level,
-                        .tool = tool,
-                        .stream = reports ? stream : nullptr};
-  if (const auto problem = check_arguments(tool, call, parser_)) {
-    Answer answer = call_answer(asked, error_result(*problem), parser_, record);
+  if (const auto problem = check_arguments(*tool, call, parser_)) {
+    Answer answer = call_answer(asked, *tool, error_result(*problem), parser_, record);
     record.status = audit::Status::kInvalid;
     record.reason = "arguments";
     co_return answer;
   }
-  if (calls_in_flight_ >= settings.calls_in_flight_max) {
-    Answer answer = call_answer(
-        asked, unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, tool.tool_set), parser_,
-        record);
+  if (const auto busy = turn_away(visit, *tool)) {
+    Answer answer = call_answer(asked, *tool, *busy, parser_, record);
     record.reason = "calls in flight";
     co_return answer;
   }
-  const InFlight in_flight(calls_in_flight_);
-  const auto chain = std::make_shared<CallChain>(parts_.loop);
-  const Call running{.visit = visit,
-                     .tool = tool,
-                     .traceparent = traceparent,
-                     .deadline = parts_.clock.steady_now() + settings.call_timeout,
-                     .chain = *chain};
-  auto execution = prepare(running, call.arguments_json,
-                           reports ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
-  const auto registration = let_cancel(visit, asked, *chain);
-  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
-    record.status = audit::Status::kError;
-    co_return unrecorded_answer(incoming.id);
-  }
-  EventForwarder forwarder(asked, parser_);
-  const auto result = co_await run(running, std::move(execution), &forwarder);
+  auto result = co_await run_asked(visit, asked, *tool, call.arguments_json, record);
   if (!result) {
-    record.status = audit::Status::kCancelled;
-    record.reason = chain->why_cancelled();
-    co_return Answer{.status = 202};  // Nobody waits for a cancelled call (basic/cancellation).
+    co_return std::move(result.error());
   }
-  co_return call_answer(asked, *result, parser_, record);
+  co_return call_answer(asked, *tool, *result, parser_, record);
 }
 
-/// `tool`, the one of that name or null, if the principal may use it. Whether it is missing or
-/// hidden is for the record alone.
-std::expected<const Tool*, mcp::RpcError> CallRunner::decide(const Visit& visit,
-                                                             const mcp::CallTool& call,
-                                                             const Tool* tool,
-                                                             audit::Record& record) const {
-  record.tool = tool == nullptr ? call.name : tool->name;
-  record.arguments_sha256 = sha256(call.arguments_json);
-  if (tool == nullptr) {
-    record.status = audit::Status::kInvalid;
-    record.reason = "unknown tool";
-    return std::unexpected(unknown_tool(call.name));
+Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& incoming,
+                                   audit::Record& record, EventStream* stream) {
+  const AskedCall asked = asked_call(visit, incoming, record, stream);
+  const ItemOrder order = find_item(visit, *incoming.message);
+  record.arguments_sha256 = sha256(order.arguments);
+  if (!may_use(visit, order.item, record)) {
+    co_return error_answer(asked.id, order.unknown);
   }
-  record.tool_set = tool->tool_set;
-  record.tool_sha256 = tool->digest;
-  const Decision decision =
-      visit.snapshot->settings->policy.decide(*visit.principal, tool->action());
+  const auto busy = turn_away(visit, *order.item);
+  if (order.refusal || busy) {
+    record.status = busy ? audit::Status::kError : audit::Status::kInvalid;
+    record.reason = busy ? "calls in flight" : "arguments";
+    auto refused =
+        order.refusal ? std::unexpected(*order.refusal) : item_result(order, *busy, parser_);
+    co_return error_answer(asked.id, refused.error());
+  }
+  if (order.arguments.empty()) {
+    co_return result_answer(asked.id, empty_completion(order.revision));
+  }
+  auto result = co_await run_asked(visit, asked, *order.item, order.arguments, record);
+  if (!result) {
+    co_return std::move(result.error());
+  }
+  note_end(*result, record);
+  const auto given = item_result(order, *result, parser_);
+  if (!given) {
+    record.status = audit::Status::kError;
+    co_return error_answer(asked.id, given.error());
+  }
+  co_return result_answer(asked.id, *given);
+}
+
+AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incoming,
+                                 audit::Record& record, EventStream* stream) const {
+  const mcp::Message& message = *incoming.message;
+  auto log_level = message.log_level;
+  if (const auto session = visit.request.header(kSessionHeader);
+      session && message.era() == mcp::Era::kLegacy) {
+    log_level = parts_.log_levels.of(*session);
+  }
+  const bool reports = stream != nullptr && (!message.progress_token.empty() || log_level);
+  return {.id = std::string(incoming.id),
+          .revision = message.revision,
+          .progress_token = std::string(message.progress_token),
+          .log_level = log_level,
+          .traceparent = use_traceparent(visit.request, message, record),
+          .stream = reports ? stream : nullptr};
+}
+
+/// Whether there is such an item and the principal may use it. Which of the two it is not is for
+/// the record alone.
+bool CallRunner::may_use(const Visit& visit, const Item* item, audit::Record& record) const {
+  if (item == nullptr) {
+    record.status = audit::Status::kInvalid;
+    record.reason = record.method == "tools/call" ? "unknown tool" : "unknown";
+    return false;
+  }
+  record.tool = item->name;
+  record.tool_set = item->tool_set;
+  record.tool_sha256 = item->digest;
+  const Decision decision = decide_on(visit, *item);
   record.decision = decision.allowed ? "allow" : "deny";
   record.reason = decision.reason;
   if (!decision.allowed) {
     record.status = audit::Status::kDenied;
-    return std::unexpected(unknown_tool(call.name));
   }
-  return tool;
+  return decision.allowed;
+}
+
+/// The result of a call for which there is no room.
+std::optional<sandbox::Result> CallRunner::turn_away(const Visit& visit, const Item& item) const {
+  if (calls_in_flight_ < visit.snapshot->settings->calls_in_flight_max) {
+    return std::nullopt;
+  }
+  return unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, item.tool_set);
+}
+
+/// Records and runs a client's call that was decided. An error is the answer of one without result:
+/// it was not recorded, or nobody waits for it any more.
+Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& visit,
+                                                                   const AskedCall& asked,
+                                                                   const Item& item,
+                                                                   std::string_view arguments,
+                                                                   audit::Record& record) {
+  const InFlight in_flight(calls_in_flight_);
+  const auto chain = std::make_shared<CallChain>(parts_.loop);
+  const Call running{.visit = visit,
+                     .item = item,
+                     .traceparent = asked.traceparent,
+                     .deadline = parts_.clock.steady_now() + visit.snapshot->settings->call_timeout,
+                     .chain = *chain};
+  auto execution = prepare(running, arguments,
+                           asked.stream ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
+  const auto registration = let_cancel(visit, asked, *chain);
+  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
+    record.status = audit::Status::kError;
+    co_return std::unexpected(unrecorded_answer(asked.id));
+  }
+  EventForwarder forwarder(asked, parser_);
+  auto result = co_await run(running, std::move(execution), &forwarder);
+  if (!result) {
+    record.status = audit::Status::kCancelled;
+    record.reason = chain->why_cancelled();
+    // Nobody waits for a cancelled call (basic/cancellation).
+    co_return std::unexpected(Answer{.status = 202});
+  }
+  co_return *std::move(result);
 }
 
 /// Sends nothing yet. Views are needed until this returns.
@@ -187,20 +250,21 @@ std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
                                                         sandbox::Streaming streaming) {
   // At its own daemon a call that waits for this one lends its place.
   const Call* lender = call.outer;
-  while (lender != nullptr && lender->tool.tool_set != call.tool.tool_set) {
+  while (lender != nullptr && lender->item.tool_set != call.item.tool_set) {
     lender = lender->outer;
   }
-  const auto client = routes_.find(call.tool.tool_set)->second.client;
+  const auto client = routes_.find(call.item.tool_set)->second.client;
   auto execution = client->execute(
-      {.tool = call.tool.own_name,
+      {.tool = call.item.own_name,
        .arguments = arguments,
+       .kind = call.item.kind,
        .call_id = call.visit.request_id,
        .user = call.visit.principal->user,
        .issuer = call.visit.principal->issuer,
        .subject = call.visit.principal->subject,
        .deadline =
            std::chrono::ceil<std::chrono::milliseconds>(call.deadline - parts_.clock.steady_now()),
-       .tool_sha256 = call.tool.digest,
+       .tool_sha256 = call.item.digest,
        .traceparent = call.traceparent,
        .parent = lender == nullptr ? std::string_view() : lender->visit.request_id},
       streaming);
@@ -250,9 +314,9 @@ Task<Expected<sandbox::Result>> CallRunner::run(const Call& call,
       co_return std::unexpected(std::move(event.error()));
     }
     if (!event) {
-      log_warn("call {}: tool set {}: {}", call.visit.request_id, call.tool.tool_set,
+      log_warn("call {}: tool set {}: {}", call.visit.request_id, call.item.tool_set,
                event.error().message);
-      co_return unavailable_result(event.error(), execution->retry_after(), call.tool.tool_set);
+      co_return unavailable_result(event.error(), execution->retry_after(), call.item.tool_set);
     }
     if (auto* result = std::get_if<sandbox::Result>(&*event)) {
       co_return std::move(*result);
@@ -319,12 +383,12 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
     call.arguments = arguments->value;
     call.arguments_json = arguments->raw;
   }
-  const Tool* const named = visit.snapshot->catalogue->find_from(outer.tool.tool_set, call.name);
-  const auto decided = decide(visit, call, named, record);
-  if (!decided) {
-    co_return fail(ErrorCode::kNotFound, "{}", decided.error().message);
+  const Tool* const named = visit.snapshot->catalogue->find_from(outer.item.tool_set, call.name);
+  note_tool_call(call, named, record);
+  if (!may_use(visit, named, record)) {
+    co_return fail(ErrorCode::kNotFound, "{}", unknown_tool(call.name).message);
   }
-  const Tool& tool = **decided;
+  const Tool& tool = *named;
   record.status = audit::Status::kInvalid;
   if (const auto problem = check_arguments(tool, call, parser_)) {
     record.reason = "arguments";
@@ -336,7 +400,7 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
   }
   ++outer.chain.inner_calls;
   const Call running{.visit = visit,
-                     .tool = tool,
+                     .item = tool,
                      .traceparent = outer.traceparent,
                      .deadline = outer.deadline,
                      .chain = outer.chain,

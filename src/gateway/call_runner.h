@@ -43,15 +43,23 @@ class CallRunner {
   /// null where nothing can be sent before the answer. `record` learns how the call ended.
   Task<Answer> call_tool(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                          EventStream* stream);
+  /// The same for a resource, a prompt or a completion: `incoming` holds what is_item_call() says.
+  Task<Answer> call_item(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
+                         EventStream* stream);
 
  private:
   struct Route;
   struct Call;
 
-  [[nodiscard]] std::expected<const Tool*, mcp::RpcError> decide(const Visit& visit,
-                                                                 const mcp::CallTool& call,
-                                                                 const Tool* tool,
-                                                                 audit::Record& record) const;
+  [[nodiscard]] AskedCall asked_call(const Visit& visit, const mcp::Incoming& incoming,
+                                     audit::Record& record, EventStream* stream) const;
+  [[nodiscard]] bool may_use(const Visit& visit, const Item* item, audit::Record& record) const;
+  [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
+                                                         const Item& item) const;
+  Task<std::expected<sandbox::Result, Answer>> run_asked(const Visit& visit, const AskedCall& asked,
+                                                         const Item& item,
+                                                         std::string_view arguments,
+                                                         audit::Record& record);
   [[nodiscard]] std::shared_ptr<sandbox::Execution> prepare(const Call& call,
                                                             std::string_view arguments,
                                                             sandbox::Streaming streaming);

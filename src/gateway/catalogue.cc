@@ -12,21 +12,31 @@ namespace mcpgate::gateway {
 namespace {
 
 /// The definition under the name that clients know.
-std::string renamed(const sandbox::ManifestTool& tool, const std::string& name,
-                    json::Parser& parser) {
-  const auto element = parser.parse(tool.definition);
+std::string renamed(const std::string& definition, const std::string& name, json::Parser& parser) {
+  const auto element = parser.parse(definition);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // parse_manifest() rebuilt it.
   std::string out;
   json::Writer writer(out);
   writer.begin_object().field("name", name);
-  for (const json::Member& member : json::Members(*object, tool.definition)) {
+  for (const json::Member& member : json::Members(*object, definition)) {
     if (member.key != "name") {
       writer.raw_field(member.key, member.raw);
     }
   }
   writer.end_object();
   return out;
+}
+
+/// What all kinds have in common. Resources and prompts only read: nothing else is asked of them.
+template <class T>
+Item item_of(const ToolSetView& view, sandbox::ItemKind kind, const T& listed) {
+  return {.kind = kind,
+          .name = view.prefix + listed.name,
+          .own_name = listed.name,
+          .tool_set = view.name,
+          .digest = listed.digest,
+          .read_only = true};
 }
 
 Expected<json::Schema> compile_schema(const std::string& schema, json::Parser& parser) {
@@ -49,22 +59,13 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
   if (!tool.output_schema.empty()) {
     output = TRY(compile_schema(tool.output_schema, parser));
   }
-  std::string modern = renamed(tool, name, parser);
+  std::string modern = renamed(tool.definition, name, parser);
   std::string legacy = mcp::legacy::tool_definition(modern, parser);
-  return Tool{.name = name,
-              .own_name = tool.name,
-              .tool_set = view.name,
-              .digest = tool.digest,
-              .read_only = tool.read_only,
-              .legacy_definition = std::move(legacy),
-              .modern_definition = std::move(modern),
-              .input = std::move(input),
-              .output = std::move(output)};
+  Tool compiled{item_of(view, sandbox::ItemKind::kTool, tool), std::move(legacy), std::move(modern),
+                std::move(input), std::move(output)};
+  compiled.read_only = tool.read_only;
+  return compiled;
 }
-
-}  // namespace
-
-namespace {
 
 /// What this gateway shows of a set, whoever asks.
 bool is_in_view(const ToolSetView& view, const std::string& tool) {
@@ -72,6 +73,24 @@ bool is_in_view(const ToolSetView& view, const std::string& tool) {
     return view.code_mode;
   }
   return !view.only || std::ranges::find(*view.only, tool) != view.only->end();
+}
+
+Resource compile_resource(const ToolSetView& view, const sandbox::ManifestResource& listed) {
+  Resource resource{item_of(view, sandbox::ItemKind::kResource, listed), listed.uri, std::nullopt,
+                    listed.definition, listed.completes};
+  if (listed.is_template) {
+    auto parsed = sandbox::UriTemplate::parse(listed.uri);
+    MCPGATE_ASSERT(parsed);  // read_resource() has checked it.
+    resource.uri_template = *std::move(parsed);
+  }
+  return resource;
+}
+
+Prompt compile_prompt(const ToolSetView& view, const sandbox::ManifestPrompt& listed,
+                      json::Parser& parser) {
+  Item item = item_of(view, sandbox::ItemKind::kPrompt, listed);
+  std::string definition = renamed(listed.definition, item.name, parser);
+  return {std::move(item), std::move(definition), listed.arguments, listed.completes};
 }
 
 }  // namespace
@@ -93,6 +112,16 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
       continue;
     }
     set->tools.push_back(std::move(*compiled));
+  }
+  for (const sandbox::ManifestResource& resource : manifest.resources) {
+    if (is_in_view(view, resource.name)) {
+      set->resources.push_back(compile_resource(view, resource));
+    }
+  }
+  for (const sandbox::ManifestPrompt& prompt : manifest.prompts) {
+    if (is_in_view(view, prompt.name) && sandbox::is_tool_name(view.prefix + prompt.name)) {
+      set->prompts.push_back(compile_prompt(view, prompt, parser));
+    }
   }
   return set;
 }
@@ -128,6 +157,51 @@ void Catalogue::add(const ToolSetTools& set) {
     tools_.push_back(tool);
     by_name_.emplace(tool->name, tool);
   }
+  add_items(set);
+}
+
+void Catalogue::add_items(const ToolSetTools& set) {
+  for (const Resource& resource : set.resources) {
+    if (const auto [taken, added] = by_uri_.emplace(resource.uri, &resource); !added) {
+      log_error("tool set {}: its resource {} is withheld: {} has one of its URI", set.tool_set,
+                resource.name, taken->second->tool_set);
+      continue;
+    }
+    resources_.push_back(&resource);
+  }
+  for (const Prompt& prompt : set.prompts) {
+    if (const auto [taken, added] = prompts_by_name_.emplace(prompt.name, &prompt); !added) {
+      log_error("tool set {}: its prompt {} is withheld: {} has one of its name; give it a prefix",
+                set.tool_set, prompt.name, taken->second->tool_set);
+      continue;
+    }
+    prompts_.push_back(&prompt);
+  }
+}
+
+std::vector<Catalogue::FoundResource> Catalogue::find_resources(std::string_view uri) const {
+  std::vector<FoundResource> found;
+  const auto named = by_uri_.find(uri);
+  if (named != by_uri_.end() && !named->second->uri_template) {
+    found.push_back({.resource = named->second});
+  }
+  for (const Resource* resource : resources_) {
+    if (auto variables =
+            resource->uri_template ? resource->uri_template->match(uri) : std::nullopt) {
+      found.push_back({.resource = resource, .variables = *std::move(variables)});
+    }
+  }
+  return found;
+}
+
+const Resource* Catalogue::find_template(std::string_view text) const {
+  const auto found = by_uri_.find(text);
+  return found != by_uri_.end() && found->second->uri_template ? found->second : nullptr;
+}
+
+const Prompt* Catalogue::find_prompt(std::string_view name) const {
+  const auto found = prompts_by_name_.find(name);
+  return found == prompts_by_name_.end() ? nullptr : found->second;
 }
 
 const Tool* Catalogue::find(std::string_view name) const {

@@ -1,6 +1,6 @@
 #pragma once
 
-// What can be called: the tools of all sets as one immutable list.
+// What can be called: the tools, resources and prompts of all sets as one immutable list.
 
 #include <functional>
 #include <memory>
@@ -14,12 +14,14 @@
 #include "base/identity.h"
 #include "json/schema.h"
 #include "sandbox/manifest.h"
+#include "sandbox/uri_template.h"
 
 namespace mcpgate::gateway {
 
-/// One tool, ready to be listed, decided on and called.
-struct Tool {
-  /// As clients call it: the set's prefix and the tool's own name.
+/// What can be listed, decided on and run: a tool, a resource, a prompt.
+struct Item {
+  sandbox::ItemKind kind = sandbox::ItemKind::kTool;
+  /// As clients call it: the set's prefix and the item's own name.
   std::string name;
   /// As its sandbox calls it.
   std::string own_name;
@@ -27,22 +29,43 @@ struct Tool {
   /// `sha256:…` of definition and code: what a call must name, and what runs.
   std::string digest;
   bool read_only = false;
-  /// The MCP Tool object for each era, as JSON bytes.
-  std::string legacy_definition;
-  std::string modern_definition;
-  json::Schema input;
-  std::optional<json::Schema> output;
 
   [[nodiscard]] Action action() const {
     return {.tool_set = tool_set, .tool = own_name, .read_only = read_only};
   }
 };
 
+/// One tool.
+struct Tool : Item {
+  /// The MCP Tool object for each era, as JSON bytes.
+  std::string legacy_definition;
+  std::string modern_definition;
+  json::Schema input;
+  std::optional<json::Schema> output;
+};
+
+/// One resource, or a template of many.
+struct Resource : Item {
+  /// The URI, or the template's text.
+  std::string uri;
+  std::optional<sandbox::UriTemplate> uri_template;
+  /// The MCP object as JSON bytes, for both eras.
+  std::string definition;
+  std::vector<std::string> completes;
+};
+
+/// One prompt.
+struct Prompt : Item {
+  std::string definition;
+  std::vector<sandbox::ManifestPrompt::Argument> arguments;
+  std::vector<std::string> completes;
+};
+
 /// What the configuration says of a set's tools.
 struct ToolSetView {
   std::string name;
   std::string prefix;
-  /// Only these of its own tools; nothing: all.
+  /// Only these of its own tools, resources and prompts; nothing: all.
   std::optional<std::vector<std::string>> only;
   /// Whether `execute_code` is among its tools.
   bool code_mode = false;
@@ -50,13 +73,15 @@ struct ToolSetView {
   friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
 };
 
-/// The tools of one set at one version of its manifest, compiled once.
+/// What one set offers at one version of its manifest, compiled once.
 struct ToolSetTools {
   std::string tool_set;
   std::string profile;
   /// Of the daemon that serves them.
   std::string instance;
   std::vector<Tool> tools;
+  std::vector<Resource> resources;
+  std::vector<Prompt> prompts;
 };
 
 /// Compiles a manifest. A tool whose schema does not compile, or whose name with the prefix is no
@@ -70,7 +95,8 @@ class Catalogue {
   Catalogue() = default;
   /// Null entries are sets that have not answered yet. A set with a name that an earlier one has is
   /// withheld whole and logged: which of two tools a name means must never depend on chance. Of a
-  /// second `execute_code` only that is, since the set did not name it.
+  /// second `execute_code` only that is, since the set did not name it; and so it is with a
+  /// prompt's name and a resource's URI.
   explicit Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets);
 
   /// The tool of that name, or null. Lives as long as the catalogue.
@@ -78,15 +104,35 @@ class Catalogue {
   /// The tool as one of `tool_set` calls it: by its own name in that set, else by that of clients.
   [[nodiscard]] const Tool* find_from(std::string_view tool_set, std::string_view name) const;
   [[nodiscard]] const std::vector<const Tool*>& tools() const { return tools_; }
+
+  /// A resource that a URI may mean, and the values of its template's variables.
+  struct FoundResource {
+    const Resource* resource = nullptr;
+    sandbox::UriTemplate::Values variables = {};
+  };
+  /// All of them: the one that is named so, then the templates that it fits, in order. Whoever asks
+  /// gets the first that it may use.
+  [[nodiscard]] std::vector<FoundResource> find_resources(std::string_view uri) const;
+  /// The template of that text, or null.
+  [[nodiscard]] const Resource* find_template(std::string_view text) const;
+  [[nodiscard]] const Prompt* find_prompt(std::string_view name) const;
+  /// Templates among them.
+  [[nodiscard]] const std::vector<const Resource*>& resources() const { return resources_; }
+  [[nodiscard]] const std::vector<const Prompt*>& prompts() const { return prompts_; }
   /// The daemon that serves a set, as it named itself; empty while it has not answered.
   [[nodiscard]] std::string instance_of(std::string_view tool_set) const;
 
  private:
   void add(const ToolSetTools& set);
+  void add_items(const ToolSetTools& set);
 
   std::vector<std::shared_ptr<const ToolSetTools>> sets_;
   std::vector<const Tool*> tools_;
   std::unordered_map<std::string_view, const Tool*> by_name_;
+  std::vector<const Resource*> resources_;
+  std::unordered_map<std::string_view, const Resource*> by_uri_;
+  std::vector<const Prompt*> prompts_;
+  std::unordered_map<std::string_view, const Prompt*> prompts_by_name_;
 };
 
 }  // namespace mcpgate::gateway

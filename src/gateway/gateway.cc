@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "gateway/event_stream.h"
+#include "gateway/item_call.h"
+#include "gateway/listing.h"
 #include "gateway/origin.h"
 #include "gateway/session.h"
 #include "json/raw.h"
@@ -381,8 +383,11 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   if (std::holds_alternative<mcp::CallTool>(operation)) {
     co_return co_await calls_.call_tool(visit, incoming, record, stream);
   }
-  if (std::holds_alternative<mcp::ListTools>(operation)) {
-    co_return list_tools(visit, incoming);
+  if (std::holds_alternative<mcp::List>(operation)) {
+    co_return list_answer(parts_, visit, incoming);
+  }
+  if (is_item_call(operation)) {
+    co_return co_await calls_.call_item(visit, incoming, record, stream);
   }
   if (std::holds_alternative<mcp::Ping>(operation)) {
     co_return result_answer(incoming.id, "{}");
@@ -393,6 +398,9 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   if (std::holds_alternative<mcp::Initialize>(operation)) {
     co_return initialize(visit, incoming);
   }
+  if (const auto* set = std::get_if<mcp::SetLogLevel>(&operation)) {
+    co_return set_log_level(visit, incoming.id, set->level, record);
+  }
   if (const auto* cancel = std::get_if<mcp::Cancel>(&operation)) {
     parts_.running_calls.cancel(visit.request.header(kSessionHeader).value_or(""),
                                 cancel->request_id);
@@ -400,16 +408,20 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   co_return Answer{.status = 202};  // A notification.
 }
 
-Answer Gateway::list_tools(const Visit& visit, const mcp::Incoming& incoming) const {
-  const bool modern = incoming.message->era() == mcp::Era::kModern;
-  std::vector<std::string_view> definitions;
-  for (const Tool* tool : visit.snapshot->catalogue->tools()) {
-    if (visit.snapshot->settings->policy.decide(*visit.principal, tool->action()).allowed) {
-      definitions.emplace_back(modern ? tool->modern_definition : tool->legacy_definition);
-    }
+/// The level is the session's (2025-11-25, server/utilities/logging).
+Answer Gateway::set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
+                              audit::Record& record) {
+  const auto session = visit.request.header(kSessionHeader);
+  if (!session) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "no session";
+    return error_answer(id, {.code = mcp::RpcCode::kInvalidRequest,
+                             .message = "logging/setLevel needs a session: initialize, then send "
+                                        "the Mcp-Session-Id of the answer",
+                             .http_status = 400});
   }
-  return result_answer(incoming.id, modern ? mcp::modern::list_tools_result(definitions)
-                                           : mcp::legacy::list_tools_result(definitions));
+  parts_.log_levels.set(*session, level);
+  return result_answer(id, "{}");
 }
 
 Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {

@@ -46,8 +46,9 @@ class Gateway final : public http::Handler {
   Task<void> serve_batch(Visit& visit);
   Task<Answer> answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                       EventStream* stream);
+  [[nodiscard]] Answer set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
+                                     audit::Record& record);
   [[nodiscard]] Answer initialize(Visit& visit, const mcp::Incoming& incoming) const;
-  [[nodiscard]] Answer list_tools(const Visit& visit, const mcp::Incoming& incoming) const;
 
   Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,
                         Answer answer);

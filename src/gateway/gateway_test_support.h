@@ -122,6 +122,7 @@ inline std::string member(std::string_view json, std::string_view path) {
 /// A call as the sandbox got it.
 struct ReceivedCall {
   std::string tool;
+  sandbox::ItemKind kind = sandbox::ItemKind::kTool;
   std::string arguments;
   std::string id;
   std::string user;
@@ -185,6 +186,7 @@ class FakeSandbox final : public http::Handler {
     const auto call = sandbox::parse_execute_request(request.body, parser);
     EXPECT_TRUE(call) << call.error().message;
     calls.push_back({.tool = std::string(call->tool),
+                     .kind = call->kind,
                      .arguments = std::string(call->arguments),
                      .id = std::string(call->call_id),
                      .user = std::string(call->user),
@@ -305,6 +307,15 @@ inline sandbox::ManifestTool manifest_tool(std::string_view definition) {
   return *std::move(tool);
 }
 
+template <class T>
+void add_listed(std::vector<T>& items, Expected<T> (*read)(json::Element), std::string_view text) {
+  json::Parser parser(1 << 20);
+  auto item = read(*parser.parse(text));
+  EXPECT_TRUE(item) << item.error().message;
+  item->digest = "sha256:" + sha256_hex(text);
+  items.push_back(*std::move(item));
+}
+
 /// What the tests' sandbox offers: `read` says of itself that it only reads and has an output
 /// schema, `write` takes anything.
 inline sandbox::Manifest demo_manifest(std::string name = "demo") {
@@ -321,15 +332,27 @@ inline sandbox::Manifest demo_manifest(std::string name = "demo") {
       R"("annotations":{"readOnlyHint":true}})"));
   manifest.tools.push_back(
       manifest_tool(R"({"name":"write","description":"Writes.","inputSchema":{"type":"object"}})"));
+  add_listed(manifest.resources, &sandbox::read_resource,
+             R"({"name":"notes","uri":"demo://notes"})");
+  add_listed(manifest.resources, &sandbox::read_resource,
+             R"({"name":"day","uriTemplate":"demo://notes/{day}","completes":["day"]})");
+  add_listed(manifest.prompts, &sandbox::read_prompt,
+             R"({"name":"greet","arguments":[{"name":"whom","required":true},{"name":"tone"}],)"
+             R"("completes":["tone"]})");
   manifest.digest = sandbox::manifest_digest(manifest);
   return manifest;
 }
 
-/// Another set's: one tool that few may see.
+/// Another set's: one tool that few may see, and a resource whose URI fits a template of demo.
 inline sandbox::Manifest secret_manifest() {
   sandbox::Manifest manifest = demo_manifest("secret");
   manifest.tools = {manifest_tool(
       R"({"name":"launch","description":"Launches.","inputSchema":{"type":"object"}})")};
+  manifest.resources.clear();
+  manifest.prompts.clear();
+  add_listed(manifest.resources, &sandbox::read_resource,
+             R"({"name":"sunday","uri":"demo://notes/sunday"})");
+  add_listed(manifest.prompts, &sandbox::read_prompt, R"({"name":"brief"})");
   manifest.digest = sandbox::manifest_digest(manifest);
   return manifest;
 }
@@ -369,6 +392,7 @@ class TestGateway : public testing::Test {
                      .random = random_,
                      .sealer = sealer_,
                      .running_calls = running_calls_,
+                     .log_levels = log_levels_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -437,8 +461,10 @@ class TestGateway : public testing::Test {
     body.append(members.empty() ? "" : ",").append(members).append("}}");
     Sent sent{.body = body};
     sent.headers = {{"MCP-Protocol-Version", "2026-07-28"}, {"Mcp-Method", std::string(method)}};
-    if (const std::string name = member(body, "params.name"); !name.empty()) {
-      sent.headers.emplace_back("Mcp-Name", name);
+    for (const char* path : {"params.name", "params.uri"}) {
+      if (const std::string name = member(body, path); !name.empty()) {
+        sent.headers.emplace_back("Mcp-Name", name);
+      }
     }
     return sent;
   }
@@ -584,6 +610,7 @@ class TestGateway : public testing::Test {
   std::unique_ptr<audit::Log> audit_;
   Sealer sealer_;
   RunningCalls running_calls_;
+  LogLevels log_levels_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.

@@ -86,6 +86,7 @@ Expected<void> Service::add_workers() {
                                                .random = worker->random,
                                                .sealer = sealer_,
                                                .running_calls = running_calls_,
+                                               .log_levels = log_levels_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},
                                   std::make_shared<const Snapshot>(world_));

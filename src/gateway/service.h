@@ -81,6 +81,7 @@ class Service {
   Sealer sealer_;
   std::string address_;
   RunningCalls running_calls_;
+  LogLevels log_levels_;
   Snapshot world_;
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;

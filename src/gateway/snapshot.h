@@ -46,6 +46,8 @@ struct Settings {
   std::size_t inner_depth_max = 4;
   /// Calls in flight on one loop; above it a call is turned away.
   std::size_t calls_in_flight_max = 1024;
+  /// Items of one page of a list.
+  std::size_t list_page_max = 1000;
   /// The largest answer of a sandbox.
   std::size_t result_bytes_max = std::size_t{16} << 20;
 };

@@ -66,18 +66,6 @@ std::optional<sandbox::Result> broken_output(const Tool& tool, json::Object resu
   return error_result("The tool's result breaks its own output schema: " + *problem);
 }
 
-/// What the record says of how a call ended.
-void note(const sandbox::Result& result, audit::Record& record) {
-  record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
-  record.result_bytes = result.call_tool_result().size();
-  if (!result.profile.empty()) {
-    record.profile = result.profile;
-  }
-  if (result.reason) {
-    record.reason = sandbox::to_string(*result.reason);
-  }
-}
-
 }  // namespace
 
 std::optional<std::string> check_arguments(const Tool& tool, const mcp::CallTool& call,
@@ -130,22 +118,33 @@ sandbox::Result unavailable_result(const Error& error,
   }
 }
 
-Answer call_answer(const AskedCall& asked, const sandbox::Result& result, json::Parser& parser,
-                   audit::Record& record) {
+void note_end(const sandbox::Result& result, audit::Record& record) {
+  record.status = result.is_error ? audit::Status::kError : audit::Status::kSuccess;
+  record.result_bytes = result.call_tool_result().size();
+  if (!result.profile.empty()) {
+    record.profile = result.profile;
+  }
+  if (result.reason) {
+    record.reason = sandbox::to_string(*result.reason);
+  }
+}
+
+Answer call_answer(const AskedCall& asked, const Tool& tool, const sandbox::Result& result,
+                   json::Parser& parser, audit::Record& record) {
   const std::string_view text = result.call_tool_result();
   const bool modern = era_of(asked.revision) == mcp::Era::kModern;
-  const bool checks_output = asked.tool.output && !result.is_error;
+  const bool checks_output = tool.output && !result.is_error;
   if (result.is_plain && !modern && !checks_output) {
-    note(result, record);
+    note_end(result, record);
     return result_answer(asked.id, text);  // As it came: most calls of most clients.
   }
   const auto element = parser.parse(text);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
-  if (const auto broken = checks_output ? broken_output(asked.tool, *object) : std::nullopt) {
-    return call_answer(asked, *broken, parser, record);
+  if (const auto broken = checks_output ? broken_output(tool, *object) : std::nullopt) {
+    return call_answer(asked, tool, *broken, parser, record);
   }
-  note(result, record);
+  note_end(result, record);
   return result_answer(asked.id,
                        modern ? mcp::modern::call_tool_result(*object, text)
                               : mcp::legacy::call_tool_result(*object, text, asked.revision));
@@ -161,7 +160,7 @@ sandbox::Result inner_result(const Tool& tool, sandbox::Result result, json::Par
       result = *std::move(broken);
     }
   }
-  note(result, record);
+  note_end(result, record);
   return result;
 }
 

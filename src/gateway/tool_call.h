@@ -28,8 +28,8 @@ struct AskedCall {
   /// JSON bytes; empty: no progress is wanted.
   std::string progress_token;
   std::optional<mcp::LogLevel> log_level;
-  /// Owned by the catalogue of the request's snapshot.
-  const Tool& tool;
+  /// The trace that it belongs to, or empty.
+  std::string traceparent;
   /// Null where nothing can be sent before the answer.
   EventStream* stream = nullptr;
 };
@@ -51,8 +51,12 @@ struct AskedCall {
 /// The answer that carries a result, in the form of the era that asked; `record` learns how the
 /// call ended. A result that breaks the tool's own output schema is replaced by an error that says
 /// so.
-[[nodiscard]] Answer call_answer(const AskedCall& asked, const sandbox::Result& result,
-                                 json::Parser& parser, audit::Record& record);
+[[nodiscard]] Answer call_answer(const AskedCall& asked, const Tool& tool,
+                                 const sandbox::Result& result, json::Parser& parser,
+                                 audit::Record& record);
+
+/// What the record says of how a call ended.
+void note_end(const sandbox::Result& result, audit::Record& record);
 
 /// The result for the tool that called another one, checked and recorded as call_answer() does.
 [[nodiscard]] sandbox::Result inner_result(const Tool& tool, sandbox::Result result,

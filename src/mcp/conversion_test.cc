@@ -95,8 +95,9 @@ TEST_F(ConversionTest, InitializeEchoesAVersionThatItKnows) {
 }
 
 TEST_F(ConversionTest, LegacyListsHaveNoMembersOfTheModernEra) {
-  EXPECT_EQ(legacy::list_tools_result({}), R"({"tools":[]})");
-  EXPECT_EQ(legacy::list_tools_result({R"({"a": 1})", "{}"}), R"({"tools":[{"a": 1},{}]})");
+  EXPECT_EQ(legacy::list_result(List::Kind::kTools, {}, ""), R"({"tools":[]})");
+  EXPECT_EQ(legacy::list_result(List::Kind::kTools, {R"({"a": 1})", "{}"}, ""),
+            R"({"tools":[{"a": 1},{}]})");
 }
 
 TEST_F(ConversionTest, ModernResultsSayThatTheyAreComplete) {
@@ -125,7 +126,7 @@ TEST_F(ConversionTest, AToolsOwnServerInfoGivesWayToOurs) {
 }
 
 TEST_F(ConversionTest, ModernListsArePrivateAndMayBeKept) {
-  EXPECT_EQ(modern::list_tools_result({"{}"}),
+  EXPECT_EQ(modern::list_result(List::Kind::kTools, {"{}"}, ""),
             R"({"resultType":"complete","tools":[{}],"ttlMs":5000,"cacheScope":"private",)"
             R"("_meta":{)" +
                 kServerMeta + "}}");

@@ -11,13 +11,14 @@ namespace mcpgate::mcp::legacy {
 
 namespace {
 
+/// What there are methods for. Which tools, resources and prompts there are is for the lists.
+constexpr std::string_view kCapabilities =
+    R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{}})";
+
 RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
                                       std::string_view params_json) {
-  if (method == "tools/call") {
-    return read_call_tool(params, params_json);
-  }
-  if (method == "tools/list") {
-    return read_list_tools(params);
+  if (auto shared = read_shared_operation(method, params, params_json)) {
+    return *std::move(shared);
   }
   if (method == "ping") {
     return Ping{};
@@ -28,6 +29,14 @@ RpcExpected<Operation> read_operation(std::string_view method, std::optional<jso
       return rpc_fail(RpcCode::kInvalidParams, "params.protocolVersion: missing");
     }
     return Initialize{*version};
+  }
+  if (method == "logging/setLevel") {
+    const auto level =
+        parse_log_level(params ? json::string_at(*params, "level").value_or("") : "");
+    if (!level) {
+      return rpc_fail(RpcCode::kInvalidParams, "params.level: not a log level");
+    }
+    return SetLogLevel{*level};
   }
   return rpc_fail(RpcCode::kMethodNotFound, "Method not found");
 }
@@ -57,6 +66,26 @@ std::string content_without_links(json::Array content, std::string_view text) {
     } else {
       writer.raw(block.raw);
     }
+  }
+  writer.end_array();
+  return out;
+}
+
+/// The messages of a prompt, each `{"role":…,"content":block}`.
+std::string messages_without_links(json::Array messages, std::string_view text) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_array();
+  for (const json::Item& message : json::Items(messages, text)) {
+    const auto object = json::as_object(message.value);
+    const auto content = object ? json::find(*object, "content") : std::nullopt;
+    const auto link = content ? as_link(*content) : std::nullopt;
+    if (!link) {
+      writer.raw(message.raw);
+      continue;
+    }
+    writer.begin_object().field("role", json::string_at(*object, "role").value_or(""));
+    writer.raw_field("content", link_as_text(*link)).end_object();
   }
   writer.end_array();
   return out;
@@ -124,20 +153,19 @@ std::string initialize_result(std::string_view requested_version) {
   json::Writer(out)
       .begin_object()
       .field("protocolVersion", to_string(revision))
-      .raw_field("capabilities", R"({"tools":{}})")
+      .raw_field("capabilities", kCapabilities)
       .raw_field("serverInfo", kServerInfo)
       .end_object();
   return out;
 }
 
-std::string list_tools_result(const std::vector<std::string_view>& definitions) {
+std::string list_result(List::Kind kind, const std::vector<std::string_view>& definitions,
+                        std::string_view next_cursor) {
   std::string out;
   json::Writer writer(out);
-  writer.begin_object().key("tools").begin_array();
-  for (const std::string_view definition : definitions) {
-    writer.raw(definition);
-  }
-  writer.end_array().end_object();
+  writer.begin_object();
+  write_list(writer, kind, definitions, next_cursor);
+  writer.end_object();
   return out;
 }
 
@@ -176,6 +204,31 @@ std::string call_tool_result(json::Object result, std::string_view text, Revisio
   }
   writer.end_object();
   return out;
+}
+
+std::string get_prompt_result(json::Object result, std::string_view text, Revision revision) {
+  if (revision != Revision::k20250326) {
+    return std::string(text);
+  }
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object();
+  for (const json::Member& member : json::Members(result, text)) {
+    const auto messages = json::as_array(member.value);
+    if (member.key == "messages" && messages) {
+      writer.raw_field("messages", messages_without_links(*messages, member.raw));
+    } else {
+      writer.raw_field(member.key, member.raw);
+    }
+  }
+  writer.end_object();
+  return out;
+}
+
+RpcError resource_not_found(std::string_view uri) {
+  RpcError error{.code = RpcCode::kLegacyResourceNotFound, .message = "Resource not found"};
+  json::Writer(error.data).begin_object().field("uri", uri).end_object();
+  return error;
 }
 
 }  // namespace mcpgate::mcp::legacy

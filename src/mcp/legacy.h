@@ -22,8 +22,10 @@ namespace mcpgate::mcp::legacy {
 /// The InitializeResult: the requested revision if it is served, else the newest legacy one.
 [[nodiscard]] std::string initialize_result(std::string_view requested_version);
 
-/// `{"tools":[…]}` of JSON bytes.
-[[nodiscard]] std::string list_tools_result(const std::vector<std::string_view>& definitions);
+/// `{"tools":[…]}` of JSON bytes, or another list; with `nextCursor` where it is not empty.
+[[nodiscard]] std::string list_result(List::Kind kind,
+                                      const std::vector<std::string_view>& definitions,
+                                      std::string_view next_cursor);
 
 /// A tool as this era takes it: an `outputSchema` whose root is not an object is left out.
 [[nodiscard]] std::string tool_definition(std::string_view definition, json::Parser& parser);
@@ -33,5 +35,13 @@ namespace mcpgate::mcp::legacy {
 /// `text` is what `result` was parsed from.
 [[nodiscard]] std::string call_tool_result(json::Object result, std::string_view text,
                                            Revision revision);
+
+/// A GetPromptResult as this era takes it: for 2025-03-26 a `resource_link` becomes text. `text` is
+/// what `result` was parsed from.
+[[nodiscard]] std::string get_prompt_result(json::Object result, std::string_view text,
+                                            Revision revision);
+
+/// For a URI that names nothing, or nothing that the caller may read.
+[[nodiscard]] RpcError resource_not_found(std::string_view uri);
 
 }  // namespace mcpgate::mcp::legacy

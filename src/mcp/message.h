@@ -36,13 +36,45 @@ struct Initialize {
 };
 struct Ping {};
 struct Discover {};
-struct ListTools {};
+/// One page of one of the lists.
+struct List {
+  enum class Kind { kTools, kResources, kResourceTemplates, kPrompts };
+  Kind kind = Kind::kTools;
+  /// The cursor of the page; nothing, or an empty one: the first.
+  std::string_view cursor = {};
+};
 /// `tools/call`, as the client sent it.
 struct CallTool {
   std::string_view name;
   /// An object; absent arguments are `{}`.
   std::optional<json::Element> arguments;
   std::string_view arguments_json = "{}";
+};
+/// `resources/read`.
+struct ReadResource {
+  std::string_view uri;
+};
+/// `prompts/get`.
+struct GetPrompt {
+  std::string_view name;
+  /// An object of strings; absent arguments are `{}`.
+  std::optional<json::Object> arguments;
+  std::string_view arguments_json = "{}";
+};
+/// `completion/complete`: of an argument of a prompt, or of a variable of a resource template.
+struct Complete {
+  enum class Of { kPrompt, kResource };
+  Of of = Of::kPrompt;
+  /// The prompt's name, or the template.
+  std::string_view ref;
+  std::string_view argument;
+  std::string_view value;
+  /// Those that are known already: an object of strings.
+  std::string_view arguments_json = "{}";
+};
+/// `logging/setLevel` of the legacy revisions.
+struct SetLogLevel {
+  LogLevel level = LogLevel::kInfo;
 };
 /// A notification that some request need not be answered any more.
 struct Cancel {
@@ -52,7 +84,8 @@ struct Cancel {
 /// A notification that asks for nothing: `initialized`, or one that this server has no use for.
 struct Noted {};
 
-using Operation = std::variant<Initialize, Ping, Discover, ListTools, CallTool, Cancel, Noted>;
+using Operation = std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt,
+                               Complete, SetLogLevel, Cancel, Noted>;
 
 /// One message that may be served.
 struct Message {

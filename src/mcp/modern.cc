@@ -89,7 +89,25 @@ RpcExpected<void> check_method_header(std::string_view method, const Headers& he
   return {};
 }
 
-RpcExpected<void> check_name_header(std::string_view name, const Headers& headers) {
+/// What `Mcp-Name` repeats of a request; nothing where it repeats nothing.
+struct NamedBy {
+  std::string_view field;
+  std::string_view value;
+};
+std::optional<NamedBy> named_by(const Operation& operation) {
+  if (const auto* call = std::get_if<CallTool>(&operation)) {
+    return NamedBy{"params.name", call->name};
+  }
+  if (const auto* get = std::get_if<GetPrompt>(&operation)) {
+    return NamedBy{"params.name", get->name};
+  }
+  if (const auto* read = std::get_if<ReadResource>(&operation)) {
+    return NamedBy{"params.uri", read->uri};
+  }
+  return std::nullopt;
+}
+
+RpcExpected<void> check_name_header(const NamedBy& named, const Headers& headers) {
   if (!headers.name) {
     return mismatch("Mcp-Name is missing");
   }
@@ -97,25 +115,22 @@ RpcExpected<void> check_name_header(std::string_view name, const Headers& header
   if (!decoded) {
     return mismatch("Mcp-Name is not valid base64");
   }
-  if (*decoded != name) {
-    return mismatch("Mcp-Name does not agree with params.name");
+  if (*decoded != named.value) {
+    return mismatch(fmt::format("Mcp-Name does not agree with {}", named.field));
   }
   return {};
 }
 
 RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
                                       std::string_view params_json, const Headers& headers) {
-  if (method == "tools/call") {
-    auto call = read_call_tool(params, params_json);
-    if (call) {
-      if (auto named = check_name_header(call->name, headers); !named) {
-        return std::unexpected(std::move(named.error()));
+  if (auto shared = read_shared_operation(method, params, params_json)) {
+    const auto named = *shared ? named_by(**shared) : std::nullopt;
+    if (named) {
+      if (auto agreed = check_name_header(*named, headers); !agreed) {
+        return std::unexpected(std::move(agreed.error()));
       }
     }
-    return call;
-  }
-  if (method == "tools/list") {
-    return read_list_tools(params);
+    return *std::move(shared);
   }
   if (method == "server/discover") {
     return Discover{};
@@ -198,23 +213,42 @@ std::string discover_result() {
       .begin_array()
       .value(to_string(kNewest))
       .end_array()
-      .raw_field("capabilities", R"({"tools":{},"logging":{}})")
+      .raw_field("capabilities",
+                 R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{}})")
       .field("ttlMs", kDiscoverTtlMs)
       .field("cacheScope", "public");
   server_info_meta(writer).end_object();
   return out;
 }
 
-std::string list_tools_result(const std::vector<std::string_view>& definitions) {
+std::string list_result(List::Kind kind, const std::vector<std::string_view>& definitions,
+                        std::string_view next_cursor) {
   std::string out;
   json::Writer writer(out);
-  begin_result(writer).key("tools").begin_array();
-  for (const std::string_view definition : definitions) {
-    writer.raw(definition);
-  }
-  writer.end_array().field("ttlMs", kListTtlMs).field("cacheScope", "private");
+  begin_result(writer);
+  write_list(writer, kind, definitions, next_cursor);
+  writer.field("ttlMs", kListTtlMs).field("cacheScope", "private");
   server_info_meta(writer).end_object();
   return out;
+}
+
+std::string item_result(std::string_view members, Caching caching) {
+  std::string out;
+  json::Writer writer(out);
+  begin_result(writer);
+  if (caching == Caching::kNotKept) {
+    writer.field("ttlMs", 0).field("cacheScope", "private");
+  }
+  server_info_meta(writer);
+  // `members` is an object with at least one.
+  out.append(",").append(members.substr(members.find('{') + 1));
+  return out;
+}
+
+RpcError resource_not_found(std::string_view uri) {
+  RpcError error{.code = RpcCode::kInvalidParams, .message = "Resource not found"};
+  json::Writer(error.data).begin_object().field("uri", uri).end_object();
+  return error;
 }
 
 std::string call_tool_result(json::Object result, std::string_view text) {

@@ -28,9 +28,20 @@ namespace mcpgate::mcp::modern {
 /// The DiscoverResult.
 [[nodiscard]] std::string discover_result();
 
-/// `{"resultType":"complete","tools":[…],…}`. What a principal sees depends on its roles, so the
-/// list is `private`.
-[[nodiscard]] std::string list_tools_result(const std::vector<std::string_view>& definitions);
+/// `{"resultType":"complete","tools":[…],…}`, or another list. What a principal sees depends on its
+/// roles, so the list is `private`.
+[[nodiscard]] std::string list_result(List::Kind kind,
+                                      const std::vector<std::string_view>& definitions,
+                                      std::string_view next_cursor);
+
+/// Whether a result has the members that say how long it may be kept.
+enum class Caching { kUnsaid, kNotKept };
+/// A result of `members`, an object with at least one and without `_meta`, as JSON bytes: of
+/// `resources/read`, which must say how long it may be kept, `prompts/get`, `completion/complete`.
+[[nodiscard]] std::string item_result(std::string_view members, Caching caching);
+
+/// For a URI that names nothing, or nothing that the caller may read.
+[[nodiscard]] RpcError resource_not_found(std::string_view uri);
 
 /// A sandbox's CallToolResult with `resultType` and the server's name in `_meta`. `text` is what
 /// `result` was parsed from.

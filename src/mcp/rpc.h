@@ -8,7 +8,8 @@
 
 namespace mcpgate::mcp {
 
-/// JSON-RPC's own codes, and those that MCP 2026-07-28 defines (basic/index, "Error codes").
+/// JSON-RPC's own codes, and those that MCP defines: 2026-07-28 (basic/index, "Error codes"), and
+/// one that is the legacy revisions' alone.
 enum class RpcCode : int {
   kParseError = -32700,
   kInvalidRequest = -32600,
@@ -18,6 +19,7 @@ enum class RpcCode : int {
   kHeaderMismatch = -32020,
   kMissingClientCapability = -32021,
   kUnsupportedProtocolVersion = -32022,
+  kLegacyResourceNotFound = -32002,
 };
 
 /// An error for the client, with the HTTP status that goes with it in the era it was asked in.

@@ -4,7 +4,9 @@
 // Order:  {url, headers, ca?, cert?, key?} or {command, args, env}   (files by path)
 //         era: "legacy" | "auto" | "2026-07-28"                      (SDK v2 only)
 //         calls: [{name, arguments, cancelAfterProgress?: N}]
-// Report: {protocolVersion, server, tools: [name], calls: [{result, progress} | {error, progress}]}
+//         others: [{method: "readResource" | "getPrompt" | …, params}]   (as the SDK calls them)
+// Report: {protocolVersion, server, tools: [name], calls: [{result, progress} | {error, progress}],
+//          others: [{result} | {error}]}
 import { readFileSync } from 'node:fs';
 import { Agent, fetch as undiciFetch } from 'undici';
 
@@ -44,6 +46,19 @@ export async function makeCalls(call) {
     } catch (error) {
       const told = { code: error.code ?? null, message: String(error.message ?? error) };
       reports.push({ error: told, progress });
+    }
+  }
+  return reports;
+}
+
+/** Makes the other ordered requests one by one. */
+export async function makeOthers(client) {
+  const reports = [];
+  for (const { method, params } of order.others ?? []) {
+    try {
+      reports.push({ result: await client[method](params) });
+    } catch (error) {
+      reports.push({ error: { code: error.code ?? null, message: String(error.message) } });
     }
   }
   return reports;

@@ -4,7 +4,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { httpOptions, makeCalls, order, report } from './common.mjs';
+import { httpOptions, makeCalls, makeOthers, order, report } from './common.mjs';
 
 const { command, args, env } = order;
 const transport = command
@@ -20,9 +20,10 @@ const client = new Client({ name: 'mcpgate-tests-sdk-v1', version: '1' });
 await client.connect(transport);
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, undefined, options));
+const others = await makeOthers(client);
 const server = client.getServerVersion();
 await transport.terminateSession?.();
 await client.close();
 const names = tools.map((tool) => tool.name);
-await report({ protocolVersion, server, tools: names, calls });
+await report({ protocolVersion, server, tools: names, calls, others });
 process.exit(0);

@@ -1,7 +1,7 @@
 // The official TypeScript SDK, version 2, in the era that the order names: pinned to 2026-07-28, by
 // probing (auto), or legacy. Order and report: common.mjs.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { httpOptions, makeCalls, order, report } from './common.mjs';
+import { httpOptions, makeCalls, makeOthers, order, report } from './common.mjs';
 
 const mode = /^\d/.test(order.era) ? { pin: order.era } : order.era;
 const transport = new StreamableHTTPClientTransport(new URL(order.url), httpOptions());
@@ -12,9 +12,10 @@ const client = new Client(
 await client.connect(transport);
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, options));
+const others = await makeOthers(client);
 const protocolVersion = client.getNegotiatedProtocolVersion();
 const server = client.getServerVersion();
 await client.close();
 const names = tools.map((tool) => tool.name);
-await report({ protocolVersion, server, tools: names, calls });
+await report({ protocolVersion, server, tools: names, calls, others });
 process.exit(0);

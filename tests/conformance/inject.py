@@ -39,7 +39,11 @@ class InjectingProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         """One connection to one connection; the end of either, in any direction, ends both."""
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._gateway_port)
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._gateway_port)
+        except OSError:  # The gateway is gone: its client must not wait.
+            writer.close()
+            return
         directions = [
             asyncio.ensure_future(self._requests(reader, up_writer)),
             asyncio.ensure_future(_pump(up_reader, writer)),

@@ -27,7 +27,7 @@ from support.gateway import Gateway  # noqa: E402
 
 TOOLS = ROOT / "tests" / "conformance" / "tools"
 PACKAGES = ROOT / "build" / "conformance" / "node_modules"
-RUN_SECONDS_MAX = 900
+RUN_SECONDS_MAX = 300
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,10 @@ class McpClient:
                 "io.modelcontextprotocol/clientInfo": {"name": "mcpgate-e2e", "version": "1"},
             } | params.get("_meta", {})
             fields = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
-            if method == "tools/call":
+            if method in ("tools/call", "prompts/get"):
                 fields["Mcp-Name"] = params["name"]
+            elif method == "resources/read":
+                fields["Mcp-Name"] = params["uri"]
         message = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": params}
         reply = self.post(json.dumps(message).encode(), fields | (headers or {}))
         if reply.status == 200 and "id" in reply.message:

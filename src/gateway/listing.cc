@@ -1,0 +1,106 @@
+#include "gateway/listing.h"
+
+#include <vector>
+
+#include "gateway/bound_token.h"
+#include "mcp/legacy.h"
+#include "mcp/modern.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+constexpr std::chrono::hours kCursorLifetime{1};
+
+/// An item of a list: what names it for good, and what the client sees.
+struct Entry {
+  std::string_view key;
+  std::string_view definition;
+};
+
+std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern) {
+  const Catalogue& catalogue = *visit.snapshot->catalogue;
+  std::vector<Entry> entries;
+  const auto add = [&](const Item& item, std::string_view key, std::string_view definition) {
+    if (decide_on(visit, item).allowed) {
+      entries.push_back({.key = key, .definition = definition});
+    }
+  };
+  switch (kind) {
+    case mcp::List::Kind::kTools:
+      for (const Tool* tool : catalogue.tools()) {
+        add(*tool, tool->name, modern ? tool->modern_definition : tool->legacy_definition);
+      }
+      break;
+    case mcp::List::Kind::kResources:
+    case mcp::List::Kind::kResourceTemplates:
+      for (const Resource* resource : catalogue.resources()) {
+        if (resource->uri_template.has_value() == (kind == mcp::List::Kind::kResourceTemplates)) {
+          add(*resource, resource->uri, resource->definition);
+        }
+      }
+      break;
+    case mcp::List::Kind::kPrompts:
+      for (const Prompt* prompt : catalogue.prompts()) {
+        add(*prompt, prompt->name, prompt->definition);
+      }
+      break;
+  }
+  return entries;
+}
+
+/// Each list has cursors of its own.
+std::string purpose_of(mcp::List::Kind kind) {
+  return "mcp-cursor-" + std::to_string(static_cast<int>(kind));
+}
+
+/// Where the page begins; nothing for a cursor that is none.
+std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visit,
+                                    const mcp::List& list, const std::vector<Entry>& entries) {
+  if (list.cursor.empty()) {
+    return 0;
+  }
+  const auto last = open_bound(parts.sealer, purpose_of(list.kind), list.cursor, *visit.principal,
+                               parts.clock.wall_now());
+  for (std::size_t i = 0; last && i < entries.size(); ++i) {
+    if (entries[i].key == *last) {
+      return i + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decision decide_on(const Visit& visit, const Item& item) {
+  return visit.snapshot->settings->policy.decide(*visit.principal, item.action());
+}
+
+Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming) {
+  const auto& list = std::get<mcp::List>(incoming.message->operation);
+  const bool modern = incoming.message->era() == mcp::Era::kModern;
+  const std::vector<Entry> entries = entries_of(visit, list.kind, modern);
+  const auto begin = begin_of(parts, visit, list, entries);
+  if (!begin) {
+    return error_answer(incoming.id, {.code = mcp::RpcCode::kInvalidParams,
+                                      .message = "params.cursor: not a cursor of this list, or not "
+                                                 "any more; list again from the start"});
+  }
+  const std::size_t end =
+      std::min(entries.size(), *begin + visit.snapshot->settings->list_page_max);
+  std::vector<std::string_view> definitions;
+  definitions.reserve(end - *begin);
+  for (std::size_t i = *begin; i < end; ++i) {
+    definitions.push_back(entries[i].definition);
+  }
+  const std::string next = end == entries.size()
+                               ? ""
+                               : seal_bound(parts.sealer, purpose_of(list.kind), *visit.principal,
+                                            parts.clock.wall_now() + kCursorLifetime,
+                                            entries[end - 1].key, parts.random);
+  return result_answer(incoming.id, modern
+                                        ? mcp::modern::list_result(list.kind, definitions, next)
+                                        : mcp::legacy::list_result(list.kind, definitions, next));
+}
+
+}  // namespace mcpgate::gateway
