@@ -41,6 +41,23 @@ void note_tool_call(const mcp::CallTool& call, const Tool* tool, audit::Record& 
   record.arguments_sha256 = sha256(call.arguments_json);
 }
 
+/// Whether the headers that repeat arguments of a modern call agree with them.
+mcp::RpcExpected<void> check_headers(const Visit& visit, const mcp::Message& message,
+                                     const Tool& tool) {
+  if (tool.param_headers.empty() || message.era() == mcp::Era::kLegacy) {
+    return {};
+  }
+  for (const mcp::ParamHeader& header : tool.param_headers) {
+    if (visit.request.header_count(header.header) > 1) {
+      return mcp::rpc_fail(mcp::RpcCode::kHeaderMismatch, header.header + " is there twice", 400);
+    }
+  }
+  const auto& arguments = std::get<mcp::CallTool>(message.operation).arguments;
+  return mcp::check_param_headers(
+      tool.param_headers, arguments ? json::as_object(*arguments) : std::nullopt,
+      [&](std::string_view name) { return visit.request.header(name); });
+}
+
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -116,6 +133,11 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
   note_tool_call(call, tool, record);
   if (!may_use(visit, tool, record)) {
     co_return error_answer(incoming.id, unknown_tool(call.name));
+  }
+  if (const auto agreed = check_headers(visit, *incoming.message, *tool); !agreed) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "headers";
+    co_return error_answer(incoming.id, agreed.error());
   }
   if (const auto problem = check_arguments(*tool, call, parser_)) {
     Answer answer = call_answer(asked, *tool, error_result(*problem), parser_, record);

@@ -44,6 +44,14 @@ Expected<json::Schema> compile_schema(const std::string& schema, json::Parser& p
   return json::Schema::compile(element);
 }
 
+Expected<std::vector<mcp::ParamHeader>> read_param_headers(const std::string& schema,
+                                                           json::Parser& parser) {
+  const auto element = TRY(parser.parse(schema));
+  const auto object = json::as_object(element);
+  MCPGATE_ASSERT(object);  // parse_manifest() has checked it.
+  return mcp::find_param_headers(*object);
+}
+
 Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool& tool,
                             json::Parser& parser) {
   const std::string name = view.prefix + tool.name;
@@ -55,14 +63,19 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
     log_warn("tool {}: the pattern {} cannot run in linear time and is checked by the sandbox only",
              name, pattern);
   }
+  auto param_headers = TRY(read_param_headers(tool.input_schema, parser));
   std::optional<json::Schema> output;
   if (!tool.output_schema.empty()) {
     output = TRY(compile_schema(tool.output_schema, parser));
   }
   std::string modern = renamed(tool.definition, name, parser);
   std::string legacy = mcp::legacy::tool_definition(modern, parser);
-  Tool compiled{item_of(view, sandbox::ItemKind::kTool, tool), std::move(legacy), std::move(modern),
-                std::move(input), std::move(output)};
+  Tool compiled{item_of(view, sandbox::ItemKind::kTool, tool),
+                std::move(legacy),
+                std::move(modern),
+                std::move(input),
+                std::move(output),
+                std::move(param_headers)};
   compiled.read_only = tool.read_only;
   return compiled;
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/identity.h"
 #include "json/schema.h"
+#include "mcp/param_header.h"
 #include "sandbox/manifest.h"
 #include "sandbox/uri_template.h"
 
@@ -42,6 +43,8 @@ struct Tool : Item {
   std::string modern_definition;
   json::Schema input;
   std::optional<json::Schema> output;
+  /// Arguments that modern clients repeat in headers.
+  std::vector<mcp::ParamHeader> param_headers;
 };
 
 /// One resource, or a template of many.

@@ -317,7 +317,7 @@ void add_listed(std::vector<T>& items, Expected<T> (*read)(json::Element), std::
 }
 
 /// What the tests' sandbox offers: `read` says of itself that it only reads and has an output
-/// schema, `write` takes anything.
+/// schema, `write` takes anything, and its `region` is repeated in a header.
 inline sandbox::Manifest demo_manifest(std::string name = "demo") {
   sandbox::Manifest manifest{.tool_set = std::move(name),
                              .description = "",
@@ -331,7 +331,8 @@ inline sandbox::Manifest demo_manifest(std::string name = "demo") {
       R"("outputSchema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]},)"
       R"("annotations":{"readOnlyHint":true}})"));
   manifest.tools.push_back(
-      manifest_tool(R"({"name":"write","description":"Writes.","inputSchema":{"type":"object"}})"));
+      manifest_tool(R"({"name":"write","description":"Writes.","inputSchema":{"type":"object",)"
+                    R"("properties":{"region":{"type":"string","x-mcp-header":"Region"}}}})"));
   add_listed(manifest.resources, &sandbox::read_resource,
              R"({"name":"notes","uri":"demo://notes"})");
   add_listed(manifest.resources, &sandbox::read_resource,

@@ -239,6 +239,29 @@ TEST_F(ItemCalls, WithoutRoomOrRecordNothingRuns) {
   EXPECT_TRUE(sandbox_.calls.empty());
 }
 
+TEST_F(TestGateway, AnArgumentAndItsHeaderAgree) {
+  const auto call = [this](std::string_view arguments) {
+    return modern("tools/call", R"("name":"write","arguments":)" + std::string(arguments));
+  };
+  EXPECT_EQ(send(with(call(R"({"region":"eu"})"), "Mcp-Param-Region", "eu")).status, 200);
+  EXPECT_EQ(send(call("{}")).status, 200);
+  const Sent mismatched = with(call(R"({"region":"eu"})"), "Mcp-Param-Region", "us");
+  for (const Sent& sent :
+       {mismatched, call(R"({"region":"eu"})"), with(mismatched, "mcp-param-region", "eu"),
+        with(call("{}"), "Mcp-Param-Region", "eu")}) {
+    const auto response = send(sent);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(member(response.body, "error.code"), "-32020");
+    EXPECT_EQ(member(response.body, "id"), "7");
+  }
+  EXPECT_EQ(member(records().back(), "reason"), "headers");
+  EXPECT_EQ(sandbox_.calls.size(), 2U);
+  const Sent old = legacy("tools/call", R"("name":"write","arguments":{"region":"eu"})");
+  EXPECT_EQ(send(old).status, 200) << "the legacy era has no such headers";
+  // Of a hidden tool nothing is said.
+  EXPECT_EQ(member(send(mismatched, carol_).body, "error.message"), "Unknown tool: write");
+}
+
 TEST_F(ItemCalls, ListsComeInPagesWithSealedCursors) {
   settings_.list_page_max = 1;
   use_settings();

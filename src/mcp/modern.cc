@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/encoding.h"
 #include "json/raw.h"
 #include "json/write.h"
+#include "mcp/header_value.h"
 #include "mcp/params.h"
 #include "mcp/server_info.h"
 
@@ -39,24 +39,6 @@ std::unexpected<RpcError> unsupported(std::string_view requested) {
       .field("requested", requested)
       .end_object();
   return std::unexpected(std::move(error));
-}
-
-/// A header value as its sender meant it: plain, or `=?base64?…?=` around the standard base64 of
-/// UTF-8. Nothing where it claims to be base64 and is not.
-std::optional<std::string> decode_header(std::string_view value) {
-  constexpr std::string_view kOpen = "=?base64?";
-  constexpr std::string_view kClose = "?=";
-  if (value.size() < kOpen.size() + kClose.size() || !value.starts_with(kOpen) ||
-      !value.ends_with(kClose)) {
-    return std::string(value);
-  }
-  value.remove_prefix(kOpen.size());
-  value.remove_suffix(kClose.size());
-  const auto bytes = base64_decode(value);
-  if (!bytes) {
-    return std::nullopt;
-  }
-  return std::string(bytes->begin(), bytes->end());
 }
 
 /// Steps 1 to 4 of the specification's order: the envelope itself, then the headers against it.
@@ -111,7 +93,7 @@ RpcExpected<void> check_name_header(const NamedBy& named, const Headers& headers
   if (!headers.name) {
     return mismatch("Mcp-Name is missing");
   }
-  const auto decoded = decode_header(*headers.name);
+  const auto decoded = decode_header_value(*headers.name);
   if (!decoded) {
     return mismatch("Mcp-Name is not valid base64");
   }

@@ -98,3 +98,16 @@ def test_elicitation_sep1330_enums(ctx: Context) -> str:
         {"type": "object", "properties": properties, "required": []},
     )
     return completed(answer)
+
+
+@tool
+def test_streaming_elicitation(ctx: Context) -> str:
+    """Asks the user while it runs."""
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    return completed(ctx.elicit("What is your name?", schema))
+
+
+@tool
+def test_missing_capability(ctx: Context) -> str:
+    """Asks the client's model, which not every client has."""
+    return ctx.sample("Say something.", max_tokens=10).text
