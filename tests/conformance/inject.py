@@ -30,9 +30,16 @@ class InjectingProxy:
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def close(self):
-        self._loop.call_soon_threadsafe(self._server.close)
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    async def _end(self):
+        self._server.close()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
     def _run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
