@@ -28,15 +28,22 @@ Expected<std::string> icons_at(json::Object object) {
     return std::string();
   }
   const auto array = json::as_array(*element);
-  if (!array || array->size() > kIconsMax || !std::all_of(array->begin(), array->end(), is_icon)) {
-    return fail(ErrorCode::kInvalidArgument,
-                "icons: want at most {} objects whose src is an https: or data: URI", kIconsMax);
+  if (!array || array->size() > kIconsMax) {
+    return fail(ErrorCode::kInvalidArgument, "icons: want an array of at most {}", kIconsMax);
   }
-  std::string text = compact(*element);
+  std::string text;
+  json::Writer writer(text);
+  writer.begin_array();
+  for (const json::Element icon : *array) {
+    if (is_icon(icon)) {
+      writer.value(icon);
+    }
+  }
+  writer.end_array();
   if (text.size() > kDefinitionObjectBytesMax) {
     return fail(ErrorCode::kInvalidArgument, "icons: larger than 1 MiB");
   }
-  return text;
+  return text == "[]" ? std::string() : text;
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ struct Presentation {
   std::string annotations;
   std::string meta;
 };
-/// Icons are objects whose `src` is an https: or data: URI (MCP 2025-11-25, Icon): a client fetches
+/// Icons whose `src` is no https: or data: URI are left out (MCP 2025-11-25, Icon): a client fetches
 /// what stands there.
 [[nodiscard]] Expected<Presentation> read_presentation(json::Object object);
 /// `title` and `description`, where they are not empty.
