@@ -217,13 +217,14 @@ void StdioServer::send(const std::string& line) {
   }
 }
 
-/// Whole lines to the log, so many a minute; the end of it to whoever runs the tool by hand.
+/// The end of it to whoever runs the tool by hand. To the log, by lines, only what it says about
+/// its start: later lines may hold what calls were given.
 void StdioServer::on_stderr(std::string_view bytes) {
   diagnostics_.append(bytes);
   if (diagnostics_.size() > 2 * kDiagnosticsBytesMax) {
     diagnostics_.erase(0, diagnostics_.size() - kDiagnosticsBytesMax);
   }
-  for (const char byte : bytes) {
+  for (const char byte : shaken_ ? std::string_view() : bytes) {
     if (byte == '\n') {
       log_stderr_line(stderr_line_);
       stderr_line_.clear();

@@ -142,6 +142,7 @@ def main():
         message = json.loads(line)
         method, id, params = message["method"], message.get("id"), message.get("params", {})
         if method == "initialize":
+            print("starting", file=sys.stderr, flush=True)
             send(id=id, result={"protocolVersion": params["protocolVersion"],
                                 "capabilities": {"tools": {}},
                                 "serverInfo": {"name": "t", "version": "1"}})
@@ -308,6 +309,15 @@ TEST_F(StdioServersTest, WhatIsNoAnswerIsPassedOver) {
   EXPECT_EQ(text(run("junk")), "all the same");
   EXPECT_EQ(text(run("complain")), "complained");
   EXPECT_EQ(text(run("count")).substr(0, 2), "3 ");
+}
+
+TEST_F(StdioServersTest, WhatItComplainsOfIsLoggedUntilItGetsArguments) {
+  testing::internal::CaptureStderr();
+  start();
+  EXPECT_EQ(text(run("complain")), "complained");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("its server: starting"), std::string::npos) << log;
+  EXPECT_EQ(log.find("line 7"), std::string::npos) << log;
 }
 
 TEST_F(StdioServersTest, RequestsOfTheServerAreAnsweredPrecisely) {
