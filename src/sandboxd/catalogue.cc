@@ -81,24 +81,33 @@ bool is_within(const std::filesystem::path& path, const std::filesystem::path& f
   return in_folder == folder.end();
 }
 
-/// Where all calls may read, no workspace can be.
+/// Where all calls may read, nothing can be that belongs to some of them; `what` it is.
+Expected<void> check_apart(const std::filesystem::path& folder, std::string_view what,
+                           const ZygoteOptions& zygote) {
+  std::error_code ignored;
+  const auto kept = std::filesystem::weakly_canonical(folder, ignored);
+  std::vector<std::filesystem::path> readable = zygote.mounts;
+  readable.push_back(zygote.tool_set);
+  for (const std::filesystem::path& path : readable) {
+    const auto read = std::filesystem::weakly_canonical(path, ignored);
+    if (is_within(kept, read) || is_within(read, kept)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the {} in {} would be read by every call, since {} is", what, folder.string(),
+                  path.string());
+    }
+  }
+  return {};
+}
+
 Expected<void> add_workspaces(asio::io_context& loop, const std::filesystem::path& root,
                               const ZygoteOptions& zygote, Version& version) {
   const sandbox::ToolSetFile& settings = version.folder.settings;
   if (!settings.workspace) {
     return {};
   }
+  TRY_VOID(check_apart(root, "workspaces", zygote));
   std::error_code ignored;
   const auto absolute = std::filesystem::weakly_canonical(root, ignored);
-  std::vector<std::filesystem::path> readable = zygote.mounts;
-  readable.push_back(zygote.tool_set);
-  for (const std::filesystem::path& path : readable) {
-    if (is_within(absolute, std::filesystem::weakly_canonical(path, ignored))) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "the workspaces in {} would be read by every call, since {} is", root.string(),
-                  path.string());
-    }
-  }
   version.workspaces = TRY(Workspaces::open(loop, absolute, settings.name, *settings.workspace));
   version.workspaces->keep_removing_expired();
   return {};
@@ -360,6 +369,11 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   }
   for (const auto& [name, path] : version->mounts) {
     zygote.mounts.push_back(path);
+  }
+  if (!options.calls.empty()) {
+    if (auto apart = check_apart(options.calls, "detached calls", zygote); !apart) {
+      co_return std::unexpected(std::move(apart.error()));
+    }
   }
   if (auto added = add_workspaces(loop, options.workspaces_root, zygote, *version); !added) {
     co_return std::unexpected(std::move(added.error()));

@@ -98,6 +98,8 @@ struct CatalogueOptions {
   std::filesystem::path tool_set;
   /// Where the workspaces of all sets are.
   std::filesystem::path workspaces_root;
+  /// Where the daemon's detached calls are kept; empty: nowhere.
+  std::filesystem::path calls = {};
   std::string instance;
   /// Called when the set's stdio server says that its tools have changed.
   std::function<void()> on_list_changed = {};

@@ -64,6 +64,7 @@ struct Daemon::State {
     CatalogueOptions result{.zygote = options.zygote,
                             .tool_set = options.tool_set,
                             .workspaces_root = options.workspaces_root,
+                            .calls = options.calls,
                             .instance = verifier.instance()};
     return result;
   }

@@ -389,6 +389,24 @@ TEST_F(DaemonTest, WorkspacesAreWhereTheSetSaysThatThereAreAny) {
   EXPECT_NE(described.error().message.find("would be read by every call"), std::string::npos);
 }
 
+TEST_F(DaemonTest, NoDataMountShowsDetachedCalls) {
+  for (const char* path : {"..", "../calls", "../calls/inner"}) {
+    fs::create_directories(root_ / "calls" / "inner");
+    write("toolset.yaml", fmt::format("dataMounts: [{{name: all, path: {}}}]\n", path));
+    auto daemon_options = options();
+    daemon_options.calls = root_ / "calls";
+    daemon_ = *wait_for(Daemon::start(loop_, std::move(daemon_options)));
+    EXPECT_NE(
+        daemon_->catalogue().problem().find("the detached calls in " + (root_ / "calls").string() +
+                                            " would be read by every call"),
+        std::string::npos)
+        << daemon_->catalogue().problem();
+    wait_for(drain(*daemon_));
+    daemon_.reset();
+  }
+  fs::remove_all(root_ / "calls");
+}
+
 TEST_F(DaemonTest, ToolsAreLearntAndCalled) {
   start();
   EXPECT_EQ(manifest_.tool_set, "demo");
