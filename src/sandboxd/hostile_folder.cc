@@ -16,11 +16,18 @@ namespace {
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
+/// Gives us all rights to a folder and to nothing else: whoever runs beside us may put a link in
+/// its place at any moment, and fchmodat(2) by name would follow that to any file of our uid.
+bool take_rights(int parent, const char* name) {
+  const UniqueFd fd(::openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return fd && ::chmod(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), S_IRWXU) == 0;
+}
+
 /// Opens a folder for reading, never through a link. A hostile call may have taken our rights away.
 Directory open_directory(int parent, const char* name) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(::openat(parent, name, kFlags));
-  if (!fd && errno == EACCES && ::fchmodat(parent, name, S_IRWXU, 0) == 0) {
+  if (!fd && errno == EACCES && take_rights(parent, name)) {
     fd.reset(::openat(parent, name, kFlags));
   }
   Directory directory(fd ? ::fdopendir(fd.get()) : nullptr, ::closedir);
@@ -48,6 +55,21 @@ std::vector<std::string> names_in(const Directory& directory) {
     }
   }
   return names;
+}
+
+/// Moves a folder into `root` under a name that is free there: a hostile call may have taken those
+/// that we would give. `moved` counts the names that were tried.
+bool move_up(int parent, const char* name, int root, std::uint64_t& moved) {
+  take_rights(parent, name);  // Its `..` changes.
+  for (;;) {
+    const std::string target = fmt::format(".removed-{}", moved++);
+    if (::renameat(parent, name, root, target.c_str()) == 0) {
+      return true;
+    }
+    if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) {
+      return false;
+    }
+  }
 }
 
 struct Measure {
@@ -121,8 +143,7 @@ void empty_folder(int root) {
         if (::unlinkat(descriptor_of(folder), inner.c_str(), 0) == 0) {
           continue;
         }
-        const std::string target = fmt::format(".removed-{}", moved++);
-        again |= ::renameat(descriptor_of(folder), inner.c_str(), root, target.c_str()) == 0;
+        again |= move_up(descriptor_of(folder), inner.c_str(), root, moved);
       }
       ::unlinkat(root, name.c_str(), AT_REMOVEDIR);
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 namespace mcpgate::sandboxd {
@@ -54,6 +55,62 @@ TEST(ScratchDirectory, RemovesWhatAHostileCallLeaves) {
     fs::permissions(path, fs::perms::none);
   }
   EXPECT_FALSE(fs::exists(path));
+}
+
+/// Runs `body` in a process that file modes hold, unlike root; whether that returned true.
+bool as_nobody(const std::function<bool()>& body) {
+  constexpr uid_t kNobody = 65534;
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const bool dropped = ::geteuid() != 0 || ::setresuid(kNobody, kNobody, kNobody) == 0;
+    ::_exit(dropped && body() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Runs `fill` on a temporary directory; whether nothing is left of that.
+bool is_removed_after(const std::function<void(const fs::path&)>& fill) {
+  return as_nobody([&] {
+    std::string parent = "/tmp/scratch-XXXXXX";
+    SystemRandom random;
+    if (::mkdtemp(parent.data()) == nullptr) {
+      return false;
+    }
+    if (auto scratch = ScratchDirectory::create(parent, random)) {
+      fill(scratch->path());
+    }
+    const bool is_empty = fs::is_empty(parent);
+    std::error_code ignored;
+    fs::remove_all(parent, ignored);
+    return is_empty;
+  });
+}
+
+TEST(ScratchDirectory, RemovesFoldersWithoutRightsBelowOthers) {
+  EXPECT_TRUE(is_removed_after([](const fs::path& path) {
+    fs::create_directory(path / "a");
+    ::mkdir((path / "a/x").c_str(), 0);
+    fs::create_directories(path / "b/c/d");
+    ::mkdir((path / "b/c/d/x").c_str(), 0);
+  }));
+}
+
+TEST(ScratchDirectory, RemovesWhatTakesTheNamesOfItsRemoval) {
+  EXPECT_TRUE(is_removed_after([](const fs::path& path) {
+    // Some come before `.removed-0` and `.removed-1`, whatever order the file system has.
+    for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+      fs::create_directories(path / name / "inner");
+      std::ofstream(path / name / "inner/file") << "x";
+    }
+    for (int number = 0; number < 16; number += 2) {
+      const std::string name = ".removed-" + std::to_string(number);
+      fs::create_directory(path / name);
+      std::ofstream(path / name / "file") << "x";
+      std::ofstream(path / (".removed-" + std::to_string(number + 1))) << "x";
+    }
+  }));
 }
 
 /// A pool, and one directory out of it.
