@@ -389,6 +389,31 @@ TEST_F(DaemonTest, WorkspacesAreWhereTheSetSaysThatThereAreAny) {
   EXPECT_NE(described.error().message.find("would be read by every call"), std::string::npos);
 }
 
+constexpr const char* kStdioServer = R"(
+import json, sys
+
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" in message:
+        tools = [{"name": "tell", "inputSchema": {"type": "object"}}]
+        result = {
+            "initialize": {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                           "serverInfo": {"name": "s", "version": "1"}},
+            "tools/list": {"tools": tools},
+        }.get(message["method"], {"content": []})
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+)";
+
+TEST_F(DaemonTest, AServersProcessIsNobodysWithoutAnIdentity) {
+  for (const auto& entry : fs::directory_iterator(set())) {
+    fs::remove_all(entry.path());
+  }
+  write("server.py", kStdioServer);
+  write("toolset.yaml", "command: [python3, server.py]\n");
+  start();
+  EXPECT_EQ(status_of(signed_call("tell")), 400) << "all of them would share a process";
+}
+
 TEST_F(DaemonTest, NoDataMountShowsDetachedCalls) {
   for (const char* path : {"..", "../calls", "../calls/inner"}) {
     fs::create_directories(root_ / "calls" / "inner");

@@ -258,8 +258,10 @@ Expected<ToolOrder> ExecuteApi::read_order(const http::Request& request) {
     return fail(ErrorCode::kUnavailable, "the daemon is shutting down");
   }
   Catalogue::Found target = TRY(catalogue_.find(wanted.kind, wanted.tool, wanted.tool_sha256));
-  if (target.tool->has_workspace && (wanted.issuer.empty() || wanted.subject.empty())) {
-    return fail(ErrorCode::kInvalidArgument, "call.iss, call.sub: whose workspace is it?");
+  const bool is_users_own = target.tool->has_workspace || target.version->servers != nullptr;
+  if (is_users_own && (wanted.issuer.empty() || wanted.subject.empty())) {
+    return fail(ErrorCode::kInvalidArgument,
+                "call.iss, call.sub: whose workspace or server process is it?");
   }
   const SteadyTime now = clock_.steady_now();
   // What a detached call says is kept for whoever comes.
