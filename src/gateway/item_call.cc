@@ -89,7 +89,7 @@ void find(const Visit& visit, const mcp::Complete& complete, ItemOrder& order) {
     known = std::ranges::any_of(prompt->arguments, [&](const auto& argument) {
       return argument.name == complete.argument;
     });
-  } else if (resource != nullptr) {
+  } else if (resource != nullptr && resource->uri_template) {
     order.item = resource;
     completes = resource->completes;
     const auto& variables = resource->uri_template->variables();
@@ -189,7 +189,7 @@ mcp::RpcExpected<std::string> item_result(const ItemOrder& order, const sandbox:
   const auto members = given ? json::as_object(given->value) : std::nullopt;
   const auto checked = members ? check(order.what, given->value)
                                : fail(ErrorCode::kInvalidArgument, "it gave nothing");
-  if (!checked) {
+  if (!given || !members || !checked) {
     log_error("{} of {}: {}", order.item->name, order.item->tool_set, checked.error().message);
     return mcp::rpc_fail(mcp::RpcCode::kInternalError, "The result is not one that MCP knows.");
   }

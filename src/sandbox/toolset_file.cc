@@ -111,7 +111,7 @@ void read_environment(YamlMap map, std::vector<std::string>& environment) {
     } else if (value.size() > kWordBytesMax || environment.size() == kWordsMax) {
       node.problem(fmt::format("at most {} variables of {} bytes", kWordsMax, kWordBytesMax));
     } else {
-      environment.push_back(name + '=' + value);
+      environment.push_back(fmt::format("{}={}", name, value));
     }
   }
 }
