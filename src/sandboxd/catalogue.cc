@@ -334,6 +334,35 @@ void finish_manifest(Version& version, const CatalogueOptions& options) {
   version.etag = fmt::format("\"{}.{}\"", manifest.digest, manifest.instance);
 }
 
+/// What the version is to be run with, which it learns itself, too.
+Expected<ZygoteOptions> plan_zygote(asio::io_context& loop, const CatalogueOptions& options,
+                                    Version& version) {
+  const sandbox::ToolSetFile& settings = version.folder.settings;
+  version.limits = limits_of(settings);
+  add_mounts(settings, version);
+  ZygoteOptions zygote = options.zygote;
+  // As its data mounts are named: what is inside of what is told by the paths.
+  zygote.tool_set = std::filesystem::absolute(options.tool_set).lexically_normal();
+  zygote.sources = version.folder.sources;
+  zygote.packages = TRY(find_packages(zygote.packages_root, version.folder));
+  if (settings.server) {
+    TRY_VOID(prepare_server(zygote.packages, version, zygote));
+  }
+  for (const auto& [name, path] : version.mounts) {
+    zygote.mounts.push_back(path);
+  }
+  if (!options.calls.empty()) {
+    TRY_VOID(check_apart(options.calls, "detached calls", zygote));
+  }
+  TRY_VOID(add_workspaces(loop, options.workspaces_root, zygote, version));
+  if (version.workspaces) {
+    zygote.workspaces = version.workspaces->path();
+  }
+  zygote.recycle = settings.recycle;
+  zygote.memory_bytes = memory_of_all(settings, version.limits);
+  return zygote;
+}
+
 }  // namespace
 
 Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
@@ -344,46 +373,18 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(folder.error()));
   }
   version->folder = *std::move(folder);
-  const bool serves = static_cast<bool>(version->folder.settings.server);
+  const sandbox::ToolSetFile& settings = version->folder.settings;
+  const bool serves = static_cast<bool>(settings.server);
   if (auto added =
           serves ? Expected<void>{} : add_code_tool(options.zygote.harness, version->folder);
       !added) {
     co_return std::unexpected(std::move(added.error()));
   }
-  const sandbox::ToolSetFile& settings = version->folder.settings;
-  version->limits = limits_of(settings);
-  add_mounts(settings, *version);
-  ZygoteOptions zygote = options.zygote;
-  // As its data mounts are named: what is inside of what is told by the paths.
-  zygote.tool_set = std::filesystem::absolute(options.tool_set).lexically_normal();
-  zygote.sources = version->folder.sources;
-  auto packages = find_packages(zygote.packages_root, version->folder);
-  if (!packages) {
-    co_return std::unexpected(std::move(packages.error()));
+  auto zygote = plan_zygote(loop, options, *version);
+  if (!zygote) {
+    co_return std::unexpected(std::move(zygote.error()));
   }
-  zygote.packages = *std::move(packages);
-  if (serves) {
-    if (auto prepared = prepare_server(zygote.packages, *version, zygote); !prepared) {
-      co_return std::unexpected(std::move(prepared.error()));
-    }
-  }
-  for (const auto& [name, path] : version->mounts) {
-    zygote.mounts.push_back(path);
-  }
-  if (!options.calls.empty()) {
-    if (auto apart = check_apart(options.calls, "detached calls", zygote); !apart) {
-      co_return std::unexpected(std::move(apart.error()));
-    }
-  }
-  if (auto added = add_workspaces(loop, options.workspaces_root, zygote, *version); !added) {
-    co_return std::unexpected(std::move(added.error()));
-  }
-  if (version->workspaces) {
-    zygote.workspaces = version->workspaces->path();
-  }
-  zygote.recycle = settings.recycle;
-  zygote.memory_bytes = memory_of_all(settings, version->limits);
-  auto started = co_await Zygote::start(loop, std::move(zygote));
+  auto started = co_await Zygote::start(loop, *std::move(zygote));
   if (!started) {
     co_return std::unexpected(std::move(started.error()));
   }
@@ -409,7 +410,9 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(read.error()));
   }
   finish_manifest(*version, options);
-  version->zygote->keep_ready(settings.ready_children, version->limits, version->mounts);
+  if (!serves) {
+    version->zygote->keep_ready(settings.ready_children, version->limits, version->mounts);
+  }
   co_return version;
 }
 
