@@ -155,10 +155,12 @@ Task<Expected<Tokens>> request_tokens(asio::io_context& loop, std::string token_
   if (!document) {
     co_return std::unexpected(document.error());
   }
+  constexpr std::int64_t kLifetimeMax = std::int64_t{365} * 24 * 3600;  // An issuer may err.
+  const std::int64_t lifetime = json::int_at(document->object, "expires_in").value_or(0);
   Tokens tokens{
       .access_token = text_at(document->object, "access_token"),
       .refresh_token = text_at(document->object, "refresh_token"),
-      .lifetime = std::chrono::seconds(json::int_at(document->object, "expires_in").value_or(0))};
+      .lifetime = std::chrono::seconds(std::clamp<std::int64_t>(lifetime, 0, kLifetimeMax))};
   const bool sendable = !tokens.access_token.empty() &&
                         tokens.access_token.find_first_of(" \t\r\n") == std::string::npos &&
                         !has_control_character(tokens.access_token);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -102,7 +103,9 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   /// there than it may.
   [[nodiscard]] Task<> check_workspace();
   /// After the end, to be removed where that may take its time.
-  [[nodiscard]] std::optional<ScratchDirectory>& scratch() { return scratch_; }
+  [[nodiscard]] std::optional<ScratchDirectory> take_scratch() {
+    return std::exchange(scratch_, std::nullopt);
+  }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
 
   /// Starts to send the request, to read and to watch. `sink` outlives the call.

@@ -78,7 +78,8 @@ ScratchDirectory::Shape ScratchDirectory::shape() const {
   return {.changed_s = status.st_ctim.tv_sec,
           .changed_ns = status.st_ctim.tv_nsec,
           .bytes = status.st_size,
-          .links = status.st_nlink};
+          .links = status.st_nlink,
+          .mode = status.st_mode};
 }
 
 bool ScratchDirectory::renew(Random& random) {

@@ -49,6 +49,7 @@ class ScratchDirectory {
     std::int64_t changed_ns = 0;
     std::int64_t bytes = 0;
     std::uint64_t links = 0;
+    std::uint32_t mode = 0;
     friend bool operator==(const Shape&, const Shape&) = default;
   };
   [[nodiscard]] Shape shape() const;

@@ -125,11 +125,12 @@ class ScratchPoolTest : public testing::Test {
   void SetUp() override { ASSERT_TRUE(take()); }
   bool take() {
     auto taken = pool_.take();
-    if (taken) {
-      path_ = taken->path();
-      directory_.emplace(*std::move(taken));
+    if (!taken) {
+      return false;
     }
-    return taken.has_value();
+    path_ = taken->path();
+    directory_.emplace(*std::move(taken));
+    return true;
   }
   /// Puts it back; whether the next one is the same directory.
   bool comes_back() {

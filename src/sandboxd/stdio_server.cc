@@ -61,13 +61,16 @@ std::shared_ptr<StdioServer> StdioServer::start(asio::io_context& loop, StdioSer
 Task<> StdioServer::run(std::shared_ptr<StdioServer> self) {
   auto ended =
       co_await self->options_.zygote->serve(self->options_.limits, self->options_.mounts, *self);
-  self->end_ = ended ? *std::move(ended)
-                     : CallOutcome{.reason = EndReason::kKilled, .text = ended.error().message};
+  CallOutcome end = ended
+                        ? *std::move(ended)
+                        : CallOutcome{.reason = EndReason::kKilled, .text = ended.error().message};
+  const std::string how = end.text;
+  self->end_ = std::move(end);
   self->process_.reset();
   self->wake_.cancel();
   // Whoever hears it may let go of this object's callbacks.
   if (const auto on_over = std::exchange(self->on_over_, {}); on_over && !self->stopped_) {
-    log_info("tool set {}: a server's process is over: {}", self->options_.name, self->end_->text);
+    log_info("tool set {}: a server's process is over: {}", self->options_.name, how);
     on_over();
   }
 }
@@ -261,7 +264,7 @@ Task<ServerAnswer> StdioServer::shake_hands(SteadyTime until) {
                     .cpu = options_.limits.cpu});
   if (answer.reason != EndReason::kNone) {
     answer.text += " (at its start)";
-    stop();
+    stop(std::chrono::milliseconds{0});
     co_return answer;
   }
   const auto good = answer.error.empty() ? check_initialize_result(answer.result)
@@ -270,7 +273,7 @@ Task<ServerAnswer> StdioServer::shake_hands(SteadyTime until) {
   if (!good) {
     answer.reason = EndReason::kCrashed;
     answer.text = good.error().message;
-    stop();
+    stop(std::chrono::milliseconds{0});
     co_return answer;
   }
   shaken_ = true;
@@ -297,7 +300,8 @@ Task<ServerAnswer> StdioServer::ask(ServerQuestion question) {
     send(write_server_request(question_id_, question.method, question.params));
     co_await wait_for_answer();
   } else if (!is_over()) {
-    stop();  // It was asked for and is not there yet: a moment later it would be nobody's.
+    stop(std::chrono::milliseconds{
+        0});  // It was asked for and is not there yet: a moment later it would be nobody's.
   }
   ServerAnswer answer = take_answer();
   if (process) {
@@ -359,7 +363,9 @@ ServerAnswer StdioServer::take_answer() {
     return {.reason = give_up_, .text = give_up_text_};
   }
   if (answer_) {
-    return *std::exchange(answer_, std::nullopt);
+    ServerAnswer answer = *std::move(answer_);
+    answer_.reset();
+    return answer;
   }
   if (end_) {
     return {.reason = end_->reason == EndReason::kNone ? EndReason::kCrashed : end_->reason,

@@ -516,11 +516,9 @@ Task<> Zygote::State::clean_up(std::shared_ptr<State> self, std::shared_ptr<Zygo
   call->kill(EndReason::kNone, "");
   co_await call->wait_until_reaped();
   self->fill_ready();  // Not before: its work would take turns with the call's.
-  if (auto& used = call->scratch()) {
+  if (auto used = call->take_scratch()) {
     // Of a child that may still come or write, no other call gets the folder.
-    ScratchDirectory folder = *std::exchange(used, std::nullopt);
-    auto left = call->is_reaped() ? self->scratch_pool.put(std::move(folder))
-                                  : std::optional(std::move(folder));
+    auto left = call->is_reaped() ? self->scratch_pool.put(*std::move(used)) : std::move(used);
     if (left && !left->remove_if_empty()) {
       if (!self->cleaner) {
         self->cleaner = std::make_unique<asio::thread_pool>(1);
@@ -661,14 +659,14 @@ Task<Expected<CallOutcome>> Zygote::serve(Limits limits,
   ChildSetup setup = setup_of(SpawnTask::kServer, limits, mounts);
   setup.cpu_s = static_cast<std::uint32_t>(std::chrono::seconds(kNoEnd).count());
   limits.wall = kNoEnd;
+  const auto& server = state_->options.server;
   NoEvents sink;
-  co_return co_await state_->run_child(
-      std::move(setup),
-      {.deadline = steady_clock::now() + kNoEnd,
-       .limits = limits,
-       .peer = &peer,
-       .threads_max = state_->options.server ? state_->options.server->threads_max : 0},
-      sink);
+  co_return co_await state_->run_child(std::move(setup),
+                                       {.deadline = steady_clock::now() + kNoEnd,
+                                        .limits = limits,
+                                        .peer = &peer,
+                                        .threads_max = server ? server->threads_max : 0},
+                                       sink);
 }
 
 void Zygote::cancel(std::string_view call_id) {

@@ -302,6 +302,9 @@ Expected<std::uint64_t> ZygoteProcess::make_child(ChildSetup setup,
   auto child = TRY(RunningCall::create(loop_, std::move(setup), std::move(scratch)));
   const std::uint64_t number = next_number_++;
   if (auto sent = send_spawn(number, *child); !sent) {
+    if (sent.error().code == ErrorCode::kInvalidArgument) {
+      return std::unexpected(std::move(sent.error()));  // It lies at this call alone.
+    }
     end();
     return fail(ErrorCode::kUnavailable, "{}", sent.error().message);
   }

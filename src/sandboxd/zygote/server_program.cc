@@ -39,6 +39,7 @@ char* place_secretly(std::size_t bytes, std::uint64_t alignment) {
     }
     const std::uint64_t address = random & kAddressMask & ~(alignment - 1);
     const std::uint64_t start = address & ~(kPageBytes - 1);
+    // NOLINTBEGIN(performance-no-int-to-ptr): the address is drawn.
     // MAP_FIXED_NOREPLACE: the place may be taken.
     void* mapped =
         ::mmap(reinterpret_cast<void*>(start), pages * kPageBytes, PROT_READ | PROT_WRITE,
@@ -46,6 +47,7 @@ char* place_secretly(std::size_t bytes, std::uint64_t alignment) {
     if (mapped == reinterpret_cast<void*>(start)) {
       return reinterpret_cast<char*>(address);
     }
+    // NOLINTEND(performance-no-int-to-ptr)
   }
   give_up("place the server's arguments");
 }
