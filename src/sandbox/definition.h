@@ -42,8 +42,8 @@ struct Presentation {
   std::string annotations;
   std::string meta;
 };
-/// Icons whose `src` is no https: or data: URI are left out (MCP 2025-11-25, Icon): a client fetches
-/// what stands there.
+/// Icons whose `src` is no https: or data: URI are left out (MCP 2025-11-25, Icon): a client
+/// fetches what stands there.
 [[nodiscard]] Expected<Presentation> read_presentation(json::Object object);
 /// `title` and `description`, where they are not empty.
 void write_titles(json::Writer& writer, const Presentation& presentation);
