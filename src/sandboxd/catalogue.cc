@@ -22,6 +22,8 @@ namespace {
 
 /// Files of one edit, checkout or ConfigMap swap arrive one after the other.
 constexpr std::chrono::milliseconds kSettle{50};
+/// From a start that failed to the next try.
+constexpr std::chrono::seconds kRetryAfter{2};
 /// What describing all tools of a set may take and say.
 constexpr std::chrono::seconds kDescribeWall{30};
 /// Declares sandbox::kExecuteCode; the harness knows it by the same name.
@@ -311,6 +313,12 @@ Expected<void> prepare_server(const std::filesystem::path& packages, Version& ve
   return {};
 }
 
+/// Whether the same files would fail again.
+bool lies_at_the_set(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kFailedPrecondition ||
+         code == ErrorCode::kNotFound;
+}
+
 std::unique_ptr<StdioServers> make_servers(asio::io_context& loop, const Version& version,
                                            std::function<void()> on_list_changed) {
   const sandbox::ToolSetFile& settings = version.folder.settings;
@@ -385,6 +393,9 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(zygote.error()));
   }
   auto started = co_await Zygote::start(loop, *std::move(zygote));
+  if (!started && started.error().code != ErrorCode::kFailedPrecondition) {
+    co_return fail(ErrorCode::kUnavailable, "{}", started.error().message);
+  }
   if (!started) {
     co_return std::unexpected(std::move(started.error()));
   }
@@ -398,12 +409,15 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   limits.output_bytes = sandbox::kManifestBytesMax;
   auto described = serves ? co_await version->servers->describe(sandbox::kToolSetFileName)
                           : co_await version->zygote->describe(limits);
-  if (!described) {
-    co_return std::unexpected(std::move(described.error()));
+  if (!described) {  // Nothing ran, for want of something on this machine.
+    co_return fail(ErrorCode::kUnavailable, "{}", described.error().message);
   }
   if (described->reason != EndReason::kNone) {
-    co_return fail(ErrorCode::kInvalidArgument, "tool set {}: describing its tools: {} ({}) {}",
-                   settings.name, described->text, to_string(described->reason),
+    // What the sandbox ended, not the tools, may go better the next time.
+    const bool is_passing = described->reason == EndReason::kKilled;
+    co_return fail(is_passing ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
+                   "tool set {}: describing its tools: {} ({}) {}", settings.name, described->text,
+                   to_string(described->reason),
                    described->diagnostics.substr(0, kFileErrorBytesMax));
   }
   if (auto read = Description(*version).read(described->result); !read) {
@@ -429,7 +443,11 @@ void Version::cancel(std::string_view call_id) const {
 }
 
 Catalogue::Catalogue(asio::io_context& loop, CatalogueOptions options)
-    : loop_(loop), options_(std::move(options)), retire_timer_(loop), relist_timer_(loop) {
+    : loop_(loop),
+      options_(std::move(options)),
+      retire_timer_(loop),
+      relist_timer_(loop),
+      retry_timer_(loop) {
   options_.on_list_changed = [weak = std::weak_ptr(self_)] {
     if (const auto self = weak.lock()) {
       (*self)->on_list_changed();
@@ -547,9 +565,14 @@ Task<Expected<void>> Catalogue::reload() {
   auto version = co_await load_version(loop_, options_);
   if (!version) {
     ++reloads_.failed;
-    problem_ = version.error().message;
-    log_error("tool set {}: {}; {}", options_.tool_set.string(), problem_,
-              current_ ? "the version before stays in force" : "nothing is served");
+    if (problem_ != version.error().message) {  // Once, however often it is tried.
+      problem_ = version.error().message;
+      log_error("tool set {}: {}; {}", options_.tool_set.string(), problem_,
+                current_ ? "the version before stays in force" : "nothing is served");
+    }
+    if (!lies_at_the_set(version.error().code)) {
+      retry_later();
+    }
     co_return std::unexpected(std::move(version.error()));
   }
   problem_.clear();
@@ -559,6 +582,16 @@ Task<Expected<void>> Catalogue::reload() {
   ++reloads_.done;
   put_in_force(*std::move(version));
   co_return Expected<void>{};
+}
+
+/// For want of something on this machine, which may pass without a change of the set's files.
+void Catalogue::retry_later() {
+  retry_timer_.expires_after(kRetryAfter);
+  retry_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) {  // Else set anew, or this object is gone.
+      on_change();
+    }
+  });
 }
 
 void Catalogue::put_in_force(std::shared_ptr<Version> version) {

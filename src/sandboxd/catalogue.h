@@ -158,6 +158,7 @@ class Catalogue {
   void watch();
   void on_change();
   /// Looks at the tools again, though no file has changed; not more often than kRelistInterval.
+  void retry_later();
   void on_list_changed();
   static Task<void> reload_until_settled(Catalogue& self);
   Task<Expected<void>> reload();
@@ -173,6 +174,7 @@ class Catalogue {
   std::unique_ptr<FileWatch> watch_;
   std::vector<std::weak_ptr<asio::steady_timer>> waiters_;
   asio::steady_timer relist_timer_;
+  asio::steady_timer retry_timer_;
   bool relist_waits_ = false;
   bool relist_ = false;
   SteadyTime relisted_;

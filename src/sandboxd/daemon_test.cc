@@ -414,6 +414,26 @@ TEST_F(DaemonTest, AServersProcessIsNobodysWithoutAnIdentity) {
   EXPECT_EQ(status_of(signed_call("tell")), 400) << "all of them would share a process";
 }
 
+TEST_F(DaemonTest, WhatWasMissingAtTheStartIsTriedAgain) {
+  // Not the set's fault: no child can have a temporary folder.
+  ASSERT_TRUE(write_file_atomically(root_ / "in the way", "", 0600));
+  auto daemon_options = options();
+  daemon_options.zygote.scratch = root_ / "in the way";
+  daemon_ = *wait_for(Daemon::start(loop_, std::move(daemon_options)));
+  EXPECT_FALSE(daemon_->catalogue().current());
+  EXPECT_NE(daemon_->catalogue().problem(), "");
+  fs::remove(root_ / "in the way");
+  fs::create_directory(root_ / "in the way");
+  for (int i = 0; i < 300 && !daemon_->catalogue().current(); ++i) {
+    wait_for(sleep(loop_, 50ms));
+  }
+  EXPECT_TRUE(daemon_->catalogue().current());
+  EXPECT_EQ(daemon_->catalogue().problem(), "");
+  wait_for(drain(*daemon_));
+  daemon_.reset();
+  fs::remove_all(root_ / "in the way");
+}
+
 TEST_F(DaemonTest, NoDataMountShowsDetachedCalls) {
   for (const char* path : {"..", "../calls", "../calls/inner"}) {
     fs::create_directories(root_ / "calls" / "inner");

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support import BIN
+from support.processes import wait_until
 from support.signing import SandboxSocket
 
 HERE = Path(__file__).resolve().parent
@@ -233,6 +234,8 @@ class Endpoint:
         self.place = place
         self.setup = setup
         self.socket = SandboxSocket(place.root / f"{setup.name}.sock", place.root / "set.key", 320)
+        # Many daemons start at once: one that lacked something tries again.
+        wait_until(lambda: self.socket.get("/tools")[0] == 200, f"{setup.name} serves", 60)
         manifest = self.socket.manifest()
         self.instance = manifest["instance"]
         self.digests = {entry["name"]: entry["digest"] for entry in manifest["tools"]}
