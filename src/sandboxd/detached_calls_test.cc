@@ -12,6 +12,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/file.h"
+#include "sandboxd/task_testing.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -37,16 +38,7 @@ class DetachedCallsTest : public testing::Test {
 
   template <class T>
   T wait_for(Task<T> task) {
-    std::optional<T> result;
-    asio::co_spawn(loop_, std::move(task), [&result](const std::exception_ptr& error, T value) {
-      EXPECT_FALSE(error);
-      result.emplace(std::move(value));
-    });
-    loop_.restart();
-    while (!result) {
-      loop_.run_one();
-    }
-    return std::move(*result);
+    return sandboxd::wait_for(loop_, std::move(task));
   }
   static Task<bool> done(Task<> task) {
     co_await std::move(task);

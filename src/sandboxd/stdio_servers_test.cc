@@ -18,6 +18,7 @@
 #include "json/parse.h"
 #include "sandboxd/catalogue.h"
 #include "sandboxd/run_tool.h"
+#include "sandboxd/task_testing.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -195,16 +196,7 @@ class StdioServersTest : public testing::Test {
   }
   template <class T>
   T wait(Task<T> task) {
-    std::optional<T> result;
-    asio::co_spawn(loop_, std::move(task), [&result](const std::exception_ptr& error, T value) {
-      EXPECT_FALSE(error);
-      result.emplace(std::move(value));
-    });
-    loop_.restart();
-    while (!result) {
-      loop_.run_one();
-    }
-    return std::move(*result);
+    return sandboxd::wait_for(loop_, std::move(task));
   }
 
   Expected<std::shared_ptr<Version>> load(const std::string& settings, const std::string& server) {

@@ -12,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "base/file.h"
+#include "sandboxd/task_testing.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -30,16 +31,7 @@ class WorkspacesTest : public testing::Test {
 
   template <class T>
   T wait_for(Task<T> task) {
-    std::optional<T> result;
-    asio::co_spawn(loop_, std::move(task), [&result](const std::exception_ptr& error, T value) {
-      EXPECT_FALSE(error);
-      result.emplace(std::move(value));
-    });
-    loop_.restart();
-    while (!result) {
-      loop_.run_one();
-    }
-    return std::move(*result);
+    return sandboxd::wait_for(loop_, std::move(task));
   }
   std::shared_ptr<Workspaces> open(std::string_view set = "demo") {
     auto opened = Workspaces::open(loop_, root_ / "all", set, limits_);

@@ -19,6 +19,7 @@
 #include "json/parse.h"
 #include "sandbox/execute.h"
 #include "sandboxd/namespaces_test_support.h"
+#include "sandboxd/task_testing.h"
 #include "sandboxd/workspaces.h"
 
 namespace mcpgate::sandboxd {
@@ -26,21 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-/// Runs the loop until the coroutine has ended; what it returned.
-template <class T>
-T wait_for(asio::io_context& loop, Task<T> task) {
-  std::optional<T> result;
-  asio::co_spawn(loop, std::move(task), [&result](const std::exception_ptr& error, T value) {
-    EXPECT_FALSE(error);
-    result.emplace(std::move(value));
-  });
-  loop.restart();
-  while (!result) {
-    loop.run_one();
-  }
-  return std::move(*result);
-}
 
 class RecordingSink final : public EventSink {
  public:
