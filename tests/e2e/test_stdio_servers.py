@@ -63,6 +63,13 @@ def servers(gateway, tool_set: str) -> set[int]:
     return {process.pid for process in family if process.name != "mcpgate-zygote"}
 
 
+def settled_servers(gateway, tool_set: str, count: int) -> set[int]:
+    """The processes of a set's server once they are `count`. This server says that its list has
+    changed whenever it starts, and the daemon then asks a process of its own for the list."""
+    wait_until(lambda: len(servers(gateway, tool_set)) == count, f"{count} processes serve the set")
+    return servers(gateway, tool_set)
+
+
 def test_the_npm_servers_tools_are_listed_as_it_describes_them(ada):
     tools = {tool["name"]: tool for tool in ada.tools()}
     echo = tools["echo"]
@@ -110,14 +117,12 @@ def test_the_process_sees_no_environment_of_ours_and_no_network(ada):
 
 def test_users_never_share_a_process(gateway, ada):
     ada.call("echo", {"message": "once"})
-    before = servers(gateway, "everything")
-    assert len(before) == 1
+    before = settled_servers(gateway, "everything", 1)
     ada.call("echo", {"message": "twice"})
-    assert servers(gateway, "everything") == before, "the same user keeps the process"
+    assert settled_servers(gateway, "everything", 1) == before, "the same user keeps the process"
     bob = gateway.user("bob@example.com", "mcp-tester")
     assert text_of(bob.call("echo", {"message": "hello"})) == "Echo: hello"
-    after = servers(gateway, "everything")
-    assert len(after) == 2 and before < after
+    assert before < settled_servers(gateway, "everything", 2)
 
 
 def test_the_record_says_what_confined_it(gateway, ada):
