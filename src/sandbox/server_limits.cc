@@ -17,8 +17,6 @@ const Row kRows[] = {
      "users who have a process at once, each up to `limits.memory`; the next takes the place of "
      "who "
      "has called nothing for longest, or is turned away while all are called"},
-    {"threads", Count{[](ServerLimits& l) -> std::size_t& { return l.threads; }, 1, 4096},
-     "threads of one process: Node starts 11. Above it the reason is `memory`"},
     {"idle", Time{[](ServerLimits& l) -> milliseconds& { return l.idle; }, milliseconds{100}, kDay},
      "time without a call after which a process is ended, and what it remembers with it"},
     {"start",

@@ -15,7 +15,6 @@ namespace mcpgate::sandbox {
 /// keys, units and reasons.
 struct ServerLimits {
   std::size_t processes = 16;
-  std::size_t threads = 64;
   std::chrono::milliseconds idle{300'000};
   std::chrono::milliseconds start{30'000};
   std::chrono::milliseconds cancel_grace{50};

@@ -50,6 +50,9 @@ const Row kRows[] = {
     {"openFiles", Count{[](ToolLimits& l) -> std::size_t& { return l.open_files; }, 16, 65'536},
      "open descriptors, the four that it starts with included. Above it the tool gets an OSError, "
      "EMFILE"},
+    {"threads", Count{[](ToolLimits& l) -> std::size_t& { return l.threads; }, 1, 32'768},
+     "threads at once, the first included: more than a pool of workers needs. Above it the reason "
+     "is `killed`"},
     {"inFlight", Count{[](ToolLimits& l) -> std::size_t& { return l.in_flight; }, 1, 1024, "cores"},
      "calls that run at once: above the number of cores each only gets slower. A tool's own counts "
      "within its set's, and is none by default"},

@@ -25,6 +25,7 @@ struct ToolLimits {
   std::size_t tmp_bytes = std::size_t{64} << 20;
   std::size_t files = 4096;
   std::size_t open_files = 64;
+  std::size_t threads = 256;
   /// 0: the number of cores for a set; for a tool no bound beside its set's.
   std::size_t in_flight = 0;
   /// For a tool as well: how many of those that wait in its set's queue may be its.

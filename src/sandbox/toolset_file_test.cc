@@ -61,7 +61,7 @@ TEST(ToolSetFile, AServerIsReadWithItsOwnDefaults) {
   const auto file = parse_tool_set_file(R"(
 command: [node, "node_modules/x/index.js", --flag]
 environment: {MODE: quiet, EMPTY: ""}
-server: {processes: 3, threads: 20, idle: 90s, start: 5s, cancelGrace: 10ms}
+server: {processes: 3, idle: 90s, start: 5s, cancelGrace: 10ms}
 limits: {memory: 1Gi}
 tools: {slow: {limits: {wall: 60s, cpu: 50s, output: 1Mi, inFlight: 1, queue: 3}}}
 )",
@@ -71,7 +71,6 @@ tools: {slow: {limits: {wall: 60s, cpu: 50s, output: 1Mi, inFlight: 1, queue: 3}
             (std::vector<std::string>{"node", "node_modules/x/index.js", "--flag"}));
   EXPECT_EQ(file->server.environment, (std::vector<std::string>{"MODE=quiet", "EMPTY="}));
   EXPECT_EQ(file->server.limits, (ServerLimits{.processes = 3,
-                                               .threads = 20,
                                                .idle = std::chrono::seconds{90},
                                                .start = std::chrono::seconds{5},
                                                .cancel_grace = std::chrono::milliseconds{10}}));

@@ -48,19 +48,30 @@ void cut_output(const sandbox::OutputRules& rules, Limits& limits) {
   }
 }
 
-/// As many calls as may run, each as large as the largest may be, temporary files in memory
+/// Calls; of a stdio server its processes, and the one that lists its tools.
+std::size_t children_at_once(const sandbox::ToolSetFile& settings, const Limits& of_set) {
+  return settings.server ? settings.server.limits.processes + 1 : of_set.in_flight;
+}
+
+/// As many children as may run, each as large as the largest may be, temporary files in memory
 /// included, and the zygote with what its waiting children have for themselves.
-///
-/// As many processes of a stdio server, where the set has one; and the one that lists its tools.
 std::uint64_t memory_of_all(const sandbox::ToolSetFile& settings, const Limits& of_set) {
   constexpr std::uint64_t kZygoteBytes = std::uint64_t{128} << 20;
   std::uint64_t largest = of_set.memory_bytes + of_set.tmp_bytes;
   for (const auto& [name, limits] : settings.tool_limits) {
     largest = std::max<std::uint64_t>(largest, limits.memory_bytes + limits.tmp_bytes);
   }
-  const std::size_t at_once =
-      settings.server ? settings.server.limits.processes + 1 : of_set.in_flight;
-  return largest * at_once + kZygoteBytes;
+  return largest * children_at_once(settings, of_set) + kZygoteBytes;
+}
+
+/// Room for what one child may start until it is looked at, so that it takes none of the others'.
+std::uint64_t tasks_of_all(const sandbox::ToolSetFile& settings, const Limits& of_set) {
+  constexpr std::uint64_t kRoom = 4;
+  std::uint64_t largest = of_set.threads;
+  for (const auto& [name, limits] : settings.tool_limits) {
+    largest = std::max<std::uint64_t>(largest, limits.threads);
+  }
+  return kRoom * largest * (children_at_once(settings, of_set) + settings.ready_children + 1);
 }
 
 void add_mounts(const sandbox::ToolSetFile& settings, Version& version) {
@@ -302,8 +313,7 @@ Expected<void> prepare_server(const std::filesystem::path& packages, Version& ve
   }
   zygote.server = {.program = *std::move(program),
                    .arguments = server.command,
-                   .environment = server.environment,
-                   .threads_max = server.limits.threads};
+                   .environment = server.environment};
   zygote.server->environment.insert(
       zygote.server->environment.begin(),
       {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"});
@@ -368,6 +378,7 @@ Expected<ZygoteOptions> plan_zygote(asio::io_context& loop, const CatalogueOptio
   }
   zygote.recycle = settings.recycle;
   zygote.memory_bytes = memory_of_all(settings, version.limits);
+  zygote.tasks = tasks_of_all(settings, version.limits);
   return zygote;
 }
 

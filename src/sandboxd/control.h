@@ -63,10 +63,13 @@ enum class SpawnTask : std::uint8_t {
   kSelfTest,
   /// Takes kMemoryTestBytes and says so.
   kMemoryTest,
+  /// Starts kTaskTestThreads, as far as it can, and says so.
+  kTaskTest,
   /// Becomes the program of ZygoteSetup.
   kServer,
 };
 inline constexpr std::size_t kMemoryTestBytes = std::size_t{64} << 20;
+inline constexpr unsigned kTaskTestThreads = 8;
 
 /// The workspace of a call.
 struct WorkspaceGrant {

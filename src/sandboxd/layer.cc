@@ -9,10 +9,10 @@ namespace {
 
 /// In the order of the enumeration.
 constexpr auto kNames = std::to_array<std::string_view>({
-    "cgroup",   "userns",      "netns",        "ipcns",          "utsns",
-    "mntns",    "pidns",       "parent-death", "descriptors",    "tmpfs",
-    "rlimits",  "environment", "capabilities", "no-new-privs",   "not-dumpable",
-    "landlock", "seccomp",     "landlock-net", "landlock-scope",
+    "cgroup",       "pids",     "userns",      "netns",        "ipcns",
+    "utsns",        "mntns",    "pidns",       "parent-death", "descriptors",
+    "tmpfs",        "rlimits",  "environment", "capabilities", "no-new-privs",
+    "not-dumpable", "landlock", "seccomp",     "landlock-net", "landlock-scope",
 });
 static_assert(kNames.size() == kLayerCount);
 

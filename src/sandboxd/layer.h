@@ -12,6 +12,7 @@ namespace mcpgate::sandboxd {
 enum class Layer : std::uint8_t {
   // Put around the zygote by the daemon.
   kMemoryGroup,
+  kTaskGroup,
   // Entered by the zygote once, but for the process ids, which are each call's own.
   kUserNamespace,
   kNetNamespace,
@@ -34,7 +35,7 @@ enum class Layer : std::uint8_t {
   kLandlockNet,
   kLandlockScope,
 };
-inline constexpr unsigned kLayerCount = 19;
+inline constexpr unsigned kLayerCount = 20;
 
 /// `landlock`, `seccomp`, `userns`, …
 [[nodiscard]] std::string_view layer_name(Layer layer);

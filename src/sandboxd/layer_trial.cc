@@ -61,10 +61,10 @@ Task<Expected<std::string>> run_self_test(SelfTest test, std::optional<LayerFail
   co_return verdicts;
 }
 
-Task<Expected<bool>> try_memory_group(SelfTest test, MemoryGroup& group,
+Task<Expected<bool>> try_memory_group(SelfTest test, ControlGroup& group,
                                       std::uint64_t memory_bytes) {
   const std::uint64_t kills_before = group.kills();
-  if (auto limited = group.set_limit(group.used_bytes() + kMemoryTestBytes / 2); !limited) {
+  if (auto limited = group.set_memory_limit(group.used_bytes() + kMemoryTestBytes / 2); !limited) {
     co_return std::unexpected(std::move(limited.error()));
   }
   const Limits limits;
@@ -74,10 +74,28 @@ Task<Expected<bool>> try_memory_group(SelfTest test, MemoryGroup& group,
   if (!call) {
     co_return std::unexpected(std::move(call.error()));
   }
-  if (auto limited = group.set_limit(memory_bytes); !limited) {
+  if (auto limited = group.set_memory_limit(memory_bytes); !limited) {
     co_return std::unexpected(std::move(limited.error()));
   }
   co_return group.kills() > kills_before;
+}
+
+Task<Expected<bool>> try_task_group(SelfTest test, ControlGroup& group, std::uint64_t tasks) {
+  const std::uint64_t refused_before = group.refused_tasks();
+  if (auto limited = group.set_task_limit(group.tasks() + kTaskTestThreads / 2); !limited) {
+    co_return std::unexpected(std::move(limited.error()));
+  }
+  const Limits limits;
+  auto call =
+      co_await test.run_child(setup_of(SpawnTask::kTaskTest, limits),
+                              {.deadline = steady_clock::now() + limits.wall, .limits = limits});
+  if (!call) {
+    co_return std::unexpected(std::move(call.error()));
+  }
+  if (auto limited = group.set_task_limit(tasks); !limited) {
+    co_return std::unexpected(std::move(limited.error()));
+  }
+  co_return group.refused_tasks() > refused_before;
 }
 
 }  // namespace mcpgate::sandboxd

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/task.h"
+#include "sandboxd/control_group.h"
 #include "sandboxd/layer.h"
-#include "sandboxd/memory_group.h"
 #include "sandboxd/profile.h"
 #include "sandboxd/running_call.h"
 #include "sandboxd/zygote_process.h"
@@ -39,7 +39,11 @@ struct SelfTest {
 
 /// Whether the kernel ends a child that takes more memory than `group` has left. No other child may
 /// run meanwhile. Afterwards the limit is `memory_bytes`.
-[[nodiscard]] Task<Expected<bool>> try_memory_group(SelfTest test, MemoryGroup& group,
+[[nodiscard]] Task<Expected<bool>> try_memory_group(SelfTest test, ControlGroup& group,
                                                     std::uint64_t memory_bytes);
+
+/// The same of one that starts more threads than `group` has room for; afterwards that is `tasks`.
+[[nodiscard]] Task<Expected<bool>> try_task_group(SelfTest test, ControlGroup& group,
+                                                  std::uint64_t tasks);
 
 }  // namespace mcpgate::sandboxd

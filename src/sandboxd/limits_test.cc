@@ -49,6 +49,11 @@ constexpr LimitCase kCases[] = {
      "output", "made more than 10 temporary files", "wrote more than it may"},
     {"openFiles", "openFiles: 16", "x = [open('/etc/localtime') for i in range(20)]", "",
      "Too many open files"},
+    {"threads", "threads: 5",
+     "import threading\n    e = threading.Event()\n"
+     "    for i in range(9): threading.Thread(target=e.wait, daemon=True).start()\n"
+     "    time.sleep(60)",
+     "killed", "started more than 5 threads"},
 };
 
 void PrintTo(const LimitCase& limit, std::ostream* out) {

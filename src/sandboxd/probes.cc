@@ -227,6 +227,7 @@ constexpr LayerBits kFilters =
 
 constexpr auto kProbes = std::to_array<Probe>({
     {Layer::kMemoryGroup, "take more memory than all calls may", 0, nullptr},
+    {Layer::kTaskGroup, "start more threads than all calls may", 0, nullptr},
     {Layer::kParentDeath, "outlive the zygote", kFilters, outliving_the_zygote},
     {Layer::kDescriptors, "use a descriptor above 3", 0, inherited_descriptor},
     {Layer::kPrivateTmp, "fill its temporary folder", kFilters, filling_tmp},

@@ -20,10 +20,10 @@ constexpr LayerBits kPodRequired =
     bits({Layer::kParentDeath, Layer::kDescriptors, Layer::kResourceLimits, Layer::kEnvironment,
           Layer::kCapabilities, Layer::kNoNewPrivileges, Layer::kNotDumpable, Layer::kLandlock,
           Layer::kSeccomp});
-/// A limit for all calls together, which a pod has around it; second layers behind seccomp, from
+/// Limits for all calls together, which a pod has around it; second layers behind seccomp, from
 /// Landlock ABI 4 and 6 on: RHEL 9 ends at 5.
 constexpr LayerBits kPodOptional =
-    bits({Layer::kMemoryGroup, Layer::kLandlockNet, Layer::kLandlockScope});
+    bits({Layer::kMemoryGroup, Layer::kTaskGroup, Layer::kLandlockNet, Layer::kLandlockScope});
 
 constexpr LayerBits kStrictRequired =
     kPodRequired |
@@ -31,7 +31,8 @@ constexpr LayerBits kStrictRequired =
           Layer::kUtsNamespace, Layer::kMountNamespace, Layer::kPidNamespace});
 /// Landlock's scopes have nothing left to stop there: no process and no abstract socket of others
 /// can be named.
-constexpr LayerBits kStrictOptional = bits({Layer::kMemoryGroup, Layer::kLandlockNet});
+constexpr LayerBits kStrictOptional =
+    bits({Layer::kMemoryGroup, Layer::kTaskGroup, Layer::kLandlockNet});
 
 }  // namespace
 

@@ -570,6 +570,12 @@ void RunningCall::check_memory() {
   }
 }
 
+void RunningCall::check_threads() {
+  if (read_status("Threads").value_or(0) > spec_.limits.threads) {
+    kill(EndReason::kKilled, fmt::format("started more than {} threads", spec_.limits.threads));
+  }
+}
+
 /// A number of the child's status (proc(5)), as it stands there; nothing once its memory is gone.
 /// Only at the start of a line: the child chooses its own name, which is on the first.
 std::optional<std::uint64_t> RunningCall::read_status(std::string_view field) const {
@@ -586,12 +592,6 @@ std::optional<std::uint64_t> RunningCall::read_status(std::string_view field) co
     return std::nullopt;
   }
   return number;
-}
-
-void RunningCall::check_threads() {
-  if (spec_.threads_max != 0 && read_status("Threads").value_or(0) > spec_.threads_max) {
-    kill(EndReason::kMemory, fmt::format("had more than {} threads", spec_.threads_max));
-  }
 }
 
 void RunningCall::check_scratch() {

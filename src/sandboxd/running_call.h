@@ -63,8 +63,6 @@ struct ChildSpec {
   std::shared_ptr<const void> until_reaped = {};
   /// Of a stdio server (SpawnTask::kServer): who speaks with it, instead of by frames.
   ServerPeer* peer = nullptr;
-  /// And how many threads it may have; 0: not looked at.
-  std::size_t threads_max = 0;
 };
 
 /// A child waits, locked down, from its creation to begin(), and serves one call from there; or it
@@ -172,8 +170,8 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   void check_limits();
   void check_cpu();
   void check_memory();
-  [[nodiscard]] std::optional<std::uint64_t> read_status(std::string_view field) const;
   void check_threads();
+  [[nodiscard]] std::optional<std::uint64_t> read_status(std::string_view field) const;
   void check_scratch();
   [[nodiscard]] std::chrono::nanoseconds cpu_used() const;
   void finish_if_done();

@@ -318,7 +318,7 @@ TEST_F(StdioServersTest, RequestsOfTheServerAreAnsweredPrecisely) {
 }
 
 TEST_F(StdioServersTest, AServerThatMisbehavesIsEndedWithItsReasonAndTheNextCallHasAnother) {
-  start("limits: {memory: 200Mi, output: 512Ki, cpu: 1s}\nserver: {threads: 20}\n");
+  start("limits: {memory: 200Mi, output: 512Ki, cpu: 1s, threads: 20}\n");
   for (const auto& [tool, ending_wanted] :
        std::initializer_list<std::pair<const char*, const char*>>{
            {"flood", "output: said more than 524288 bytes"},
@@ -327,7 +327,7 @@ TEST_F(StdioServersTest, AServerThatMisbehavesIsEndedWithItsReasonAndTheNextCall
            {"die", "crashed: ended without an answer: exited with 3"},
            {"deaf", "crashed: closed its standard output and did not exit"},
            {"memory", "memory: used more than 200 MiB of memory"},
-           {"threads", "memory: had more than 20 threads"},
+           {"threads", "killed: started more than 20 threads"},
            {"spin", "cpu: used more than 1 s of CPU time"}}) {
     EXPECT_EQ(ending(run(tool)), ending_wanted);
     EXPECT_EQ(text(run("count")).substr(0, 2), "1 ") << "after " << tool;

@@ -16,9 +16,9 @@
 #include "base/random.h"
 #include "sandboxd/call_filter.h"
 #include "sandboxd/child_request.h"
+#include "sandboxd/control_group.h"
 #include "sandboxd/layer_trial.h"
 #include "sandboxd/lockdown.h"
-#include "sandboxd/memory_group.h"
 #include "sandboxd/running_call.h"
 #include "sandboxd/verdict.h"
 #include "sandboxd/zygote_process.h"
@@ -80,10 +80,11 @@ struct Zygote::State : std::enable_shared_from_this<State> {
         scratch_pool(options.scratch, random) {}
 
   [[nodiscard]] Expected<void> prepare();
-  void make_group();
+  [[nodiscard]] std::shared_ptr<ControlGroup> make_group(Controller controller, Layer layer);
   Task<Expected<void>> start();
   Task<Expected<void>> start_once();
   Task<Expected<void>> test(std::shared_ptr<ZygoteProcess> candidate);
+  Task<Expected<void>> try_groups(SelfTest self_test);
   Task<Expected<void>> ensure_running();
   Task<Expected<void>> start_in_time();
   void gone(const ZygoteProcess* which);
@@ -127,10 +128,11 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// The layer that the latest start failed for; nothing: for something else.
   std::optional<LayerFailure> failure;
   /// Around the zygote; null where none can be had.
-  std::unique_ptr<MemoryGroup> group;
+  ControlGroups groups;
   std::uint64_t group_kills = 0;
-  /// What the latest trial of it showed.
-  bool group_holds = false;
+  /// What the latest trials of them showed.
+  bool memory_group_holds = false;
+  bool task_group_holds = false;
   /// After the first start, which decides what may be missing.
   bool settled = false;
 
@@ -166,7 +168,8 @@ struct Zygote::State : std::enable_shared_from_this<State> {
 Expected<void> Zygote::State::prepare() {
   // Where nothing proves it, Landlock's scope is taken all the same.
   without = kAllLayers & ~demanded_layers(options.profile) & ~layer_bit(Layer::kLandlockScope);
-  make_group();
+  groups.memory = make_group(Controller::kMemory, Layer::kMemoryGroup);
+  groups.tasks = make_group(Controller::kTasks, Layer::kTaskGroup);
   const auto program = build_call_filter(options.server ? FilterKind::kServer : FilterKind::kCall);
   if (program) {
     filter.assign(reinterpret_cast<const char*>(program->data()),
@@ -180,19 +183,23 @@ Expected<void> Zygote::State::prepare() {
   return {};
 }
 
-void Zygote::State::make_group() {
+/// Null, and the layer left out, where there is none to be had.
+std::shared_ptr<ControlGroup> Zygote::State::make_group(Controller controller, Layer layer) {
   const auto own = read_file("/proc/self/cgroup", std::size_t{64} << 10);
-  const auto hierarchy = own ? find_memory_hierarchy(*own, "/sys/fs/cgroup")
+  const auto hierarchy = own ? find_hierarchy(controller, *own, "/sys/fs/cgroup")
                              : Expected<GroupHierarchy>(std::unexpected(own.error()));
-  auto made = hierarchy
-                  ? MemoryGroup::create(*hierarchy, random)
-                  : Expected<std::unique_ptr<MemoryGroup>>(std::unexpected(hierarchy.error()));
-  if (made) {
-    group = *std::move(made);
-    return;
+  if (hierarchy && groups.memory && groups.memory->hierarchy() == *hierarchy) {
+    return groups.memory;
   }
-  gaps[Layer::kMemoryGroup] = made.error().message;
-  without |= layer_bit(Layer::kMemoryGroup);
+  auto made = hierarchy
+                  ? ControlGroup::create(*hierarchy, random)
+                  : Expected<std::shared_ptr<ControlGroup>>(std::unexpected(hierarchy.error()));
+  if (!made) {
+    gaps[layer] = made.error().message;
+    without |= layer_bit(layer);
+    return nullptr;
+  }
+  return *std::move(made);
 }
 
 /// What this profile, or leave that was given, lets be missing. Later starts may miss no more than
@@ -216,7 +223,7 @@ Task<Expected<void>> Zygote::State::start_once() {
     }
     setup_file = *std::move(made);
   }
-  auto started = ZygoteProcess::start(loop, options.executable, setup_file.get(), group.get());
+  auto started = ZygoteProcess::start(loop, options.executable, setup_file.get(), groups);
   if (!started) {
     co_return std::unexpected(std::move(started.error()));
   }
@@ -291,6 +298,25 @@ void Zygote::State::report_gaps() const {
   }
 }
 
+Task<Expected<void>> Zygote::State::try_groups(SelfTest self_test) {
+  if (groups.memory) {
+    const auto holds = co_await try_memory_group(self_test, *groups.memory, options.memory_bytes);
+    if (!holds) {
+      co_return std::unexpected(holds.error());
+    }
+    memory_group_holds = *holds;
+    group_kills = groups.memory->kills();
+  }
+  if (groups.tasks) {
+    const auto holds = co_await try_task_group(self_test, *groups.tasks, options.tasks);
+    if (!holds) {
+      co_return std::unexpected(holds.error());
+    }
+    task_group_holds = *holds;
+  }
+  co_return Expected<void>{};
+}
+
 Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidate) {
   const SelfTest self_test{
       .profile = options.profile,
@@ -304,16 +330,16 @@ Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidat
     co_return std::unexpected(std::move(verdicts.error()));
   }
   // A limit that is tried hits every child in it.
-  if (group && in_flight() == 0) {
-    const auto holds = co_await try_memory_group(self_test, *group, options.memory_bytes);
-    if (!holds) {
-      co_return std::unexpected(holds.error());
+  if (in_flight() == 0) {
+    if (auto tried = co_await try_groups(self_test); !tried) {
+      co_return tried;
     }
-    group_holds = *holds;
-    group_kills = group->kills();
   }
-  if (group) {
-    set_verdict(*verdicts, Layer::kMemoryGroup, group_holds);
+  if (groups.memory) {
+    set_verdict(*verdicts, Layer::kMemoryGroup, memory_group_holds);
+  }
+  if (groups.tasks) {
+    set_verdict(*verdicts, Layer::kTaskGroup, task_group_holds);
   }
   Confinement found = judge(options.profile, gaps, *verdicts);
   for (const LayerReport& report : found.layers) {
@@ -435,10 +461,10 @@ void Zygote::State::look_after_later() {
 
 /// A kill by the kernel is not told from others, but by its count.
 void Zygote::State::name_want_of_memory(CallOutcome& outcome) {
-  if (outcome.reason != EndReason::kKilled || !group) {
+  if (outcome.reason != EndReason::kKilled || !groups.memory) {
     return;
   }
-  if (const std::uint64_t kills = group->kills(); kills > group_kills) {
+  if (const std::uint64_t kills = groups.memory->kills(); kills > group_kills) {
     group_kills = kills;
     outcome.reason = EndReason::kMemory;
     outcome.text = fmt::format("with the calls beside it used more than {} bytes of memory",
@@ -659,14 +685,10 @@ Task<Expected<CallOutcome>> Zygote::serve(Limits limits,
   ChildSetup setup = setup_of(SpawnTask::kServer, limits, mounts);
   setup.cpu_s = static_cast<std::uint32_t>(std::chrono::seconds(kNoEnd).count());
   limits.wall = kNoEnd;
-  const auto& server = state_->options.server;
   NoEvents sink;
-  co_return co_await state_->run_child(std::move(setup),
-                                       {.deadline = steady_clock::now() + kNoEnd,
-                                        .limits = limits,
-                                        .peer = &peer,
-                                        .threads_max = server ? server->threads_max : 0},
-                                       sink);
+  co_return co_await state_->run_child(
+      std::move(setup), {.deadline = steady_clock::now() + kNoEnd, .limits = limits, .peer = &peer},
+      sink);
 }
 
 void Zygote::cancel(std::string_view call_id) {

@@ -33,8 +33,6 @@ struct ServerCommand {
   std::vector<std::string> arguments = {};
   /// `NAME=value`, besides HOME and TMPDIR.
   std::vector<std::string> environment = {};
-  /// How many threads it may have.
-  std::size_t threads_max = 0;
 };
 
 /// What a zygote is started with.
@@ -61,6 +59,8 @@ struct ZygoteOptions {
   std::optional<ServerCommand> server = {};
   /// What all calls together and the zygote may use, bytes, where a control group can be had.
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;
+  /// How many tasks they may be together, likewise.
+  std::uint64_t tasks = 4096;
   /// What calls may name in CallSpec::mounts.
   std::vector<std::filesystem::path> mounts = {};
   /// The folder of the set's workspaces; empty where it has none.

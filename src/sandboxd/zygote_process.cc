@@ -29,7 +29,7 @@ constexpr std::chrono::seconds kPingPatience{2};
 
 Expected<std::shared_ptr<ZygoteProcess>> ZygoteProcess::start(
     asio::io_context& loop, const std::filesystem::path& executable, int setup_file,
-    MemoryGroup* group) {
+    const ControlGroups& groups) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return fail_errno("make a zygote's control socket");
@@ -42,9 +42,7 @@ Expected<std::shared_ptr<ZygoteProcess>> ZygoteProcess::start(
       {.program = executable,
        .environment = {"LD_BIND_NOW=1"},  // Or each child would look up the same symbols again.
        .descriptors = {{theirs.get(), kControlSocket}, {setup_file, kSetupFile}}}));
-  if (group != nullptr) {
-    TRY_VOID(group->take_in(self->process_.pid()));
-  }
+  TRY_VOID(groups.take_in(self->process_.pid()));
   boost::system::error_code error;
   self->control_.assign(ours.get(), error);
   if (!error) {

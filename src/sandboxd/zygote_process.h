@@ -20,8 +20,8 @@
 #include "base/process.h"
 #include "base/task.h"
 #include "sandboxd/control.h"
+#include "sandboxd/control_group.h"
 #include "sandboxd/layer.h"
-#include "sandboxd/memory_group.h"
 #include "sandboxd/running_call.h"
 
 namespace mcpgate::sandboxd {
@@ -40,10 +40,10 @@ class ZygoteProcess : public std::enable_shared_from_this<ZygoteProcess> {
  public:
   using Children = std::map<std::uint64_t, std::shared_ptr<RunningCall>>;
 
-  /// Starts `executable`, in `group` unless that is null; `setup_file` has its ZygoteSetup.
+  /// Starts `executable`, in `groups`; `setup_file` has its ZygoteSetup.
   [[nodiscard]] static Expected<std::shared_ptr<ZygoteProcess>> start(
       asio::io_context& loop, const std::filesystem::path& executable, int setup_file,
-      MemoryGroup* group);
+      const ControlGroups& groups);
   ZygoteProcess(const ZygoteProcess&) = delete;
   ZygoteProcess& operator=(const ZygoteProcess&) = delete;
   ~ZygoteProcess() = default;

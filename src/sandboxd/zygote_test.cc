@@ -92,6 +92,7 @@ class ZygoteTest : public testing::Test {
     options.memory_bytes = memory_bytes_;
     options.recycle = recycle_;
     options.ping_interval = ping_interval_;
+    options.tasks = tasks_;
     options.mounts = {root_ / "data"};
     fs::create_directories(root_ / "data");
     options.tool_set = root_ / "set";
@@ -179,6 +180,7 @@ class ZygoteTest : public testing::Test {
   std::uint64_t memory_bytes_ = std::uint64_t{4} << 30;
   sandbox::RecycleLimits recycle_;
   std::chrono::milliseconds ping_interval_{5000};
+  std::uint64_t tasks_ = 4096;
   int landlock_abi_max_ = kLandlockAbiAny;
   sandbox::WorkspaceLimits workspace_limits_{.bytes = 1 << 20, .files = 10};
   std::shared_ptr<Workspaces> workspaces_;
@@ -530,7 +532,7 @@ TEST_F(ZygoteTest, AnOldLandlockIsEnough) {
     start("@tool\ndef f() -> str: return open('/etc/hostname').read()\n");
     EXPECT_EQ(zygote_->confinement().label(), "pod");
     for (const LayerReport& report : zygote_->confinement().layers) {
-      if (report.layer == Layer::kMemoryGroup) {
+      if (report.layer == Layer::kMemoryGroup || report.layer == Layer::kTaskGroup) {
         continue;
       }
       const bool expected = report.layer == Layer::kLandlockScope ? false
@@ -830,6 +832,23 @@ TEST_F(ZygoteTest, AllCallsTogetherStayBelowTheMemoryOfTheSet) {
   EXPECT_EQ(outcome.reason, EndReason::kMemory) << outcome.text;
   EXPECT_EQ(outcome.text, "with the calls beside it used more than 100663296 bytes of memory");
   EXPECT_EQ(text(run("g")), "20971520") << "the zygote lives on";
+}
+
+TEST_F(ZygoteTest, AllCallsTogetherStartNoMoreThreadsThanTheSetMay) {
+  tasks_ = 12;
+  start(
+      "import threading\nE = threading.Event()\n@tool\ndef f(n: int) -> int:\n"
+      "    for i in range(n): threading.Thread(target=E.wait, daemon=True).start()\n"
+      "    return threading.active_count()\n");
+  const auto& layers = zygote_->confinement().layers;
+  const auto group = std::ranges::find(layers, Layer::kTaskGroup, &LayerReport::layer);
+  ASSERT_NE(group, layers.end());
+  if (!group->in_force) {
+    GTEST_SKIP() << group->proof;
+  }
+  EXPECT_EQ(text(run("f", R"({"n":50})")), "RuntimeError: can't start new thread");
+  idle();
+  EXPECT_EQ(text(run("f", R"({"n":5})")), "6") << "the zygote lives on";
 }
 
 TEST_F(ZygoteTest, CpuTimeEndsBeforeTheSecondIsFull) {

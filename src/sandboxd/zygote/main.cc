@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -182,6 +183,25 @@ int serve_memory_test() {
   return written ? 0 : 1;
 }
 
+/// The same; what counts is what the kernel refuses.
+int serve_task_test() {
+  const auto wait = [](void*) -> void* {
+    ::pause();
+    return nullptr;
+  };
+  pthread_attr_t small{};
+  ::pthread_attr_init(&small);
+  ::pthread_attr_setstacksize(&small, std::size_t{64} << 10);
+  for (unsigned i = 0; i < kTaskTestThreads; ++i) {
+    pthread_t thread{};
+    ::pthread_create(&thread, &small, wait, nullptr);
+  }
+  const auto header = frame_header(FrameType::kResult, 1);
+  const bool written =
+      ::write(kCallSocket, header.data(), header.size()) > 0 && ::write(kCallSocket, "x", 1) > 0;
+  return written ? 0 : 1;
+}
+
 /// All but what single tasks add. It borrows from its arguments.
 LockdownPlan plan_of(const Zygote& zygote, const SpawnMessage& spawn, const Received& received,
                      const std::vector<std::string>& read_only) {
@@ -247,6 +267,9 @@ LockdownPlan plan_of(const Zygote& zygote, const SpawnMessage& spawn, const Rece
   }
   if (spawn.task == SpawnTask::kMemoryTest) {
     ::_exit(serve_memory_test());
+  }
+  if (spawn.task == SpawnTask::kTaskTest) {
+    ::_exit(serve_task_test());
   }
   after_fork_in_child();
   if (pollfd request{.fd = kCallSocket, .events = POLLIN, .revents = 0};

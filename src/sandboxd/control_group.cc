@@ -1,6 +1,7 @@
-// The files are those of the kernel's admin-guide: cgroup-v1/memory and cgroup-v2.
+// The files are those of the kernel's admin-guide: cgroup-v1/memory, cgroup-v1/pids and
+// cgroup-v2.
 
-#include "sandboxd/memory_group.h"
+#include "sandboxd/control_group.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -48,6 +49,12 @@ std::uint64_t number_at(std::string_view text) {
   return number;
 }
 
+/// The number that follows a key in a file of events.
+std::uint64_t event_count(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  return at == std::string_view::npos ? 0 : number_at(text.substr(at + key.size()));
+}
+
 /// The folder of a line `7:memory:/path` of /proc/self/cgroup; `controller` is empty for version 2.
 std::string path_of(std::string_view own, std::string_view controller) {
   while (!own.empty()) {
@@ -80,23 +87,24 @@ void remove_abandoned_groups(const std::filesystem::path& parent) {
 
 }  // namespace
 
-Expected<GroupHierarchy> find_memory_hierarchy(std::string_view own,
-                                               const std::filesystem::path& root) {
+Expected<GroupHierarchy> find_hierarchy(Controller controller, std::string_view own,
+                                        const std::filesystem::path& root) {
+  const std::string_view name = controller == Controller::kMemory ? "memory" : "pids";
   std::error_code ignored;
-  if (const std::string path = path_of(own, "memory"); !path.empty()) {
-    return GroupHierarchy{.folder = root / "memory" / path.substr(1), .unified = false};
+  if (const std::string path = path_of(own, name); !path.empty()) {
+    return GroupHierarchy{.folder = root / name / path.substr(1), .unified = false};
   }
   const std::string path = path_of(own, "");
   const std::filesystem::path folder = root / (path.empty() ? path : path.substr(1));
   if (path.empty() ||
-      read_text(folder / "cgroup.subtree_control").find("memory") == std::string::npos) {
-    return fail(ErrorCode::kUnavailable, "no memory controller is delegated to this process");
+      read_text(folder / "cgroup.subtree_control").find(name) == std::string::npos) {
+    return fail(ErrorCode::kUnavailable, "no {} controller is delegated to this process", name);
   }
   return GroupHierarchy{.folder = folder, .unified = true};
 }
 
-Expected<std::unique_ptr<MemoryGroup>> MemoryGroup::create(const GroupHierarchy& hierarchy,
-                                                           Random& random) {
+Expected<std::shared_ptr<ControlGroup>> ControlGroup::create(const GroupHierarchy& hierarchy,
+                                                             Random& random) {
   remove_abandoned_groups(hierarchy.folder);
   for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
     const std::filesystem::path folder =
@@ -107,14 +115,13 @@ Expected<std::unique_ptr<MemoryGroup>> MemoryGroup::create(const GroupHierarchy&
     // Before it was locked, another may have removed it as abandoned.
     UniqueFd lock = lock_group(folder);
     if (lock && ::access(folder.c_str(), F_OK) == 0) {
-      return std::unique_ptr<MemoryGroup>(
-          new MemoryGroup(folder, hierarchy.unified, std::move(lock)));
+      return std::shared_ptr<ControlGroup>(new ControlGroup(hierarchy, folder, std::move(lock)));
     }
   }
   return fail(ErrorCode::kUnavailable, "make a control group that stays");
 }
 
-MemoryGroup::~MemoryGroup() {
+ControlGroup::~ControlGroup() {
   for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
     if (::rmdir(folder_.c_str()) == 0 || errno != EBUSY) {
       return;
@@ -124,24 +131,46 @@ MemoryGroup::~MemoryGroup() {
   log_warn("the control group {} is still in use", folder_.string());
 }
 
-Expected<void> MemoryGroup::take_in(pid_t pid) {
+Expected<void> ControlGroup::take_in(pid_t pid) {
   return write_value(folder_ / "cgroup.procs", std::to_string(pid));
 }
 
-Expected<void> MemoryGroup::set_limit(std::uint64_t bytes) {
-  return write_value(folder_ / (unified_ ? "memory.max" : "memory.limit_in_bytes"),
+Expected<void> ControlGroup::set_memory_limit(std::uint64_t bytes) {
+  return write_value(folder_ / (hierarchy_.unified ? "memory.max" : "memory.limit_in_bytes"),
                      std::to_string(bytes));
 }
 
-std::uint64_t MemoryGroup::used_bytes() const {
-  return number_at(read_text(folder_ / (unified_ ? "memory.current" : "memory.usage_in_bytes")));
+std::uint64_t ControlGroup::used_bytes() const {
+  return number_at(
+      read_text(folder_ / (hierarchy_.unified ? "memory.current" : "memory.usage_in_bytes")));
 }
 
-std::uint64_t MemoryGroup::kills() const {
-  constexpr std::string_view kKey = "oom_kill ";
-  const std::string text = read_text(folder_ / (unified_ ? "memory.events" : "memory.oom_control"));
-  const std::size_t at = text.find(kKey);
-  return at == std::string::npos ? 0 : number_at(std::string_view(text).substr(at + kKey.size()));
+std::uint64_t ControlGroup::kills() const {
+  return event_count(
+      read_text(folder_ / (hierarchy_.unified ? "memory.events" : "memory.oom_control")),
+      "oom_kill ");
+}
+
+Expected<void> ControlGroup::set_task_limit(std::uint64_t tasks) {
+  return write_value(folder_ / "pids.max", std::to_string(tasks));
+}
+
+std::uint64_t ControlGroup::tasks() const {
+  return number_at(read_text(folder_ / "pids.current"));
+}
+
+std::uint64_t ControlGroup::refused_tasks() const {
+  return event_count(read_text(folder_ / "pids.events"), "max ");
+}
+
+Expected<void> ControlGroups::take_in(pid_t pid) const {
+  if (memory) {
+    TRY_VOID(memory->take_in(pid));
+  }
+  if (tasks && tasks != memory) {
+    TRY_VOID(tasks->take_in(pid));
+  }
+  return {};
 }
 
 }  // namespace mcpgate::sandboxd

@@ -1,0 +1,19 @@
+"""Starts as many threads as it can, each with a small stack, so that little address space is taken."""
+
+import threading
+import time
+
+from _attack import attack
+
+
+@attack(refused=("killed", "RuntimeError", "memory"), layers="limits", control="plain")
+def run(target):
+    threading.stack_size(64 << 10)
+    stop = threading.Event()
+    try:
+        for _ in range(1000):
+            threading.Thread(target=stop.wait, daemon=True).start()
+        time.sleep(0.3)
+    finally:
+        stop.set()
+    return "1000 threads"
