@@ -19,6 +19,11 @@ inline constexpr std::chrono::milliseconds kNever = std::chrono::milliseconds::m
 /// The shortest exact form that parse_duration() reads: `90d`, `24h`, `1500ms`, `never`.
 [[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
 
+inline constexpr std::uint64_t kKi = 1024;
+inline constexpr std::uint64_t kMi = kKi * 1024;
+inline constexpr std::uint64_t kGi = kMi * 1024;
+inline constexpr std::uint64_t kTi = kGi * 1024;
+
 /// A number of bytes as Kubernetes writes it: a whole number, alone or with `Ki Mi Gi Ti` (powers
 /// of 1024). Nothing for anything else or above 2^63-1.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);

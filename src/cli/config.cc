@@ -16,8 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kUnixPathLengthMax = 107;  // sockaddr_un
-constexpr std::size_t kNameLengthMax = 63;       // a DNS label, since sets become names of Services
+constexpr std::size_t kNameLengthMax = 63;  // a DNS label, since sets become names of Services
 
 /// A lower-case DNS label.
 bool is_tool_set_name(std::string_view name) {
@@ -365,9 +364,9 @@ class ConfigReader {
     }
     if (endpoint->scheme == http::Endpoint::Scheme::kUnix) {
       endpoint->host = (config_.state / endpoint->host).lexically_normal().string();
-      if (endpoint->host.size() > kUnixPathLengthMax) {
-        node.problem(fmt::format("the socket's path has more than {} bytes: {}", kUnixPathLengthMax,
-                                 endpoint->host));
+      if (endpoint->host.size() > http::kUnixPathBytesMax) {
+        node.problem(fmt::format("the socket's path has more than {} bytes: {}",
+                                 http::kUnixPathBytesMax, endpoint->host));
       }
     }
     if (endpoint->scheme == http::Endpoint::Scheme::kHttp && !is_loopback_host(endpoint->host)) {

@@ -12,10 +12,6 @@ using Bytes = Row::Bytes;
 using Count = Row::Count;
 using Time = Row::Time;
 
-constexpr std::uint64_t kKi = 1024;
-constexpr std::uint64_t kMi = kKi * 1024;
-constexpr std::uint64_t kGi = kMi * 1024;
-
 const Row kRows[] = {
     {"head", Bytes{[](Limits& l) -> std::size_t& { return l.http.head_bytes_max; }, 8 * kKi, kMi},
      "request line and headers; above it 431"},

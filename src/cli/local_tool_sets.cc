@@ -14,8 +14,6 @@ namespace mcpgate::cli {
 namespace {
 
 constexpr std::string_view kDefaultRole = "mcp-admin";
-/// unix(7): sun_path has 108, with the zero byte.
-constexpr std::size_t kUnixPathBytesMax = 107;
 
 bool looks_like_a_tool_set(const std::filesystem::path& folder) {
   std::error_code error;
@@ -119,11 +117,11 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
         !std::filesystem::is_directory(folder, ignored)) {
       continue;
     }
-    if (set.sandbox.host.size() > kUnixPathBytesMax) {
+    if (set.sandbox.host.size() > http::kUnixPathBytesMax) {
       return fail(ErrorCode::kInvalidArgument,
                   "{}: the path of a Unix socket has at most {} bytes; name a shorter folder by "
                   "$MCPGATE_STATE or `state`",
-                  set.sandbox.host, kUnixPathBytesMax);
+                  set.sandbox.host, http::kUnixPathBytesMax);
     }
     TRY_VOID(make_signing_key(set.signing_keys.front()));
     TRY_VOID(make_directories(std::filesystem::path(set.sandbox.host).parent_path(), 0700));

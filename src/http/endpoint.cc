@@ -21,7 +21,7 @@ bool is_path_char(char c) {
 
 // The text is the operator's, from a configuration file, so the error may repeat it, but for user
 // information, which may be a password.
-std::unexpected<Error> bad(std::string_view text, const char* why) {
+std::unexpected<Error> bad(std::string_view text, std::string_view why) {
   if (text.contains('@')) {
     return fail(ErrorCode::kInvalidArgument, "endpoint: {}", why);
   }
@@ -35,8 +35,9 @@ Expected<Endpoint> Endpoint::parse(std::string_view text) {
   if (text.starts_with("unix:")) {
     endpoint.scheme = Scheme::kUnix;
     endpoint.host = text.substr(5);
-    if (endpoint.host.empty() || endpoint.host.size() > 107 || endpoint.host.contains('\0')) {
-      return bad(text, "a socket's path has 1 to 107 bytes");
+    if (endpoint.host.empty() || endpoint.host.size() > kUnixPathBytesMax ||
+        endpoint.host.contains('\0')) {
+      return bad(text, fmt::format("a socket's path has 1 to {} bytes", kUnixPathBytesMax));
     }
     return endpoint;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,6 +8,9 @@
 #include "base/error.h"
 
 namespace mcpgate::http {
+
+/// unix(7): sun_path has 108, with the zero byte.
+inline constexpr std::size_t kUnixPathBytesMax = 107;
 
 /// Where a client connects to.
 struct Endpoint {

@@ -57,7 +57,7 @@ inline constexpr int kListenBacklog = 4096;
 [[nodiscard]] Expected<Listener> listen_tcp(std::string_view host, std::uint16_t port);
 
 /// Listens on a unix path, mode 0600. A socket file that nobody listens on is replaced;
-/// kAlreadyExists when somebody does, kInvalidArgument when the path exceeds 107 bytes.
+/// kAlreadyExists when somebody does, kInvalidArgument when the path exceeds kUnixPathBytesMax.
 [[nodiscard]] Expected<Listener> listen_unix(const std::filesystem::path& path);
 
 /// `unix:PATH`, `HOST:PORT`, `[V6]:PORT` or `localhost:PORT`, as configuration spells it.

@@ -13,10 +13,6 @@ using Bytes = Row::Bytes;
 using Count = Row::Count;
 using Time = Row::Time;
 
-constexpr std::uint64_t kKi = 1024;
-constexpr std::uint64_t kMi = kKi * 1024;
-constexpr std::uint64_t kGi = kMi * 1024;
-constexpr std::uint64_t kTi = kGi * 1024;
 constexpr milliseconds kHour = std::chrono::hours{1};
 /// Native libraries and thread arenas reserve far more than they touch.
 constexpr std::size_t kAddressSpacePerMemory = 4;
