@@ -14,12 +14,13 @@
 Type hints and docstring become the tool's schemas. Every call runs in a fresh, confined process.
 """
 
-from ._answers import Elicited, Sampled, ToolResult
+from ._answers import Elicited, Root, Roots, Sampled, ToolResult
 from ._completion import completion
 from ._content import Audio, EmbeddedResource, Image, ResourceLink, Text
 from ._context import Context
 from ._declared import Icon
 from ._prompt import Message, prompt
+from ._questions import Form, ListRoots, Page, Sample
 from ._resource import resource
 from ._schema import Field
 from ._tool import ToolError, tool
@@ -30,10 +31,16 @@ __all__ = [
     "Elicited",
     "EmbeddedResource",
     "Field",
+    "Form",
     "Icon",
     "Image",
+    "ListRoots",
     "Message",
+    "Page",
     "ResourceLink",
+    "Root",
+    "Roots",
+    "Sample",
     "Sampled",
     "Text",
     "ToolError",

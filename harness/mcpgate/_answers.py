@@ -56,16 +56,14 @@ class Elicited(_Answer):
 
     #: `accept`, `decline` or `cancel`.
     action: str
-    #: The form's values where it was accepted.
+    #: The form's values where it was accepted, as JSON has them.
     content: dict[str, Any]
+    #: The same as the dataclass that was asked for.
+    data: Any
 
     @property
     def accepted(self) -> bool:
         return self.action == "accept"
-
-    @staticmethod
-    def of(result: dict[str, Any]) -> Elicited:
-        return Elicited(action=result.get("action", "cancel"), content=result.get("content") or {})
 
 
 @dataclass(frozen=True)
@@ -90,3 +88,19 @@ class Sampled(_Answer):
             model=result.get("model", ""),
             stop_reason=result.get("stopReason"),
         )
+
+
+class Answers(dict[str, Any], _Answer):
+    """Those to several questions, by their keys."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder that the client works in."""
+
+    uri: str
+    name: str | None
+
+
+class Roots(list[Root], _Answer):
+    """All of them."""

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Any, Generator
 
-from ._answers import Elicited, Sampled, ToolResult
+from ._answers import Answers, Elicited, Roots, Sampled, ToolResult
 from ._channel import LOG, PROGRESS, Channel
+from ._questions import Form, ListRoots, Page, Question, Sample
 from ._result import INT_MAX, INT_MIN
 from ._tool import ToolError
 
@@ -45,6 +46,8 @@ class Context:
     def __init__(self, channel: Channel, request: dict[str, Any]) -> None:
         self._channel = channel
         self._reports_wanted = bool(request.get("progress"))
+        #: How many questions without a key there were.
+        self._questions = 0
         #: The caller's readable name.
         self.user: str = request["user"]
         self.call_id: str = request["callId"]
@@ -78,13 +81,19 @@ class Context:
             raise ToolError(result.text)
         return result
 
-    def elicit(self, message: str, schema: dict[str, Any], *, key: str | None = None) -> Elicited:
-        """Asks the user, by a form of flat fields as JSON Schema. `key` names the question, so that
-        its answer can be told from others'. Raises ToolError where the user cannot be asked."""
-        question: dict[str, Any] = {"message": message, "requestedSchema": schema}
-        if key is not None:
-            question["key"] = key
-        return Elicited.of(self._ask("elicitation/create", question))
+    def elicit(
+        self, message: str, schema: type | dict[str, Any], *, key: str | None = None
+    ) -> Elicited:
+        """Asks the user by a form; see Form. `key` names the question for the client's log.
+
+        Ask before you act: a client of 2026-07-28 answers by calling the tool again, and what ran
+        before the question then runs again; answers and results of other tools are remembered.
+        Raises ToolError where the user cannot be asked."""
+        return self._ask_one(key, Form(message, schema))
+
+    def elicit_url(self, message: str, url: str, *, key: str | None = None) -> Elicited:
+        """Asks the user to open a page; see Page and elicit()."""
+        return self._ask_one(key, Page(message, url))
 
     def sample(
         self,
@@ -92,14 +101,32 @@ class Context:
         *,
         max_tokens: int = 1024,
         system_prompt: str | None = None,
+        key: str | None = None,
+        **options: Any,
     ) -> Sampled:
-        """Asks the client's model. Raises ToolError where it cannot be asked."""
-        if isinstance(messages, str):
-            messages = [{"role": "user", "content": {"type": "text", "text": messages}}]
-        question: dict[str, Any] = {"messages": messages, "maxTokens": max_tokens}
-        if system_prompt is not None:
-            question["systemPrompt"] = system_prompt
-        return Sampled.of(self._ask("sampling/createMessage", question))
+        """Asks the client's model; see Sample and elicit()."""
+        return self._ask_one(key, Sample(messages, max_tokens, system_prompt, options))
+
+    def roots(self, *, key: str | None = None) -> Roots:
+        """Asks which folders the client works in; see elicit()."""
+        return self._ask_one(key, ListRoots())
+
+    def ask(self, questions: dict[str, Question]) -> Answers:
+        """Asks several things at once, each under a key of its own, under which its answer is."""
+        requests = {
+            key: {"method": question.method, "params": question.params()}
+            for key, question in questions.items()
+        }
+        responses = self._ask("input_required", {"inputRequests": requests})["inputResponses"]
+        return Answers(
+            {key: question.answer(responses[key]) for key, question in questions.items()}
+        )
+
+    def _ask_one(self, key: str | None, question: Question) -> Any:
+        if key is None:
+            self._questions += 1
+            key = f"question-{self._questions}"
+        return self.ask({key: question})[key]
 
     def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         reply = self._channel.ask(method, params)

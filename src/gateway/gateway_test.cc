@@ -743,13 +743,11 @@ TEST_F(InnerCalls, HowDeepAndHowManyAreBounded) {
 }
 
 TEST_F(InnerCalls, WhatCannotBePassedOnIsRefusedPrecisely) {
-  sandbox_.questions = {{Kind::kElicit, R"({"message":"m","requestedSchema":{}})"},
-                        {Kind::kSample, R"({"messages":[]})"}};
+  sandbox_.questions = {
+      {Kind::kAskClient, R"({"inputRequests":{"where":{"method":"roots/list","params":{}}}})"}};
   const auto replies = ask("write", {}, alice_);
   EXPECT_EQ(member(replies[0], "error.message"),
-            "elicitation/create: this gateway passes no questions on to its clients");
-  EXPECT_EQ(member(replies[1], "error.message"),
-            "sampling/createMessage: this gateway passes no questions on to its clients");
+            "input_required: this gateway passes no questions on to its clients");
   EXPECT_EQ(records().size(), 1U);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "json/raw.h"
+#include "mcp/input.h"
 #include "sandbox/call_tool_result.h"
 #include "sandbox/manifest.h"
 
@@ -18,8 +19,7 @@ constexpr std::array<std::string_view, kReasons> kReasonNames = {
 constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info",     "notice", "warning",
                                                         "error", "critical", "alert",  "emergency"};
 
-constexpr std::array<std::string_view, 3> kQuestionMethods = {"tools/call", "elicitation/create",
-                                                              "sampling/createMessage"};
+constexpr std::array<std::string_view, 2> kQuestionMethods = {"tools/call", "input_required"};
 
 constexpr std::size_t kProfileBytesMax = 128;
 constexpr std::size_t kTraceparentBytesMax = 128;
@@ -220,7 +220,7 @@ Expected<Event> spoken_event(const AnswerParts& parts) {
   if (parts.event != "request" || !parts.kind || parts.id == 0) {
     return invalid("expected a progress, log, request or result event");
   }
-  TRY_VOID(check_question_params(*parts.kind, element));
+  TRY_VOID(check_question_params(*parts.kind, element, parts.params->raw));
   return Question{.number = parts.id, .kind = *parts.kind, .params = std::move(params)};
 }
 
@@ -489,7 +489,8 @@ Expected<void> check_log_params(json::Element params) {
   return {};
 }
 
-Expected<void> check_question_params(Question::Kind kind, json::Element params) {
+Expected<void> check_question_params(Question::Kind kind, json::Element params,
+                                     std::string_view text) {
   const auto object = json::as_object(params);
   if (!object || json::duplicate_key(*object)) {
     return invalid("request: expected an object as params");
@@ -502,15 +503,13 @@ Expected<void> check_question_params(Question::Kind kind, json::Element params) 
       }
       break;
     }
-    case Question::Kind::kElicit:
-      if (!json::string_at(*object, "message") || !json::object_at(*object, "requestedSchema")) {
-        return invalid("elicitation/create: want message and requestedSchema");
+    case Question::Kind::kAskClient: {
+      const auto requests = json::find_member(*object, text, "inputRequests");
+      if (!requests || object->size() != 1) {
+        return invalid("input_required: want inputRequests alone");
       }
-      break;
-    case Question::Kind::kSample: {
-      const auto messages = json::find(*object, "messages");
-      if (!messages || !json::as_array(*messages)) {
-        return invalid("sampling/createMessage: want a list of messages");
+      if (auto read = mcp::read_input_requests(requests->value, requests->raw); !read) {
+        return std::unexpected(std::move(read.error()));
       }
       break;
     }

@@ -119,16 +119,17 @@ struct Log {
 
 /// What a call asks while it runs, and waits for.
 struct Question {
-  enum class Kind { kCallTool, kElicit, kSample };
+  enum class Kind { kCallTool, kAskClient };
 
   /// Counts the questions of one call from 1; names it in the Reply.
   std::uint64_t number = 0;
   Kind kind = Kind::kCallTool;
-  /// The params of MCP's request as JSON bytes, checked as far as check_question_params() says.
+  /// JSON bytes, checked as far as check_question_params() says: of kCallTool the params of MCP's
+  /// request; of kAskClient `{"inputRequests":{…}}`, which `{"inputResponses":{…}}` answers.
   std::string params;
 };
 
-/// `tools/call`, `elicitation/create`, `sampling/createMessage`: the requests of MCP.
+/// `tools/call`, a request of MCP, or `input_required`, which MCP says in a result.
 [[nodiscard]] std::string_view method_of(Question::Kind kind);
 [[nodiscard]] std::optional<Question::Kind> parse_question_method(std::string_view method);
 
@@ -189,9 +190,11 @@ enum class AnswerForm { kPlain, kEvent };
 [[nodiscard]] Expected<void> check_progress_params(json::Element params);
 [[nodiscard]] Expected<void> check_log_params(json::Element params);
 
-/// Whether `params` have what their kind must have: `name` and perhaps an object `arguments`;
-/// `message` and an object `requestedSchema`; a list `messages`. Duplicate keys are refused.
-[[nodiscard]] Expected<void> check_question_params(Question::Kind kind, json::Element params);
+/// Whether `params` have what their kind must have: `name` and perhaps an object `arguments`; what
+/// mcp::read_input_requests() takes. Duplicate keys are refused. `text` is what they were read
+/// from.
+[[nodiscard]] Expected<void> check_question_params(Question::Kind kind, json::Element params,
+                                                   std::string_view text);
 
 /// Turns line feeds into spaces: valid JSON has them between tokens only, and a line of ndjson or
 /// SSE must not hold any.

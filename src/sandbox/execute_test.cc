@@ -194,6 +194,11 @@ TEST_F(ExecuteTest, EventsAreReadBack) {
   EXPECT_EQ(std::get<Question>(*asked).number, 3U);
   EXPECT_EQ(std::get<Question>(*asked).kind, Question::Kind::kCallTool);
   EXPECT_EQ(std::get<Question>(*asked).params, R"({"name":"a", "arguments":{"b":1}})");
+  const auto client = event_of(
+      write_question_event(4, Question::Kind::kAskClient,
+                           R"({"inputRequests":{"where":{"method":"roots/list","params":{}}}})"));
+  ASSERT_TRUE(client.has_value()) << client.error().message;
+  EXPECT_EQ(std::get<Question>(*client).kind, Question::Kind::kAskClient);
   const auto result = event_of(write_answer(AnswerForm::kEvent, R"({"content":[]})", {}, "pod"));
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(std::get<Result>(*result).call_tool_result(), R"({"content":[]})");
@@ -223,7 +228,10 @@ TEST_F(ExecuteTest, HostileEventsAreRefused) {
         R"({"event":"request","id":1,"method":"tools/call","params":{"name":"a","arguments":[]}})",
         R"({"event":"request","id":1,"method":"tools/call","params":{"name":"a","name":"b"}})",
         R"({"event":"request","id":1,"method":"elicitation/create","params":{"message":"a"}})",
-        R"({"event":"request","id":1,"method":"sampling/createMessage","params":{"messages":{}}})",
+        R"({"event":"request","id":1,"method":"input_required","params":{}})",
+        R"({"event":"request","id":1,"method":"input_required","params":{"inputRequests":{}}})",
+        R"({"event":"request","id":1,"method":"input_required","params":{"inputRequests":)"
+        R"({"a":{"method":"tools/call","params":{}}}}})",
         R"({"event":"result","id":1,"result":{"content":[]},"usage":{},"profile":"pod"})",
         R"({"event":"result","result":{}})"}) {
     EXPECT_FALSE(parse_event(std::string(line), parser_).has_value()) << line;

@@ -48,9 +48,9 @@ Expected<std::string> question_line(std::uint64_t number, std::string_view json,
   if (!kind || !params) {
     return fail(ErrorCode::kInvalidArgument,
                 "a question has params, and one of the methods "
-                "tools/call, elicitation/create, sampling/createMessage");
+                "tools/call, input_required");
   }
-  TRY_VOID(sandbox::check_question_params(*kind, params->value));
+  TRY_VOID(sandbox::check_question_params(*kind, params->value, params->raw));
   return sandbox::write_question_event(number, *kind, params->raw);
 }
 

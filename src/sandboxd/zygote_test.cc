@@ -440,9 +440,11 @@ TEST_F(ZygoteTest, ACallAsksOneAfterTheOtherAndGetsItsAnswers) {
     EXPECT_EQ(zygote_->reply("call-1", number + 1, "{}").error().code,
               ErrorCode::kFailedPrecondition);
     EXPECT_EQ(zygote_->reply("call-7", number, "{}").error().code, ErrorCode::kNotFound);
-    reply(number, number == 1   ? R"({"content":[],"structuredContent":{"result":42}})"
-                  : number == 2 ? R"({"action":"accept","content":{}})"
-                                : R"({"role":"assistant","content":{"type":"text","text":"ok"}})");
+    reply(number, number == 1 ? R"({"content":[],"structuredContent":{"result":42}})"
+                  : number == 2
+                      ? R"({"inputResponses":{"question-1":{"action":"accept","content":{}}}})"
+                      : R"({"inputResponses":{"question-2":)"
+                        R"({"role":"assistant","content":{"type":"text","text":"ok"}}}})");
     EXPECT_EQ(zygote_->reply("call-1", number, "{}").error().code, ErrorCode::kFailedPrecondition)
         << "answered already";
   };

@@ -114,7 +114,7 @@ def test_how_deep_is_bounded(tester):
 def test_the_user_cannot_be_asked(tester):
     result = tester.call("ask_user")
     assert result["isError"]
-    assert "elicitation/create: this gateway passes no questions on" in text_of(result)
+    assert "input_required: this gateway passes no questions on" in text_of(result)
 
 
 @pytest.mark.parametrize(
