@@ -85,7 +85,7 @@ class ConfigReader {
     read_policy(root.map("policy"));
     config_.limits = read_limits(root.map("limits"));
     read_audit(root.map("audit"));
-    for (const char* key : {"trustedProxies", "sealingKeys", "peers", "rates", "telemetry"}) {
+    for (const char* key : {"trustedProxies", "peers", "rates", "telemetry"}) {
       refuse(root, key);
     }
     root.reject_unknown();
@@ -168,6 +168,9 @@ class ConfigReader {
       config_.tls = std::move(options);
     }
     read_names(root);
+    if (const YamlNode keys = root.find("sealingKeys")) {
+      config_.sealing_keys = read_key_files(keys);
+    }
   }
 
   /// Under which names the gateway is reached.
@@ -383,11 +386,16 @@ class ConfigReader {
 
   std::vector<fs::path> read_signing_keys(YamlMap& set) {
     const YamlNode node = set.find("signingKey");
-    std::vector<fs::path> files;
     if (!node) {
       set.node().problem("signingKey is missing: {file: PATH}");
-      return files;
+      return {};
     }
+    return read_key_files(node);
+  }
+
+  /// `{file: PATH}`, or a list of such.
+  std::vector<fs::path> read_key_files(const YamlNode& node) {
+    std::vector<fs::path> files;
     for (const YamlNode& item : node.is_list() ? node.list() : std::vector{node}) {
       YamlMap key = item.map();
       fs::path file = path_at(key, "file");
@@ -585,7 +593,7 @@ std::vector<std::string> config_keys() {
                                 "allowedHosts",
                                 "allowedOrigins",
                                 "trustedProxies",
-                                "sealingKeys",
+                                "sealingKeys.file",
                                 "peers",
                                 "auth.oidc.issuer",
                                 "auth.oidc.audience",

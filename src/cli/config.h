@@ -110,6 +110,8 @@ struct Config {
   /// loopback's when `listen` is loopback.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
+  /// Of what clients carry: the first seals, all open. Empty: a key in the state folder.
+  std::vector<std::filesystem::path> sealing_keys;
   std::vector<IssuerConfig> issuers;
   std::optional<ApiKeysConfig> api_keys;
   bool demo_token_allowed = false;

@@ -165,8 +165,8 @@ TEST(Config, AllProblemsAreNamedAtOnce) {
 
 // A key whose feature does not exist yet must not look as if it did something.
 TEST(Config, WhatIsNotBuiltYetIsRefused) {
-  for (const char* key : {"trustedProxies: [10.0.0.0/8]", "sealingKeys: [{file: x}]",
-                          "peers: {listen: x}", "rates: {}", "telemetry: {otlp: x}"}) {
+  for (const char* key : {"trustedProxies: [10.0.0.0/8]", "peers: {listen: x}", "rates: {}",
+                          "telemetry: {otlp: x}"}) {
     const Problems found = problems(std::string(kGood) + key + "\n");
     ASSERT_EQ(found.size(), 1U) << key;
     EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
@@ -183,6 +183,18 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
   EXPECT_EQ(
       problems(changed("auth:\n", "auth:\n  oidc: [{issuer: 'https://as', introspection: {}}]\n")),
       Problems{"6:48: auth.oidc[0].introspection: not supported by this version"});
+}
+
+TEST(Config, SealingKeysAreOneOrAList) {
+  const auto one = parse(std::string(kGood) + "sealingKeys: {file: run/a.key}\n");
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(one->sealing_keys, std::vector{one->state / "run/a.key"});
+  const auto two =
+      parse(std::string(kGood) + "sealingKeys: [{file: /keys/new}, {file: /keys/old}]\n");
+  ASSERT_TRUE(two) << two.error().message;
+  EXPECT_EQ(two->sealing_keys, (std::vector<std::filesystem::path>{"/keys/new", "/keys/old"}));
+  EXPECT_EQ(problems(std::string(kGood) + "sealingKeys: []\n"),
+            Problems{"23:14: sealingKeys: no key in the list"});
 }
 
 TEST(Config, IssuersAreRead) {

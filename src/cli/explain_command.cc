@@ -240,7 +240,7 @@ int explain(const Arguments& arguments, const World& world) {
   if (!settings) {
     return complain(settings.error());
   }
-  const Offer offer = read_offer(**settings, world);
+  const Offer offer = read_offer(*settings, world);
   const auto tool = find_tool(offer, question->tool);
   if (!tool) {
     return complain(tool.error());
@@ -249,7 +249,7 @@ int explain(const Arguments& arguments, const World& world) {
   if (!problem) {
     return complain(problem.error());
   }
-  const auto why = (*settings)->policy.explain(question->principal, (*tool)->action());
+  const auto why = settings->policy.explain(question->principal, (*tool)->action());
   const auto print = arguments.get("output") == "json" ? &print_json : &print_text;
   print(world, **tool, *question, why, *problem);
   return why.decision.allowed && problem->empty() ? kDone : kAnswerIsNo;

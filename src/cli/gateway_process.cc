@@ -17,17 +17,27 @@ constexpr mode_t kPrivateDirectory = 0700;
 /// For calls to sandboxes, files and what else is no connection of a client.
 constexpr std::size_t kKeptDescriptors = 1024;
 
-/// The key that seals what clients carry; made on first start.
-Expected<Sealer> local_sealer(const std::filesystem::path& state) {
-  const std::filesystem::path file = state / "run" / "sealing.key";
+/// Where the configuration names no sealing key there is a local one, made on first start.
+Expected<std::vector<std::filesystem::path>> sealing_keys(const Config& config) {
+  if (!config.sealing_keys.empty()) {
+    return config.sealing_keys;
+  }
+  const std::filesystem::path file = config.state / "run" / "sealing.key";
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) {
     TRY_VOID(make_directories(file.parent_path(), kPrivateDirectory));
     SystemRandom random;
     TRY_VOID(write_file_atomically(file, Sealer::create_text(random), kSecretMode));
   }
-  const std::vector files{file};
-  return Sealer::load(files);
+  return std::vector{file};
+}
+
+/// What the gateway serves with.
+Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config& config) {
+  auto settings = std::make_shared<gateway::Settings>(TRY(make_settings(config)));
+  const std::vector<std::filesystem::path> keys = TRY(sealing_keys(config));
+  settings->sealer = std::make_shared<const Sealer>(TRY(Sealer::load(keys)));
+  return settings;
 }
 
 }  // namespace
@@ -46,29 +56,29 @@ Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
   return sources;
 }
 
-Expected<std::shared_ptr<const gateway::Settings>> make_settings(const Config& config) {
-  auto settings = std::make_shared<gateway::Settings>();
-  settings->public_url = config.public_url;
-  settings->allowed_hosts = config.allowed_hosts;
-  settings->allowed_origins = config.allowed_origins;
+Expected<gateway::Settings> make_settings(const Config& config) {
+  gateway::Settings settings;
+  settings.public_url = config.public_url;
+  settings.allowed_hosts = config.allowed_hosts;
+  settings.allowed_origins = config.allowed_origins;
   for (const IssuerConfig& issuer : config.issuers) {
-    settings->authorization_servers.push_back(issuer.rules.issuer);
+    settings.authorization_servers.push_back(issuer.rules.issuer);
     for (const std::string& scope : issuer.rules.scopes) {
-      if (std::ranges::find(settings->scopes, scope) == settings->scopes.end()) {
-        settings->scopes.push_back(scope);
+      if (std::ranges::find(settings.scopes, scope) == settings.scopes.end()) {
+        settings.scopes.push_back(scope);
       }
     }
   }
-  settings->policy = policy::Policy(config.policy_options());
-  settings->call_timeout = config.limits.call_timeout;
-  settings->calls_in_flight_max = config.limits.calls_in_flight_max;
-  settings->resume_window = config.limits.resume_window;
-  settings->inner_calls_max = config.limits.inner_calls_max;
-  settings->inner_depth_max = config.limits.inner_depth_max;
-  settings->result_bytes_max = config.limits.result_bytes_max;
+  settings.policy = policy::Policy(config.policy_options());
+  settings.call_timeout = config.limits.call_timeout;
+  settings.calls_in_flight_max = config.limits.calls_in_flight_max;
+  settings.resume_window = config.limits.resume_window;
+  settings.inner_calls_max = config.limits.inner_calls_max;
+  settings.inner_depth_max = config.limits.inner_depth_max;
+  settings.result_bytes_max = config.limits.result_bytes_max;
   for (const ToolSetConfig& set : config.tool_sets) {
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
-    settings->tool_sets.push_back(
+    settings.tool_sets.push_back(
         {.view = {.name = set.name,
                   .prefix = set.prefix,
                   .only = set.tools,
@@ -155,8 +165,7 @@ Expected<void> GatewayProcess::start_service() {
   }
   keys_ = std::make_shared<auth::KeyTable>();
   TRY_VOID(start_issuers());
-  auto settings = TRY(make_settings(config_));
-  Sealer sealer = TRY(local_sealer(config_.state));
+  auto settings = TRY(serving_settings(config_));
   service_ = TRY(
       gateway::Service::create(loops_, clock_,
                                {.listen = config_.listen.to_string(),
@@ -170,7 +179,7 @@ Expected<void> GatewayProcess::start_service() {
                                       issuers_->demand(issuer, std::move(done));
                                     },
                                 .ready_means_all = options_.ready_means_all},
-                               std::move(sealer), std::move(settings), make_authenticator()));
+                               std::move(settings), make_authenticator()));
   log_info("listening on {}{}", tls_ ? "https://" : "http://", service_->address());
   return {};
 }
@@ -231,6 +240,7 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   for (const ToolSetConfig& set : config_.tool_sets) {
     files.insert(files.end(), set.signing_keys.begin(), set.signing_keys.end());
   }
+  files.insert(files.end(), config_.sealing_keys.begin(), config_.sealing_keys.end());
   for (const IssuerConfig& issuer : config_.issuers) {
     if (issuer.ca) {
       files.push_back(*issuer.ca);
@@ -259,7 +269,7 @@ void GatewayProcess::reload() {
   auto fresh = options_.load();
   // What serves stays as it is unless all of the new is good.
   auto settings =
-      fresh ? make_settings(*fresh)
+      fresh ? serving_settings(*fresh)
             : Expected<std::shared_ptr<const gateway::Settings>>(std::unexpected(fresh.error()));
   auto issuers = settings
                      ? make_issuers(*fresh)
@@ -300,6 +310,7 @@ void GatewayProcess::warn_of_what_needs_a_restart(const Config& fresh) const {
   warn(fresh.admin_listen != config_.admin_listen, "admin.listen");
   warn(fresh.tls.has_value() != config_.tls.has_value(), "tls");
   warn(fresh.audit.directory != config_.audit.directory, "audit.directory");
+  warn(fresh.audit.to_stdout != config_.audit.to_stdout, "audit.stdout");
   warn(fresh.state != config_.state, "state");
 }
 

@@ -92,8 +92,7 @@ class GatewayProcess {
 /// The issuers of a configuration; reads the certificates that it names.
 [[nodiscard]] Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config);
 
-/// The gateway's part of a configuration; reads the signing keys that it names.
-[[nodiscard]] Expected<std::shared_ptr<const gateway::Settings>> make_settings(
-    const Config& config);
+/// The gateway's part of a configuration, without what seals; reads the signing keys that it names.
+[[nodiscard]] Expected<gateway::Settings> make_settings(const Config& config);
 
 }  // namespace mcpgate::cli

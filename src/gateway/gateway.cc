@@ -317,7 +317,8 @@ bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
   if (!session || body.incoming.front().era == mcp::Era::kModern) {
     return true;
   }
-  return is_session_of(parts_.sealer, *session, *visit.principal, parts_.clock.wall_now());
+  return is_session_of(*visit.snapshot->settings->sealer, *session, *visit.principal,
+                       parts_.clock.wall_now());
 }
 
 Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
@@ -426,8 +427,9 @@ Answer Gateway::set_log_level(const Visit& visit, std::string_view id, mcp::LogL
 
 Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
   const auto& asked = std::get<mcp::Initialize>(incoming.message->operation);
-  visit.headers.emplace_back(kSessionHeader, seal_session(parts_.sealer, *visit.principal,
-                                                          parts_.clock.wall_now(), parts_.random));
+  visit.headers.emplace_back(kSessionHeader,
+                             seal_session(*visit.snapshot->settings->sealer, *visit.principal,
+                                          parts_.clock.wall_now(), parts_.random));
   return result_answer(incoming.id, mcp::legacy::initialize_result(asked.requested_version));
 }
 

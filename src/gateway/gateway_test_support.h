@@ -371,8 +371,8 @@ class TestGateway : public testing::Test {
 
   TestGateway()
       : sandbox_(loop_, directory_.path / "demo.sock", clock_),
-        audit_(*audit::Log::open({.directory = directory_.path / "audit", .writer = "w"}, clock_)),
-        sealer_({std::string(32, 'k')}) {
+        audit_(*audit::Log::open({.directory = directory_.path / "audit", .writer = "w"}, clock_)) {
+    settings_.sealer = std::make_shared<const Sealer>(std::vector{std::string(32, 'k')});
     alice_ = add_key("alice", {"mcp-admin"});
     bob_ = add_key("bob", {"mcp-viewer"});
     carol_ = add_key("carol", {});
@@ -391,7 +391,6 @@ class TestGateway : public testing::Test {
                      .audit = *audit_,
                      .clock = clock_,
                      .random = random_,
-                     .sealer = sealer_,
                      .running_calls = running_calls_,
                      .log_levels = log_levels_,
                      .demand_keys =
@@ -609,7 +608,6 @@ class TestGateway : public testing::Test {
   SystemRandom random_;
   FakeSandbox sandbox_;
   std::unique_ptr<audit::Log> audit_;
-  Sealer sealer_;
   RunningCalls running_calls_;
   LogLevels log_levels_;
   std::vector<auth::KeyRecord> keys_;

@@ -60,8 +60,8 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
   if (list.cursor.empty()) {
     return 0;
   }
-  const auto last = open_bound(parts.sealer, purpose_of(list.kind), list.cursor, *visit.principal,
-                               parts.clock.wall_now());
+  const auto last = open_bound(*visit.snapshot->settings->sealer, purpose_of(list.kind),
+                               list.cursor, *visit.principal, parts.clock.wall_now());
   for (std::size_t i = 0; last && i < entries.size(); ++i) {
     if (entries[i].key == *last) {
       return i + 1;
@@ -93,11 +93,11 @@ Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Inc
   for (std::size_t i = *begin; i < end; ++i) {
     definitions.push_back(entries[i].definition);
   }
-  const std::string next = end == entries.size()
-                               ? ""
-                               : seal_bound(parts.sealer, purpose_of(list.kind), *visit.principal,
-                                            parts.clock.wall_now() + kCursorLifetime,
-                                            entries[end - 1].key, parts.random);
+  const std::string next =
+      end == entries.size() ? ""
+                            : seal_bound(*visit.snapshot->settings->sealer, purpose_of(list.kind),
+                                         *visit.principal, parts.clock.wall_now() + kCursorLifetime,
+                                         entries[end - 1].key, parts.random);
   return result_answer(incoming.id, modern
                                         ? mcp::modern::list_result(list.kind, definitions, next)
                                         : mcp::legacy::list_result(list.kind, definitions, next));

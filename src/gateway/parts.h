@@ -9,7 +9,6 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/seal.h"
 #include "gateway/log_levels.h"
 #include "gateway/running_calls.h"
 
@@ -26,7 +25,6 @@ struct GatewayParts {
   audit::Log& audit;
   const Clock& clock;
   Random& random;
-  const Sealer& sealer;
   /// Shared by all loops.
   RunningCalls& running_calls;
   LogLevels& log_levels;

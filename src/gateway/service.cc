@@ -40,21 +40,19 @@ struct Service::Worker {
   std::unique_ptr<http::Server> server;
 };
 
-Service::Service(Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer)
+Service::Service(Loops& loops, const Clock& clock, ServiceOptions options)
     : loops_(loops),
       clock_(clock),
       options_(std::move(options)),
-      sealer_(std::move(sealer)),
       discovery_(loops[0], clock, [this] { publish(); }) {}
 
 Service::~Service() = default;
 
 Expected<std::unique_ptr<Service>> Service::create(
-    Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer,
+    Loops& loops, const Clock& clock, ServiceOptions options,
     std::shared_ptr<const Settings> settings,
     std::shared_ptr<const auth::Authenticator> authenticator) {
-  std::unique_ptr<Service> service(
-      new Service(loops, clock, std::move(options), std::move(sealer)));
+  std::unique_ptr<Service> service(new Service(loops, clock, std::move(options)));
   service->world_.settings = std::move(settings);
   service->world_.authenticator = std::move(authenticator);
   service->world_.catalogue = std::make_shared<Catalogue>();
@@ -84,7 +82,6 @@ Expected<void> Service::add_workers() {
                                                .audit = *worker->audit,
                                                .clock = clock_,
                                                .random = worker->random,
-                                               .sealer = sealer_,
                                                .running_calls = running_calls_,
                                                .log_levels = log_levels_,
                                                .demand_keys = demand_keys_from(worker->loop),

@@ -8,7 +8,6 @@
 
 #include "audit/log.h"
 #include "base/loops.h"
-#include "base/seal.h"
 #include "gateway/discovery.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
@@ -40,7 +39,7 @@ class Service {
   /// Opens the audit logs and listens; nothing is accepted before start(). `loops` and `clock`
   /// outlive it.
   [[nodiscard]] static Expected<std::unique_ptr<Service>> create(
-      Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer,
+      Loops& loops, const Clock& clock, ServiceOptions options,
       std::shared_ptr<const Settings> settings,
       std::shared_ptr<const auth::Authenticator> authenticator);
   Service(const Service&) = delete;
@@ -68,7 +67,7 @@ class Service {
  private:
   struct Worker;
 
-  Service(Loops& loops, const Clock& clock, ServiceOptions options, Sealer sealer);
+  Service(Loops& loops, const Clock& clock, ServiceOptions options);
   Expected<void> add_workers();
   [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
@@ -78,7 +77,6 @@ class Service {
   Loops& loops_;
   const Clock& clock_;
   ServiceOptions options_;
-  Sealer sealer_;
   std::string address_;
   RunningCalls running_calls_;
   LogLevels log_levels_;

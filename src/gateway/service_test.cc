@@ -16,6 +16,7 @@ class ServiceTest : public testing::Test {
 
   void start(std::vector<ToolSetRoute> routes, bool ready_means_all) {
     Settings settings;
+    settings.sealer = std::make_shared<const Sealer>(std::vector{std::string(32, 'k')});
     settings.public_url = "http://127.0.0.1/";
     settings.allowed_hosts = {"127.0.0.1"};
     settings.tool_sets = std::move(routes);
@@ -25,7 +26,7 @@ class ServiceTest : public testing::Test {
          .audit_directory = directory_.path / "audit",
          .drain_timeout = 5s,
          .ready_means_all = ready_means_all},
-        Sealer({std::string(32, 'k')}), std::make_shared<const Settings>(std::move(settings)),
+        std::make_shared<const Settings>(std::move(settings)),
         std::make_shared<const auth::Authenticator>(
             auth::Authenticator::Options{.keys = std::make_shared<const auth::KeyTable>()}));
     admin_ = std::make_unique<AdminHandler>(*service_);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/seal.h"
 #include "gateway/catalogue.h"
 #include "http/client.h"
 #include "policy/policy.h"
@@ -25,6 +26,9 @@ struct ToolSetRoute {
 
 /// What the operator set, as far as a request meets it.
 struct Settings {
+  /// Of all that clients carry for us, with the same keys at every replica. Not null where
+  /// anything is served.
+  std::shared_ptr<const Sealer> sealer;
   /// With a trailing slash; the protected resource is this, and this plus `mcp`.
   std::string public_url;
   /// Host names that a request may name, without port (DNS rebinding).
