@@ -4,8 +4,9 @@ ends. Then it ends the daemons and says what they left behind.
 
     python3 -I inside.py ROOT CONFIG
 
-CONFIG: {name of a daemon: {"profile", "masked", "landlock", "ready"}}: layers that are masked and
-may be missing; the version that Landlock seems to have (null: the machine's); children kept ready.
+CONFIG: {name of a daemon: {"profile", "masked", "landlock", "ready", "stdio"}}: layers that are
+masked and may be missing; the version that Landlock seems to have (null: the machine's); children
+kept ready; whether the attacks are a stdio server.
 """
 
 import ctypes
@@ -160,12 +161,15 @@ class Place:
             "executable": str(prefix / "libexec/mcpgate-zygote"),
         }
 
-    def _tool_set(self, name: str, ready: int) -> str:
-        """The folder of the attacks; a copy of it where children are kept ready."""
-        if not ready:
+    def _tool_set(self, name: str, ready: int, stdio: bool) -> str:
+        """The folder of the attacks; a copy of it where its settings are others."""
+        if not ready and not stdio:
             return self.paths["tool_set"]
         copy = self.root / f"sets-{name}" / "hostile"
         shutil.copytree(self.paths["tool_set"], copy)
+        if stdio:
+            shutil.copytree(self.root / "stdio", copy, dirs_exist_ok=True)
+            return str(copy)
         settings = copy / "toolset.yaml"
         settings.write_text(
             settings.read_text().replace("readyChildren: 0", f"readyChildren: {ready}")
@@ -173,7 +177,13 @@ class Place:
         return str(copy)
 
     def _start_daemon(
-        self, name: str, profile: str, masked: list[str], landlock: int | None, ready: int
+        self,
+        name: str,
+        profile: str,
+        masked: list[str],
+        landlock: int | None,
+        ready: int,
+        stdio: bool,
     ):
         scratch = self.root / f"scratch-{name}"
         scratch.mkdir(mode=0o700)
@@ -181,7 +191,7 @@ class Place:
         # A descriptor and a variable of ours that must not come as far as a child.
         smuggled = os.open(self.paths["secret_file"], os.O_RDONLY)
         os.set_inheritable(smuggled, True)
-        self.tool_sets[name] = self._tool_set(name, ready)
+        self.tool_sets[name] = self._tool_set(name, ready, stdio)
         command = [
             str(self.root / "installed/bin/mcpgate-sandbox"),
             *["serve", "--profile", profile, "--tools", self.tool_sets[name]],

@@ -47,6 +47,8 @@ class Setup:
     landlock: int | None = None
     #: Children kept ready ahead of calls.
     ready: int = 0
+    #: Whether the attacks are in the process of a stdio server.
+    stdio: bool = False
     container: bool = False
     throwaway: bool = False
 
@@ -57,7 +59,9 @@ class Setup:
 
     @property
     def place_of_its_own(self) -> str:
-        return "-landlock" if self.landlock is not None else "-ready" if self.ready else ""
+        if self.landlock is not None:
+            return "-landlock"
+        return "-ready" if self.ready else "-stdio" if self.stdio else ""
 
 
 OWN_UID = os.geteuid()
@@ -69,6 +73,9 @@ SETUPS = [
     *(Setup(f"landlock-{n}", OWN_UID, "pod", landlock=n) for n in (3, 5)),
     Setup("ready-pod", OTHER_UID, "pod", ready=4),
     Setup("ready-strict", OTHER_UID, "strict", ready=4),
+    *([Setup("root-pod-stdio", 0, "pod", stdio=True)] if IS_ROOT else []),
+    Setup("user-pod-stdio", OTHER_UID, "pod", stdio=True),
+    Setup("user-strict-stdio", OTHER_UID, "strict", stdio=True),
     Setup("container-pod", CONTAINER_UID, "pod", container=True),
 ]
 #: Where a kernel has no Landlock at all: no daemon may serve there.
@@ -98,6 +105,7 @@ class Place:
                 "masked": list(setup.masked),
                 "landlock": setup.landlock,
                 "ready": setup.ready,
+                "stdio": setup.stdio,
             }
             for setup in setups
         }
@@ -126,6 +134,7 @@ class Place:
         harness = "share/mcpgate/harness"
         shutil.copytree(BIN.parent / harness, installed / harness, ignore=ignored)
         shutil.copytree(HERE / "hostile", self.root / "hostile", ignore=ignored)
+        shutil.copytree(HERE / "stdio", self.root / "stdio", ignore=ignored)
         (self.root / "suite").mkdir()
         for script in ("inside.py", "control.py", "old_landlock.py"):
             shutil.copy(HERE / script, self.root / "suite" / script)

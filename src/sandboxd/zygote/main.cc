@@ -229,6 +229,7 @@ LockdownPlan plan_of(const Zygote& zygote, const SpawnMessage& spawn, const Rece
   environment.push_back("TMPDIR=" + spawn.tmp);
   const ServerProgram program(zygote.setup.program, zygote.setup.arguments, environment);
   plan.input = received.input.get();
+  plan.address_space_bytes = spawn.address_space_bytes;  // Nothing of ours will be in it.
   plan.executable = zygote.setup.executable;
   plan.exec_path = program.path();
   plan.exec_arguments = program.arguments();

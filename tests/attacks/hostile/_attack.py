@@ -38,6 +38,8 @@ class Attack:
     refused: tuple[str, ...]
     #: The same in profile `strict`, where that differs.
     strict: tuple[str, ...]
+    #: The same in the process of a stdio server, where that differs in every profile.
+    stdio: tuple[str, ...]
     #: What the answer's text has to contain.
     says: str
     #: The layers that refuse. Without all of them the attack works: that is what the control shows.
@@ -71,6 +73,7 @@ def attack(
     *,
     refused="",
     strict="",
+    stdio="",
     says="",
     layers,
     control="",
@@ -91,6 +94,7 @@ def attack(
             text=(sys.modules[name].__doc__ or "").strip(),
             refused=words(refused) if refused else (),
             strict=words(strict or refused) if strict or refused else (),
+            stdio=words(stdio) if stdio else (),
             says=says,
             layers=layer_names,
             control=control or ("masked" if set(layer_names) <= MASKABLE else "plain"),

@@ -5,7 +5,7 @@ import time
 from _attack import RESULT, attack, frame, in_daemon
 
 
-@attack(refused="tool error", layers="limits")
+@attack(refused="tool error", stdio="EBADF", layers="limits")
 def run(target):
     if in_daemon(target):
         frame(RESULT, b'{"content":[{"type":"text","text":"mine"}]}')

@@ -6,7 +6,7 @@ import time
 from _attack import attack
 
 
-@attack(refused="timeout", layers="limits", deadline=1.0)
+@attack(refused="timeout", stdio="EBADF", layers="limits", deadline=1.0)
 def run(target):
     os.close(3)
     time.sleep(2)

@@ -7,7 +7,7 @@ import time
 from _attack import attack
 
 
-@attack(refused="timeout", layers="limits", deadline=1.0)
+@attack(refused="timeout", stdio="EBADF", layers="limits", deadline=1.0)
 def run(target):
     socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RDWR)
     time.sleep(2)

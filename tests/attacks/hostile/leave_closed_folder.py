@@ -17,7 +17,7 @@ def plant(target):
 
 @attack(refused="nothing left", layers="fresh process", plant=plant)
 def run(target):
-    until = time.monotonic() + 3
+    until = time.monotonic() + 5
     while time.monotonic() < until:
         if not os.path.exists(target["planted"] + "/closed"):
             raise Refused("nothing left")

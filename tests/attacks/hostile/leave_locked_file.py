@@ -7,8 +7,8 @@ import time
 from _attack import Refused, attack
 
 KEPT = []
-#: Who has answered is dead within milliseconds.
-PATIENCE_S = 1
+#: Who has answered is dead within milliseconds; a server's process when it has been idle.
+PATIENCE_S = 5
 
 
 def plant(target):

@@ -3,6 +3,6 @@
 from _attack import attack
 
 
-@attack(refused="memory", layers=("rlimits", "limits"), control="plain")
+@attack(refused="memory", stdio="tool error", layers=("rlimits", "limits"), control="plain")
 def run(target):
     return len(bytes(1 << 30))

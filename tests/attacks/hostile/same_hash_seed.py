@@ -8,6 +8,7 @@ def plant(target):
 
 
 @attack(
+    stdio="differ",
     layers="fresh process",
     control="plain",
     open={

@@ -2,13 +2,16 @@
 
 import time
 
-from mcpgate import tool
+from _attack import tool
 
 
-@tool
 def sibling(target: dict) -> str:
     """Holds a secret for as long as it may."""
     with open("sibling-secret", "w") as file:
         file.write("canary of another call")
     time.sleep(300)
     return "done"
+
+
+if tool is not None:
+    tool(sibling)
