@@ -100,7 +100,7 @@ def typed(text: str, limits: list[int] = []) -> dict[str, int]:
 _REHEARSED = rb"""
 import re
 
-WORD = re.compile(r"(?i)\b[a-z]\w{0,20}(?:[-.][a-z]+|\d)*\b")
+WORD = re.compile(r"\b[a-z]\w{0,20}(?:[-.][a-z]+|\d)*\b")
 """
 _rehearsal = SourceImporter("/")
 #: The interpreter specializes a function after 8 calls, its caches settle somewhat later.

@@ -1046,7 +1046,7 @@ TEST_F(DaemonTest, AnEditComesIntoForceAndTheOldVersionDrains) {
 TEST_F(DaemonTest, ABrokenEditKeepsTheVersionBeforeAndSaysWhy) {
   start();
   write("broken.py", "def x(:\n");
-  for (int i = 0; i < 100 && daemon_->catalogue().problem().empty(); ++i) {
+  for (int i = 0; i < 600 && daemon_->catalogue().problem().empty(); ++i) {
     wait_for(sleep(loop_, 50ms));
   }
   EXPECT_NE(daemon_->catalogue().problem().find("broken.py"), std::string::npos)
@@ -1054,7 +1054,7 @@ TEST_F(DaemonTest, ABrokenEditKeepsTheVersionBeforeAndSaysWhy) {
   EXPECT_TRUE(call("echo", R"({"text":"still"})"));
   EXPECT_EQ(metric("mcpgate_sandbox_reload_failures_total"), 1U);
   fs::remove(set() / "broken.py");
-  for (int i = 0; i < 100 && !daemon_->catalogue().problem().empty(); ++i) {
+  for (int i = 0; i < 600 && !daemon_->catalogue().problem().empty(); ++i) {
     wait_for(sleep(loop_, 50ms));
   }
   EXPECT_EQ(daemon_->catalogue().problem(), "");
@@ -1068,7 +1068,7 @@ TEST_F(DaemonTest, ASetThatDoesNotLoadIsNotReadyUntilItDoes) {
   EXPECT_EQ(status_of(ready), 503);
   EXPECT_EQ(status_of(signed_call("echo", "{}", 0s, "another")), 409);
   write("t.py", kTools);
-  for (int i = 0; i < 100 && !daemon_->catalogue().current(); ++i) {
+  for (int i = 0; i < 600 && !daemon_->catalogue().current(); ++i) {
     wait_for(sleep(loop_, 50ms));
   }
   EXPECT_EQ(status_of(ready), 200);

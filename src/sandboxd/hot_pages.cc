@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uintptr_t kPageBytes = 4096;
 /// More ranges than any rehearsal made; the rest would be copied one by one as before.
-constexpr std::size_t kRangesMax = 2048;
+constexpr std::size_t kRangesMax = 8192;
 /// Copying a page in vain costs about as much as one more system call.
 constexpr std::uintptr_t kGapPagesMax = 1;
 
@@ -47,7 +47,7 @@ struct HotPages::Findings {
   std::array<Range, kRangesMax> ranges;
 
   void add(std::uintptr_t page) {
-    if (count > 0 && page - ranges[count - 1].end <= kGapPagesMax * kPageBytes) {
+    if (count > 0 && page == ranges[count - 1].end) {
       ranges[count - 1].end = page + kPageBytes;
     } else if (count < kRangesMax) {
       ranges[count++] = {.begin = page, .end = page + kPageBytes};
@@ -106,10 +106,21 @@ void HotPages::learn(void (*rehearsal)()) {
   ::munmap(shared, sizeof(Findings));
 }
 
+bool HotPages::has_some_of(const void* memory, std::size_t bytes) const {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  const auto range = std::ranges::upper_bound(ranges_, begin, {}, &Range::end);
+  return range != ranges_.end() && range->begin < begin + bytes;
+}
+
 void HotPages::copy() const {
-  for (const Range& range : ranges_) {
+  for (std::size_t i = 0; i < ranges_.size();) {
+    const std::uintptr_t begin = ranges_[i].begin;
+    std::uintptr_t end = begin;
+    for (; i < ranges_.size() && ranges_[i].begin <= end + kGapPagesMax * kPageBytes; ++i) {
+      end = ranges_[i].end;
+    }
     // The system call, since addresses are numbers here and madvise() wants a pointer.
-    if (::syscall(SYS_madvise, range.begin, range.end - range.begin, MADV_POPULATE_WRITE) != 0) {
+    if (::syscall(SYS_madvise, begin, end - begin, MADV_POPULATE_WRITE) != 0) {
       return;
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -8,8 +9,8 @@ namespace mcpgate::sandboxd {
 /// The pages that each call writes to.
 ///
 /// A child shares its zygote's memory until it writes to it: then each page costs a fault and a
-/// copy, and a small call writes to the same six hundred pages each time, mostly for reference
-/// counts. A rehearsal finds out which; a child then copies them in a few system calls.
+/// copy, and a small call writes to the same pages each time, mostly for reference counts. A
+/// rehearsal finds out which; a child then copies them in a few system calls.
 class HotPages {
  public:
   /// Forks a child that runs `rehearsal` and sees which pages are its own afterwards. Learns
@@ -20,6 +21,9 @@ class HotPages {
   /// In a new child: copies the pages now. A kernel before 5.14 copies them at their first write.
   void copy() const;
 
+  /// Whether the rehearsal wrote to a page of this memory.
+  [[nodiscard]] bool has_some_of(const void* memory, std::size_t bytes) const;
+
  private:
   /// Of addresses, on page boundaries.
   struct Range {
@@ -29,6 +33,7 @@ class HotPages {
   struct Findings;
   static void find_own_pages(Findings& findings);
 
+  /// Ascending, and apart from each other.
   std::vector<Range> ranges_;
 };
 

@@ -28,6 +28,48 @@ PyObject* serve_function = nullptr;
 PyObject* warm_up_function = nullptr;
 PyObject* rehearsal_function = nullptr;
 
+/// Stands before an allocator of the interpreter's, with a layout.
+struct Arranged {
+  HeapLayout* layout;
+  Allocator base;
+
+  static Arranged& of(void* context) { return *static_cast<Arranged*>(context); }
+  static void* allocate(void* context, std::size_t bytes) {
+    return of(context).layout->allocate(of(context).base, bytes);
+  }
+  static void* allocate_zeroed(void* context, std::size_t count, std::size_t bytes) {
+    return of(context).layout->allocate_zeroed(of(context).base, count, bytes);
+  }
+  static void* reallocate(void* context, void* block, std::size_t bytes) {
+    return of(context).layout->reallocate(of(context).base, block, bytes);
+  }
+  static void release(void* context, void* block) {
+    of(context).layout->release(of(context).base, block);
+  }
+};
+
+/// Of objects, and of what is inside lists and tables: both are used under the interpreter's lock.
+/// They live as long as the process.
+Arranged objects;
+Arranged buffers;
+
+void arrange(PyMemAllocatorDomain domain, Arranged& arranged, HeapLayout& layout) {
+  PyMemAllocatorEx base{};
+  PyMem_GetAllocator(domain, &base);
+  arranged = {.layout = &layout,
+              .base = {.context = base.ctx,
+                       .malloc = base.malloc,
+                       .calloc = base.calloc,
+                       .realloc = base.realloc,
+                       .free = base.free}};
+  PyMemAllocatorEx ours{.ctx = &arranged,
+                        .malloc = &Arranged::allocate,
+                        .calloc = &Arranged::allocate_zeroed,
+                        .realloc = &Arranged::reallocate,
+                        .free = &Arranged::release};
+  PyMem_SetAllocator(domain, &ours);
+}
+
 /// The pending exception in one line; clears it.
 std::string take_exception() {
   PyObject* type = nullptr;
@@ -63,7 +105,7 @@ PyStatus configure(PyConfig& config, const std::string& harness) {
   return PyWideStringList_Append(&config.module_search_paths, path.get());
 }
 
-std::string initialize(const std::string& harness) {
+std::string initialize(const std::string& harness, HeapLayout& layout) {
   PyPreConfig preconfig;
   PyPreConfig_InitIsolatedConfig(&preconfig);
   preconfig.utf8_mode = 1;
@@ -71,6 +113,8 @@ std::string initialize(const std::string& harness) {
   if (PyStatus_Exception(status) != 0) {
     return status.err_msg;
   }
+  arrange(PYMEM_DOMAIN_OBJ, objects, layout);
+  arrange(PYMEM_DOMAIN_MEM, buffers, layout);
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
   status = configure(config, harness);
@@ -99,8 +143,9 @@ Reference to_dict(const std::map<std::string, std::string>& sources) {
 
 std::string start_interpreter(const std::string& harness, const std::string& tool_set,
                               const std::string& packages,
-                              const std::map<std::string, std::string>& sources) {
-  if (std::string error = initialize(harness); !error.empty()) {
+                              const std::map<std::string, std::string>& sources,
+                              HeapLayout& layout) {
+  if (std::string error = initialize(harness, layout); !error.empty()) {
     return error;
   }
   const Reference zygote(PyImport_ImportModule("mcpgate._zygote"));
@@ -114,6 +159,7 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   serve_function = PyObject_GetAttrString(child.get(), "serve");
   warm_up_function = PyObject_GetAttrString(zygote.get(), "warm_up");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
+  layout.settle(objects.base);
   const bool complete = loaded && serve_function != nullptr && warm_up_function != nullptr &&
                         rehearsal_function != nullptr;
   return complete ? "" : take_exception();

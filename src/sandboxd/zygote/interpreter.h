@@ -5,14 +5,18 @@
 #include <map>
 #include <string>
 
+#include "sandboxd/heap_layout.h"
+
 namespace mcpgate::sandboxd {
 
 /// Starts the interpreter, isolated (no environment, no site, no user's folders, no bytecode
 /// written), and lets the harness load and compile the tool set, whose packages are in a
-/// folder of their own (or in none: empty). Empty, or why it failed.
+/// folder of their own (or in none: empty). Its objects lie as `layout`, which outlives it, has
+/// them. Empty, or why it failed.
 [[nodiscard]] std::string start_interpreter(const std::string& harness, const std::string& tool_set,
                                             const std::string& packages,
-                                            const std::map<std::string, std::string>& sources);
+                                            const std::map<std::string, std::string>& sources,
+                                            HeapLayout& layout);
 
 /// Around fork(): the interpreter's locks and thread state stay right in both processes.
 void before_fork();

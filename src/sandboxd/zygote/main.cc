@@ -30,6 +30,7 @@
 #include "base/fd.h"
 #include "sandboxd/control.h"
 #include "sandboxd/frame.h"
+#include "sandboxd/heap_layout.h"
 #include "sandboxd/hot_pages.h"
 #include "sandboxd/lockdown.h"
 #include "sandboxd/namespaces.h"
@@ -52,6 +53,7 @@ struct Zygote {
   UniqueFd self;
   /// Its address space once everything is loaded, bytes: the limit of a child counts from there.
   std::uint64_t address_space_bytes = 0;
+  HeapLayout layout;
   HotPages hot_pages;
   /// Child → its number in the daemon's words.
   std::map<pid_t, std::uint64_t> children;
@@ -407,12 +409,20 @@ std::string load(Zygote& zygote) {
   if (!zygote.self) {
     return std::string("pidfd_open: ") + std::strerror(errno);
   }
-  std::string error = start_interpreter(zygote.setup.harness, zygote.setup.tool_set,
-                                        zygote.setup.packages, zygote.setup.sources);
-  zygote.setup.sources.clear();
-  if (!error.empty()) {
+  const auto start = [&setup = zygote.setup](HeapLayout& layout) {
+    return start_interpreter(setup.harness, setup.tool_set, setup.packages, setup.sources, layout);
+  };
+  zygote.layout.learn(
+      [&](HeapLayout& layout) {
+        const bool started = start(layout).empty();
+        before_fork();
+        return started;
+      },
+      &rehearse);
+  if (std::string error = start(zygote.layout); !error.empty()) {
     return error;
   }
+  zygote.setup.sources.clear();
   // A second thread would not be in the children, but its locks would.
   if (const std::uint64_t threads = own_status("Threads:"); threads != 1) {
     return "the interpreter has " + std::to_string(threads) + " threads; only 1 can be forked";
