@@ -62,6 +62,9 @@ struct Limits {
   http::ServerLimits http;
   /// Per loop.
   std::size_t calls_in_flight_max = 1024;
+  std::chrono::milliseconds question_time{3'600'000};
+  std::size_t question_rounds_max = 16;
+  std::size_t request_state_bytes_max = std::size_t{256} << 10;
   std::chrono::milliseconds call_timeout{60'000};
   std::chrono::milliseconds resume_window{60'000};
   std::size_t inner_calls_max = 100;

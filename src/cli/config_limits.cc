@@ -65,6 +65,19 @@ const Row kRows[] = {
      "calls of other tools that one call may make, however deep; above it the tool is told so"},
     {"innerDepth", Count{[](Limits& l) -> std::size_t& { return l.inner_depth_max; }, 0, 16},
      "how deep such calls may stand in each other: each waiting one is a process"},
+    {"questionTime",
+     Time{[](Limits& l) -> milliseconds& { return l.question_time; }, milliseconds(1'000),
+          milliseconds(86'400'000)},
+     "how long a client of 2026-07-28 may take to answer what a tool asks; before that revision "
+     "the "
+     "call waits, within `callTimeout`"},
+    {"questionRounds",
+     Count{[](Limits& l) -> std::size_t& { return l.question_rounds_max; }, 1, 1'000},
+     "how often one call may ask a client of 2026-07-28: each answer runs the tool again"},
+    {"requestState",
+     Bytes{[](Limits& l) -> std::size_t& { return l.request_state_bytes_max; }, kKi, 16 * kMi},
+     "answers, and results of other tools, that such a client carries from question to answer; "
+     "above it the tool cannot ask"},
     {"result", Bytes{[](Limits& l) -> std::size_t& { return l.result_bytes_max; }, kKi, 64 * kMi},
      "one answer of a sandbox"},
     {"drainTimeout",

@@ -74,6 +74,9 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.calls_in_flight_max = config.limits.calls_in_flight_max;
   settings.resume_window = config.limits.resume_window;
   settings.inner_calls_max = config.limits.inner_calls_max;
+  settings.question_time = config.limits.question_time;
+  settings.question_rounds_max = config.limits.question_rounds_max;
+  settings.request_state_bytes_max = config.limits.request_state_bytes_max;
   settings.inner_depth_max = config.limits.inner_depth_max;
   settings.result_bytes_max = config.limits.result_bytes_max;
   for (const ToolSetConfig& set : config.tool_sets) {

@@ -15,6 +15,9 @@ void CallChain::cancel(std::string_view why) {
     return;
   }
   why_ = why;
+  if (on_cancel_) {
+    on_cancel_();
+  }
   // A copy: what is cancelled may leave the chain meanwhile.
   const std::vector<std::weak_ptr<sandbox::Execution>> executions = executions_;
   for (auto next = executions.rbegin(); next != executions.rend(); ++next) {

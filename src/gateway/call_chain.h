@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -33,6 +35,22 @@ class CallChain : public std::enable_shared_from_this<CallChain> {
    private:
     CallChain& chain_;
   };
+  /// What is told of the chain's end while it lives, at once where that has been; one at a time.
+  class Waiting {
+   public:
+    Waiting(CallChain& chain, std::function<void()> on_cancel) : chain_(chain) {
+      chain_.on_cancel_ = std::move(on_cancel);
+      if (!chain_.why_.empty()) {
+        chain_.on_cancel_();
+      }
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { chain_.on_cancel_ = nullptr; }
+
+   private:
+    CallChain& chain_;
+  };
   /// In a chain that was cancelled it is cancelled at once.
   [[nodiscard]] Link add(const std::shared_ptr<sandbox::Execution>& execution);
 
@@ -49,6 +67,7 @@ class CallChain : public std::enable_shared_from_this<CallChain> {
 
  private:
   std::vector<std::weak_ptr<sandbox::Execution>> executions_;
+  std::function<void()> on_cancel_;
   std::string_view why_;
   asio::steady_timer window_;
 };

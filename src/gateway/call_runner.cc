@@ -13,11 +13,13 @@
 
 #include "base/log.h"
 #include "base/trace.h"
+#include "gateway/client_questions.h"
 #include "gateway/item_call.h"
 #include "gateway/listing.h"
 #include "gateway/session.h"
 #include "json/raw.h"
 #include "json/write.h"
+#include "mcp/modern.h"
 
 namespace mcpgate::gateway {
 
@@ -80,8 +82,12 @@ struct CallRunner::Call {
   std::string traceparent;
   SteadyTime deadline;
   CallChain& chain;
+  /// Null: there is no client to be asked.
+  ClientQuestions* questions = nullptr;
   /// The call whose tool made it; null: a client did.
   const Call* outer = nullptr;
+  /// Of the question by which it made it, see Transcript; empty where a client did.
+  std::string place = {};
 };
 
 /// Where a tool set's calls go.
@@ -197,13 +203,20 @@ AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incomi
       session && message.era() == mcp::Era::kLegacy) {
     log_level = parts_.log_levels.of(*session);
   }
+  const bool modern = message.era() == mcp::Era::kModern;
   const bool reports = stream != nullptr && (!message.progress_token.empty() || log_level);
   return {.id = std::string(incoming.id),
           .revision = message.revision,
           .progress_token = std::string(message.progress_token),
           .log_level = log_level,
           .traceparent = use_traceparent(visit.request, message, record),
-          .stream = reports ? stream : nullptr};
+          .stream = reports ? stream : nullptr,
+          .may_ask = !std::holds_alternative<mcp::Complete>(message.operation),
+          .client = modern ? message.client : visit.client,
+          .asking_stream = stream,
+          .session = visit.request.header(kSessionHeader).value_or(""),
+          .input_responses = message.input_responses,
+          .request_state = message.request_state};
 }
 
 /// Whether there is such an item and the principal may use it. Which of the two it is not is for
@@ -243,11 +256,25 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& 
                                                                    audit::Record& record) {
   const InFlight in_flight(calls_in_flight_);
   const auto chain = std::make_shared<CallChain>(parts_.loop);
+  const auto deadline = parts_.clock.steady_now() + visit.snapshot->settings->call_timeout;
+  ClientQuestions questions({.parts = parts_,
+                             .visit = visit,
+                             .asked = asked,
+                             .item = item,
+                             .arguments = arguments,
+                             .deadline = deadline,
+                             .chain = *chain});
+  if (auto resumed = questions.resume(); !resumed) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "request state";
+    co_return std::unexpected(error_answer(asked.id, resumed.error()));
+  }
   const Call running{.visit = visit,
                      .item = item,
                      .traceparent = asked.traceparent,
-                     .deadline = parts_.clock.steady_now() + visit.snapshot->settings->call_timeout,
-                     .chain = *chain};
+                     .deadline = deadline,
+                     .chain = *chain,
+                     .questions = &questions};
   auto execution = prepare(running, arguments,
                            asked.stream ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
   const auto registration = let_cancel(visit, asked, *chain);
@@ -257,6 +284,18 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& 
   }
   EventForwarder forwarder(asked, parser_);
   auto result = co_await run(running, std::move(execution), &forwarder);
+  if (!result && questions.has_paused()) {
+    record.status = audit::Status::kSuccess;
+    record.reason = chain->why_cancelled();
+    co_return std::unexpected(questions.answer());
+  }
+  if (result && result->is_error && !questions.missing().empty()) {
+    // The tool could not take another path than to ask.
+    record.status = audit::Status::kInvalid;
+    record.reason = "client capability";
+    co_return std::unexpected(
+        error_answer(asked.id, mcp::modern::missing_capability(questions.missing())));
+  }
   if (!result) {
     record.status = audit::Status::kCancelled;
     record.reason = chain->why_cancelled();
@@ -344,8 +383,11 @@ Task<Expected<sandbox::Result>> CallRunner::run(const Call& call,
       co_return std::move(*result);
     }
     if (const auto* question = std::get_if<sandbox::Question>(&*event)) {
-      std::string reply = co_await answer_question(call, *question);
-      const auto given = co_await execution->reply(std::move(reply));
+      auto reply = co_await answer_question(call, *question);
+      if (!reply) {
+        co_return std::unexpected(std::move(reply.error()));
+      }
+      const auto given = co_await execution->reply(*std::move(reply));
       if (!given && given.error().code != ErrorCode::kFailedPrecondition) {
         // What waits no longer tells next how it ended; another failure its deadline ends.
         log_warn("call {}: its question stays open: {}", call.visit.request_id,
@@ -357,15 +399,46 @@ Task<Expected<sandbox::Result>> CallRunner::run(const Call& call,
   }
 }
 
-/// A sandbox::Reply. Another tool is called as a request of its own beneath that of the tool which
-/// asks: with an id and records of its own, in the world as it is now.
-Task<std::string> CallRunner::answer_question(const Call& call, const sandbox::Question& question) {
+/// A sandbox::Reply; or kCancelled, where the call is over.
+Task<Expected<std::string>> CallRunner::answer_question(const Call& call,
+                                                        const sandbox::Question& question) {
   const auto refuse = [&](std::string_view why) {
     return sandbox::write_reply({.number = question.number, .error = why});
   };
-  if (question.kind != sandbox::Question::Kind::kCallTool) {
-    co_return refuse(fmt::format("{}: this gateway passes no questions on to its clients",
-                                 sandbox::method_of(question.kind)));
+  const std::string place = fmt::format("{}{}", call.place, question.number);
+  Expected<std::string> result = fail(ErrorCode::kFailedPrecondition, "Nobody can be asked.");
+  if (question.kind == sandbox::Question::Kind::kCallTool) {
+    result = co_await call_other(call, place, question);
+  } else if (call.questions != nullptr) {
+    result = co_await call.questions->ask(place, question.params);
+  }
+  if (!result && result.error().code == ErrorCode::kCancelled) {
+    co_return result;
+  }
+  if (!result) {
+    co_return refuse(result.error().message);
+  }
+  std::string reply = sandbox::write_reply({.number = question.number, .result = *result});
+  if (reply.size() > sandbox::kReplyBytesMax) {
+    co_return refuse(fmt::format("the result has {} bytes; a tool takes at most {}", reply.size(),
+                                 sandbox::kReplyBytesMax));
+  }
+  co_return reply;
+}
+
+/// Another tool's CallToolResult. It is called as a request of its own beneath that of the tool
+/// which asks: with an id and records of its own, in the world as it is now; but not again where an
+/// earlier request of the client got its result. An error is as answer_question() has it.
+Task<Expected<std::string>> CallRunner::call_other(const Call& call, const std::string& place,
+                                                   const sandbox::Question& question) {
+  if (call.questions != nullptr) {
+    const auto earlier = call.questions->earlier(place, question.params);
+    if (!earlier) {
+      co_return std::unexpected(earlier.error());
+    }
+    if (*earlier != nullptr) {
+      co_return **earlier;
+    }
   }
   Visit visit = call.visit;
   visit.snapshot = snapshot_;
@@ -375,28 +448,27 @@ Task<std::string> CallRunner::answer_question(const Call& call, const sandbox::Q
   record.parent = call.visit.request_id;
   record.method = "tools/call";
   record.trace_id = trace_id_of(call.traceparent);
-  const auto result = co_await call_inner(call, visit, question.params, record);
+  const auto result = co_await call_inner(call, visit, question, record);
   record.duration = parts_.clock.steady_now() - visit.started;
   if (!co_await parts_.audit.append(record)) {
-    co_return refuse("the call could not be recorded; its result is withheld");
+    co_return fail(ErrorCode::kUnavailable,
+                   "the call could not be recorded; its result is withheld");
   }
   if (!result) {
-    co_return refuse(result.error().message);
+    co_return std::unexpected(result.error());
   }
-  std::string reply =
-      sandbox::write_reply({.number = question.number, .result = result->call_tool_result()});
-  if (reply.size() > sandbox::kReplyBytesMax) {
-    co_return refuse(fmt::format("the result has {} bytes; a tool takes at most {}", reply.size(),
-                                 sandbox::kReplyBytesMax));
+  if (call.questions != nullptr) {
+    call.questions->note(place, question.params, result->call_tool_result());
   }
-  co_return reply;
+  co_return std::string(result->call_tool_result());
 }
 
 /// Decides, checks and runs a call that a tool makes, as call_tool() does for a client's. An error
 /// is for the tool that made it; `record` learns it.
 Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const Visit& visit,
-                                                       const std::string& params,
+                                                       const sandbox::Question& question,
                                                        audit::Record& record) {
+  const std::string& params = question.params;
   const auto element = parser_.parse(params);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
@@ -426,7 +498,9 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
                      .traceparent = outer.traceparent,
                      .deadline = outer.deadline,
                      .chain = outer.chain,
-                     .outer = &outer};
+                     .questions = outer.questions,
+                     .outer = &outer,
+                     .place = fmt::format("{}{}.", outer.place, question.number)};
   auto execution = prepare(running, call.arguments_json, sandbox::Streaming::kNo);
   record.status = audit::Status::kError;
   if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {

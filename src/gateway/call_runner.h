@@ -69,9 +69,12 @@ class CallRunner {
   Task<Expected<sandbox::Result>> run(const Call& call,
                                       std::shared_ptr<sandbox::Execution> execution,
                                       EventForwarder* forwarder);
-  Task<std::string> answer_question(const Call& call, const sandbox::Question& question);
+  Task<Expected<std::string>> answer_question(const Call& call, const sandbox::Question& question);
+  Task<Expected<std::string>> call_other(const Call& call, const std::string& place,
+                                         const sandbox::Question& question);
   Task<Expected<sandbox::Result>> call_inner(const Call& outer, const Visit& visit,
-                                             const std::string& params, audit::Record& record);
+                                             const sandbox::Question& question,
+                                             audit::Record& record);
   [[nodiscard]] Expected<void> admit_inner(const Call& outer) const;
 
   GatewayParts parts_;

@@ -312,13 +312,15 @@ Task<void> Gateway::serve(Visit& visit) {
 
 /// A session id that comes with a legacy message must be ours and this principal's; the modern era
 /// has none and ignores one (2026-07-28, basic/transports).
-bool Gateway::knows_session(const Visit& visit, const mcp::Body& body) const {
+bool Gateway::knows_session(Visit& visit, const mcp::Body& body) const {
   const auto session = visit.request.header(kSessionHeader);
   if (!session || body.incoming.front().era == mcp::Era::kModern) {
     return true;
   }
-  return is_session_of(*visit.snapshot->settings->sealer, *session, *visit.principal,
-                       parts_.clock.wall_now());
+  const auto client = open_session(*visit.snapshot->settings->sealer, *session, *visit.principal,
+                                   parts_.clock.wall_now());
+  visit.client = client.value_or(mcp::ClientCapabilities{});
+  return client.has_value();
 }
 
 Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
@@ -381,6 +383,9 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   }
   const mcp::Operation& operation = incoming.message->operation;
   record.status = audit::Status::kSuccess;
+  if (const auto* response = std::get_if<mcp::Respond>(&operation)) {
+    co_return take_response(visit, *response, record);
+  }
   if (std::holds_alternative<mcp::CallTool>(operation)) {
     co_return co_await calls_.call_tool(visit, incoming, record, stream);
   }
@@ -409,6 +414,22 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   co_return Answer{.status = 202};  // A notification.
 }
 
+/// A response to what a call of the session asks, on whichever loop it runs.
+Answer Gateway::take_response(const Visit& visit, const mcp::Respond& response,
+                              audit::Record& record) {
+  const auto session = visit.request.header(kSessionHeader);
+  if (session && parts_.pending_questions.answer(*session, response.request_id,
+                                                 {.result = std::string(response.result),
+                                                  .error = std::string(response.error)})) {
+    return {.status = 202};
+  }
+  record.status = audit::Status::kInvalid;
+  record.reason = "no such question";
+  return error_answer(mcp::kNullId, {.code = mcp::RpcCode::kInvalidRequest,
+                                     .message = "a response to no request of this server",
+                                     .http_status = 400});
+}
+
 /// The level is the session's (2025-11-25, server/utilities/logging).
 Answer Gateway::set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
                               audit::Record& record) {
@@ -429,7 +450,7 @@ Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
   const auto& asked = std::get<mcp::Initialize>(incoming.message->operation);
   visit.headers.emplace_back(kSessionHeader,
                              seal_session(*visit.snapshot->settings->sealer, *visit.principal,
-                                          parts_.clock.wall_now(), parts_.random));
+                                          asked.client, parts_.clock.wall_now(), parts_.random));
   return result_answer(incoming.id, mcp::legacy::initialize_result(asked.requested_version));
 }
 

@@ -39,7 +39,7 @@ class Gateway final : public http::Handler {
   [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
   [[nodiscard]] bool may_await_keys(const Visit& visit) const;
   Task<void> await_keys(Visit& visit);
-  [[nodiscard]] bool knows_session(const Visit& visit, const mcp::Body& body) const;
+  [[nodiscard]] bool knows_session(Visit& visit, const mcp::Body& body) const;
 
   Task<void> serve(Visit& visit);
   Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming);
@@ -47,6 +47,8 @@ class Gateway final : public http::Handler {
   Task<Answer> answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                       EventStream* stream);
   [[nodiscard]] Answer set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
+                                     audit::Record& record);
+  [[nodiscard]] Answer take_response(const Visit& visit, const mcp::Respond& response,
                                      audit::Record& record);
   [[nodiscard]] Answer initialize(Visit& visit, const mcp::Incoming& incoming) const;
 

@@ -742,15 +742,6 @@ TEST_F(InnerCalls, HowDeepAndHowManyAreBounded) {
   EXPECT_EQ(member(records()[0], "reason"), "inner calls");
 }
 
-TEST_F(InnerCalls, WhatCannotBePassedOnIsRefusedPrecisely) {
-  sandbox_.questions = {
-      {Kind::kAskClient, R"({"inputRequests":{"where":{"method":"roots/list","params":{}}}})"}};
-  const auto replies = ask("write", {}, alice_);
-  EXPECT_EQ(member(replies[0], "error.message"),
-            "input_required: this gateway passes no questions on to its clients");
-  EXPECT_EQ(records().size(), 1U);
-}
-
 TEST_F(InnerCalls, TheyEndWithTheCallOfTheClient) {
   sandbox_.asker = "write";
   sandbox_.questions = {{Kind::kCallTool, R"({"name":"read","arguments":{"text":"a"}})"}};

@@ -393,6 +393,7 @@ class TestGateway : public testing::Test {
                      .random = random_,
                      .running_calls = running_calls_,
                      .log_levels = log_levels_,
+                     .pending_questions = pending_questions_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -610,6 +611,7 @@ class TestGateway : public testing::Test {
   std::unique_ptr<audit::Log> audit_;
   RunningCalls running_calls_;
   LogLevels log_levels_;
+  PendingQuestions pending_questions_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "gateway/log_levels.h"
+#include "gateway/pending_questions.h"
 #include "gateway/running_calls.h"
 
 namespace mcpgate::gateway {
@@ -28,6 +29,7 @@ struct GatewayParts {
   /// Shared by all loops.
   RunningCalls& running_calls;
   LogLevels& log_levels;
+  PendingQuestions& pending_questions;
   /// Null: there are none to be had.
   DemandKeys demand_keys = nullptr;
   /// Access tokens that are remembered as verified.

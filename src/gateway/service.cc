@@ -84,6 +84,7 @@ Expected<void> Service::add_workers() {
                                                .random = worker->random,
                                                .running_calls = running_calls_,
                                                .log_levels = log_levels_,
+                                               .pending_questions = pending_questions_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},
                                   std::make_shared<const Snapshot>(world_));

@@ -80,6 +80,7 @@ class Service {
   std::string address_;
   RunningCalls running_calls_;
   LogLevels log_levels_;
+  PendingQuestions pending_questions_;
   Snapshot world_;
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;

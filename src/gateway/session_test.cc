@@ -17,12 +17,20 @@ class SessionTest : public testing::Test {
  protected:
   Sealer sealer_{{std::string(32, 'k')}};
   SystemRandom random_;
-  std::string id_ = seal_session(sealer_, principal("alice"), kNow, random_);
+  std::string id_ = seal_session(sealer_, principal("alice"),
+                                 mcp::ClientCapabilities::from_word("fr"), kNow, random_);
 };
 
 TEST_F(SessionTest, IsVisibleAsciiAndNeverTheSame) {
   EXPECT_TRUE(std::ranges::all_of(id_, [](char c) { return c >= 0x21 && c <= 0x7e; }));
-  EXPECT_NE(id_, seal_session(sealer_, principal("alice"), kNow, random_));
+  EXPECT_NE(id_, seal_session(sealer_, principal("alice"), {}, kNow, random_));
+}
+
+TEST_F(SessionTest, CarriesWhatItsClientCanBeAsked) {
+  const auto client = open_session(sealer_, id_, principal("alice"), kNow);
+  ASSERT_TRUE(client);
+  EXPECT_EQ(client->to_json(), R"({"elicitation":{"form":{}},"roots":{}})");
+  EXPECT_FALSE(open_session(sealer_, id_, principal("bob"), kNow));
 }
 
 TEST_F(SessionTest, EndsAfterItsTime) {

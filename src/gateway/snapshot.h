@@ -48,6 +48,11 @@ struct Settings {
   /// Calls that the tools of one client's call may make, and how deep in each other.
   std::size_t inner_calls_max = 100;
   std::size_t inner_depth_max = 4;
+  /// How long a client of 2026-07-28 may take to answer a question, how often one call may ask, and
+  /// how many bytes of what its tool was told before a client carries.
+  std::chrono::milliseconds question_time{3'600'000};
+  std::size_t question_rounds_max = 16;
+  std::size_t request_state_bytes_max = std::size_t{256} << 10;
   /// Calls in flight on one loop; above it a call is turned away.
   std::size_t calls_in_flight_max = 1024;
   /// Items of one page of a list.

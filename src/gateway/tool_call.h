@@ -30,8 +30,17 @@ struct AskedCall {
   std::optional<mcp::LogLevel> log_level;
   /// The trace that it belongs to, or empty.
   std::string traceparent;
-  /// Null where nothing can be sent before the answer.
+  /// For progress and log messages; null where none are wanted, or none can be sent.
   EventStream* stream = nullptr;
+  /// Whether it may ask the client, what, and how it is told: before 2026-07-28 by a stream, in a
+  /// session.
+  bool may_ask = true;
+  mcp::ClientCapabilities client = {};
+  EventStream* asking_stream = nullptr;
+  std::string_view session = {};
+  /// Those of mcp::Message: JSON bytes in the request.
+  std::string_view input_responses = {};
+  std::string_view request_state = {};
 };
 
 /// What is wrong with the arguments, for a model to mend, or nothing. Checked before a process is

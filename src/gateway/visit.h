@@ -10,6 +10,7 @@
 #include "gateway/snapshot.h"
 #include "http/message.h"
 #include "http/server.h"
+#include "mcp/input.h"
 
 namespace mcpgate::gateway {
 
@@ -22,6 +23,8 @@ struct Visit {
   SteadyTime started;
   std::string request_id;
   std::shared_ptr<const Principal> principal = nullptr;
+  /// What the client of a legacy session can be asked.
+  mcp::ClientCapabilities client = {};
   /// Whose signing keys might let in who was refused; else empty.
   std::string awaited_issuer = {};
   /// Those of the answer, whatever it will be.

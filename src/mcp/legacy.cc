@@ -28,7 +28,9 @@ RpcExpected<Operation> read_operation(std::string_view method, std::optional<jso
     if (!version) {
       return rpc_fail(RpcCode::kInvalidParams, "params.protocolVersion: missing");
     }
-    return Initialize{*version};
+    const auto capabilities = json::object_at(*params, "capabilities");
+    return Initialize{
+        *version, capabilities ? ClientCapabilities::read(*capabilities) : ClientCapabilities{}};
   }
   if (method == "logging/setLevel") {
     const auto level =

@@ -87,6 +87,22 @@ RpcExpected<Envelope> read_envelope(json::Object object, std::string_view text) 
   return envelope;
 }
 
+/// A response of the legacy era; nothing where it is none that could be one.
+std::optional<Respond> read_response(json::Object object, std::string_view text) {
+  const auto id = json::find_member(object, text, "id");
+  const auto result = json::find_member(object, text, "result");
+  const auto error = json::object_at(object, "error");
+  const auto message = error ? json::string_at(*error, "message") : std::nullopt;
+  const bool has_one = result ? result->value.is_object() && !error : message.has_value();
+  if (json::string_at(object, "jsonrpc") != "2.0" || !id || !is_id(id->value) ||
+      id->raw.size() > kIdBytesMax || !has_one || has_duplicate_key(object, "")) {
+    return std::nullopt;
+  }
+  return Respond{.request_id = id->raw,
+                 .result = result ? result->raw : std::string_view(),
+                 .error = message.value_or("")};
+}
+
 Incoming read_one(json::Element element, std::string_view text, const Headers& headers) {
   Incoming incoming;
   incoming.era = modern::claimed_by(headers) ? Era::kModern : Era::kLegacy;
@@ -94,6 +110,15 @@ Incoming read_one(json::Element element, std::string_view text, const Headers& h
   if (!object) {
     incoming.message =
         rpc_fail(RpcCode::kInvalidRequest, "a JSON-RPC message must be an object", 400);
+    return incoming;
+  }
+  const bool may_respond = incoming.era == Era::kLegacy && is_response(*object);
+  if (const auto response = may_respond ? read_response(*object, text) : std::nullopt) {
+    const auto revision = legacy::revision_of(headers);
+    incoming.id = {};  // Nothing answers a response.
+    incoming.message =
+        revision ? RpcExpected<Message>(Message{.revision = *revision, .operation = *response})
+                 : std::unexpected(revision.error());
     return incoming;
   }
   const auto envelope = read_envelope(*object, text);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "json/parse.h"
+#include "mcp/input.h"
 #include "mcp/revision.h"
 #include "mcp/rpc.h"
 
@@ -33,6 +34,7 @@ enum class LogLevel { kDebug, kInfo, kNotice, kWarning, kError, kCritical, kAler
 /// The requests and notifications that are served, one type each.
 struct Initialize {
   std::string_view requested_version;
+  ClientCapabilities client = {};
 };
 struct Ping {};
 struct Discover {};
@@ -76,6 +78,15 @@ struct Complete {
 struct SetLogLevel {
   LogLevel level = LogLevel::kInfo;
 };
+/// The response to a request that this server sent on the stream of a call (legacy revisions).
+struct Respond {
+  /// The request's id as JSON bytes.
+  std::string_view request_id;
+  /// JSON bytes; empty where there is an error.
+  std::string_view result = {};
+  /// The error's message.
+  std::string_view error = {};
+};
 /// A notification that some request need not be answered any more.
 struct Cancel {
   /// The request's id as JSON bytes.
@@ -85,7 +96,7 @@ struct Cancel {
 struct Noted {};
 
 using Operation = std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt,
-                               Complete, SetLogLevel, Cancel, Noted>;
+                               Complete, SetLogLevel, Respond, Cancel, Noted>;
 
 /// One message that may be served.
 struct Message {
@@ -95,6 +106,12 @@ struct Message {
   std::string_view progress_token;
   /// Modern only: the least level of log messages that the client wants.
   std::optional<LogLevel> log_level;
+  /// Modern only: what the client says it can be asked.
+  ClientCapabilities client = {};
+  /// Modern only, of a request that an earlier one asked for: `inputResponses`, an object, and
+  /// `requestState`, a string, both as JSON bytes; empty where they are missing.
+  std::string_view input_responses = {};
+  std::string_view request_state = {};
   /// W3C trace context of `_meta`, unchecked.
   std::string_view traceparent;
 

@@ -353,8 +353,10 @@ TEST_F(MessageTest, WhatIsNoMessageIsAnInvalidRequest) {
            R"({"jsonrpc":"2.0","id":7,"method":1})",
            R"({"jsonrpc":"2.0","id":7,"method":"ping","params":[]})",
            R"({"jsonrpc":"2.0","id":7,"method":"ping","params":null})",
-           R"({"jsonrpc":"2.0","id":7,"result":{}})",
-           R"({"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x"}})",
+           R"({"jsonrpc":"2.0","id":7,"result":[]})",
+           R"({"jsonrpc":"2.0","id":7,"result":{"a":1,"a":2}})",
+           R"({"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1,"message":"x"}})",
+           R"({"jsonrpc":"2.0","id":7,"error":{"code":1}})",
        }) {
     const Incoming incoming = read_one(body);
     ASSERT_FALSE(incoming.message) << body;
@@ -365,6 +367,19 @@ TEST_F(MessageTest, WhatIsNoMessageIsAnInvalidRequest) {
     EXPECT_EQ(incoming.id, is_request ? "7" : "null") << body;
     EXPECT_FALSE(incoming.is_notification()) << body;
   }
+}
+
+TEST_F(MessageTest, AResponseOfTheLegacyEraIsOne) {
+  const Incoming result = read_one(R"({"jsonrpc":"2.0","id":"7","result":{"roots":[]}})");
+  ASSERT_TRUE(result.message);
+  EXPECT_EQ(result.id, "") << "nothing answers it";
+  const auto& response = std::get<Respond>(result.message->operation);
+  EXPECT_EQ(response.request_id, R"("7")");
+  EXPECT_EQ(response.result, R"({"roots":[]})");
+  const Incoming error = read_one(R"({"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no"}})");
+  ASSERT_TRUE(error.message);
+  EXPECT_EQ(std::get<Respond>(error.message->operation).error, "no");
+  EXPECT_EQ(std::get<Respond>(error.message->operation).result, "");
 }
 
 TEST_F(MessageTest, AnIdIsAStringOrAWholeNumberAndKeepsItsSpelling) {

@@ -133,6 +133,24 @@ RpcExpected<void> read_log_level(std::optional<json::Object> meta, Message& mess
   return {};
 }
 
+/// What the client was asked for by the answer to an earlier request.
+RpcExpected<void> read_input(json::Object params, std::string_view params_json, Message& message) {
+  if (!json::find(params, "inputResponses") && !json::find(params, "requestState")) {
+    return {};  // Known without another pass over the bytes.
+  }
+  const auto responses = json::find_member(params, params_json, "inputResponses");
+  const auto state = json::find_member(params, params_json, "requestState");
+  if (responses && !responses->value.is_object()) {
+    return rpc_fail(RpcCode::kInvalidParams, "params.inputResponses: must be an object");
+  }
+  if (state && !state->value.is_string()) {
+    return rpc_fail(RpcCode::kInvalidParams, "params.requestState: must be a string");
+  }
+  message.input_responses = responses ? responses->raw : std::string_view();
+  message.request_state = state ? state->raw : std::string_view();
+  return {};
+}
+
 /// Opens a result of this era; its members follow.
 json::Writer& begin_result(json::Writer& writer) {
   return writer.begin_object().field("resultType", "complete");
@@ -184,6 +202,10 @@ RpcExpected<Message> read(std::string_view method, bool is_notification,
   if (auto read = read_log_level(meta, message); !read) {
     return std::unexpected(std::move(read.error()));
   }
+  if (auto read = read_input(*params, params_json, message); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  message.client = ClientCapabilities::read(*json::object_at(*meta, kCapabilitiesKey));
   return message;
 }
 
@@ -225,6 +247,26 @@ std::string item_result(std::string_view members, Caching caching) {
   // `members` is an object with at least one.
   out.append(",").append(members.substr(members.find('{') + 1));
   return out;
+}
+
+std::string input_required_result(std::string_view requests, std::string_view state) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().field("resultType", "input_required");
+  writer.raw_field("inputRequests", requests).field("requestState", state);
+  server_info_meta(writer).end_object();
+  return out;
+}
+
+RpcError missing_capability(const ClientCapabilities& needed) {
+  RpcError error{.code = RpcCode::kMissingClientCapability,
+                 .message = "This needs a capability that the client did not declare.",
+                 .http_status = 400};
+  json::Writer(error.data)
+      .begin_object()
+      .raw_field("requiredCapabilities", needed.to_json())
+      .end_object();
+  return error;
 }
 
 RpcError resource_not_found(std::string_view uri) {

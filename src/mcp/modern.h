@@ -40,6 +40,13 @@ enum class Caching { kUnsaid, kNotKept };
 /// `resources/read`, which must say how long it may be kept, `prompts/get`, `completion/complete`.
 [[nodiscard]] std::string item_result(std::string_view members, Caching caching);
 
+/// What a client must be asked first: `inputRequests` as JSON bytes, and the `requestState` that it
+/// sends back with its responses.
+[[nodiscard]] std::string input_required_result(std::string_view requests, std::string_view state);
+
+/// For a request that needs to ask what the client cannot be asked.
+[[nodiscard]] RpcError missing_capability(const ClientCapabilities& needed);
+
 /// For a URI that names nothing, or nothing that the caller may read.
 [[nodiscard]] RpcError resource_not_found(std::string_view uri);
 

@@ -38,6 +38,14 @@ std::string write_error(std::string_view id, const RpcError& error) {
   return out;
 }
 
+std::string write_request(std::string_view id, std::string_view method, std::string_view params) {
+  std::string out(kPrefix);
+  out.append(id).append(R"(,"method":)");
+  json::append_string(out, method);
+  out.append(R"(,"params":)").append(params).push_back('}');
+  return out;
+}
+
 std::string write_notification(std::string_view method, std::string_view params) {
   std::string out = R"({"jsonrpc":"2.0","method":)";
   json::append_string(out, method);

@@ -45,6 +45,9 @@ inline constexpr std::string_view kNullId = "null";
 [[nodiscard]] std::string write_result(std::string_view id, std::string_view result);
 /// `{"jsonrpc":"2.0","id":…,"error":…}`.
 [[nodiscard]] std::string write_error(std::string_view id, const RpcError& error);
+/// `{"jsonrpc":"2.0","id":…,"method":…,"params":…}`; id and params are JSON bytes.
+[[nodiscard]] std::string write_request(std::string_view id, std::string_view method,
+                                        std::string_view params);
 /// `{"jsonrpc":"2.0","method":…,"params":…}`.
 [[nodiscard]] std::string write_notification(std::string_view method, std::string_view params);
 

@@ -105,15 +105,7 @@ Expected<ServerMessage> read_server_message(std::string_view line, json::Parser&
 
 std::string write_server_request(std::uint64_t id, std::string_view method,
                                  std::string_view params) {
-  std::string line;
-  json::Writer(line)
-      .begin_object()
-      .field("jsonrpc", "2.0")
-      .field("id", id)
-      .field("method", method)
-      .raw_field("params", params)
-      .end_object();
-  return line += '\n';
+  return mcp::write_request(fmt::format("{}", id), method, params) + '\n';
 }
 
 std::string write_server_notification(std::string_view method, std::string_view params) {

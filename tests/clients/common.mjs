@@ -4,6 +4,7 @@
 // Order:  {url, headers, ca?, cert?, key?} or {command, args, env}   (files by path)
 //         era: "legacy" | "auto" | "2026-07-28"                      (SDK v2 only)
 //         calls: [{name, arguments, cancelAfterProgress?: N}]
+//         answers: {content}          what its user fills into every form; absent: cannot be asked
 //         others: [{method: "readResource" | "getPrompt" | …, params}]   (as the SDK calls them)
 // Report: {protocolVersion, server, tools: [name], calls: [{result, progress} | {error, progress}],
 //          others: [{result} | {error}]}
@@ -26,6 +27,12 @@ export function httpOptions() {
   }
   return options;
 }
+
+/** What the client says it can be asked. */
+export const capabilities = order.answers ? { elicitation: { form: {} } } : {};
+
+/** The user: fills every form with the ordered answers. */
+export const elicit = async () => ({ action: 'accept', content: order.answers });
 
 /** Makes the ordered calls one by one; `call(params, {onprogress, signal})` is the SDK's. */
 export async function makeCalls(call) {

@@ -10,6 +10,7 @@ import sys
 
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
 
 from mcp import Client, MCPError
 
@@ -39,11 +40,22 @@ async def make_call(client, call):
         return {"error": {"code": error.code, "message": str(error)}, "progress": progress}
 
 
+def user_of(order):
+    """Fills every form with the ordered answers; nobody where there are none."""
+
+    async def elicit(context, params):
+        return ElicitResult(action="accept", content=order["answers"])
+
+    return elicit if "answers" in order else None
+
+
 async def main():
     order = json.load(sys.stdin)
     async with http_client(order) as http:
         transport = streamable_http_client(order["url"], http_client=http)
-        async with Client(transport, mode=order.get("era", "auto")) as client:
+        async with Client(
+            transport, mode=order.get("era", "auto"), elicitation_callback=user_of(order)
+        ) as client:
             tools = await client.list_tools()
             report = {
                 "protocolVersion": client.protocol_version,

@@ -4,7 +4,10 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { httpOptions, makeCalls, makeOthers, order, report } from './common.mjs';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  capabilities, elicit, httpOptions, makeCalls, makeOthers, order, report,
+} from './common.mjs';
 
 const { command, args, env } = order;
 const transport = command
@@ -16,7 +19,8 @@ transport.setProtocolVersion = ((inner) => (version) => {
   inner?.call(transport, version);
 })(transport.setProtocolVersion);
 
-const client = new Client({ name: 'mcpgate-tests-sdk-v1', version: '1' });
+const client = new Client({ name: 'mcpgate-tests-sdk-v1', version: '1' }, { capabilities });
+if (order.answers) client.setRequestHandler(ElicitRequestSchema, elicit);
 await client.connect(transport);
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, undefined, options));

@@ -1,14 +1,17 @@
 // The official TypeScript SDK, version 2, in the era that the order names: pinned to 2026-07-28, by
 // probing (auto), or legacy. Order and report: common.mjs.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { httpOptions, makeCalls, makeOthers, order, report } from './common.mjs';
+import {
+  capabilities, elicit, httpOptions, makeCalls, makeOthers, order, report,
+} from './common.mjs';
 
 const mode = /^\d/.test(order.era) ? { pin: order.era } : order.era;
 const transport = new StreamableHTTPClientTransport(new URL(order.url), httpOptions());
 const client = new Client(
   { name: 'mcpgate-tests-sdk-v2', version: '1' },
-  { versionNegotiation: { mode } },
+  { capabilities, versionNegotiation: { mode } },
 );
+if (order.answers) client.setRequestHandler('elicitation/create', elicit);
 await client.connect(transport);
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, options));

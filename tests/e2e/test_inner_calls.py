@@ -1,5 +1,5 @@
-"""Tools that ask: another tool, which is decided, recorded and confined like a client's call; the
-user and the client's model, who cannot be reached yet. And how calls end with their clients."""
+"""Tools that call other tools, each decided, recorded and confined like a client's call. And how
+calls end with their clients. Tools that ask the user: test_asking.py."""
 
 import pytest
 from support.gateway import Gateway, copied_tools, fixture_config
@@ -111,10 +111,10 @@ def test_how_deep_is_bounded(tester):
     assert deeper["isError"] and "2 deep already" in text_of(deeper)
 
 
-def test_the_user_cannot_be_asked(tester):
+def test_the_user_of_a_client_without_a_session_cannot_be_asked(tester):
     result = tester.call("ask_user")
     assert result["isError"]
-    assert "input_required: this gateway passes no questions on" in text_of(result)
+    assert "did not declare the capability" in text_of(result)
 
 
 @pytest.mark.parametrize(
