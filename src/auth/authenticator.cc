@@ -82,11 +82,15 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
 
 bool Authenticator::can_authenticate() const {
   const auto has_keys = [](const Issuer& issuer) { return issuer.keys != nullptr; };
-  return keys_ || demo_ || (issuers_ && std::ranges::any_of(issuers_->issuers, has_keys));
+  return (keys_ && keys_->available()) || demo_ ||
+         (issuers_ && std::ranges::any_of(issuers_->issuers, has_keys));
 }
 
 Answer Authenticator::authenticate_key(std::string_view token, std::string_view id,
                                        WallTime now) const {
+  if (keys_ && !keys_->available()) {
+    return refuse(AuthFailureReason::kStoreUnavailable, id);
+  }
   // The context is kept, since fetching SHA-256 from OpenSSL costs more than hashing.
   thread_local Sha256 hash;
   hash.update(token);

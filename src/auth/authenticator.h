@@ -37,7 +37,7 @@ struct Credentials {
 class Authenticator {
  public:
   struct Options {
-    /// Null: the method is off.
+    /// Null: the method is off. Not available: every key is refused as such.
     std::shared_ptr<const KeyTable> keys;
     /// Null: the method is off.
     std::shared_ptr<const IssuerTable> issuers = nullptr;

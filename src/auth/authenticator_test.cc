@@ -115,6 +115,14 @@ TEST_F(AuthenticatorTest, KeysLiveFromNotBeforeToExpires) {
 }
 
 // An open demo token was the default of the earlier implementation (weakness 4).
+TEST_F(AuthenticatorTest, AStoreThatIsNotReliedOnLetsNobodyInAndTellsNothing) {
+  const Authenticator stale({.keys = KeyTable::unavailable()});
+  EXPECT_EQ(ask(stale, "Bearer " + key_.text), "store_unavailable");
+  EXPECT_EQ(ask(stale, "Bearer " + generate_api_key(random_).text), "store_unavailable");
+  EXPECT_EQ(ask(stale, "Bearer nothing-like-a-key"), "malformed");
+  EXPECT_FALSE(stale.can_authenticate());
+}
+
 TEST_F(AuthenticatorTest, TheDemoTokenWorksOnlyWhereItIsOnAndFromLoopback) {
   const auto ask_demo = [](const Authenticator& authenticator, bool loopback) {
     return authenticator.authenticate({.authorization = "Bearer demo-token-12345",

@@ -39,6 +39,8 @@ Challenge challenge_for(AuthFailureReason reason, std::string_view resource_meta
           "it."};
     case AuthFailureReason::kIssuerUnavailable:
       return {503, "", "Access tokens of this issuer cannot be verified now: try again."};
+    case AuthFailureReason::kStoreUnavailable:
+      return {503, "", "API keys cannot be verified now: try again."};
     default:
       return {
           401,

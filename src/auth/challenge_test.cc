@@ -53,10 +53,13 @@ TEST(Challenge, ScopesAreNamedInEveryChallenge) {
 }
 
 // To send a client to log in again would not help it.
-TEST(Challenge, WhereTheIssuerCannotBeReachedNothingIsAskedFor) {
-  const Challenge challenge = challenge_for(AuthFailureReason::kIssuerUnavailable, kUrl, {});
-  EXPECT_EQ(challenge.status, 503);
-  EXPECT_EQ(challenge.www_authenticate, "");
+TEST(Challenge, WhereNothingCanBeVerifiedNothingIsAskedFor) {
+  for (const AuthFailureReason reason :
+       {AuthFailureReason::kIssuerUnavailable, AuthFailureReason::kStoreUnavailable}) {
+    const Challenge challenge = challenge_for(reason, kUrl, {});
+    EXPECT_EQ(challenge.status, 503);
+    EXPECT_EQ(challenge.www_authenticate, "");
+  }
 }
 
 TEST(Challenge, SeveralCredentialsAreABadRequest) {

@@ -17,9 +17,6 @@
 
 namespace mcpgate::auth {
 
-/// The most keys that a directory may hold: 100,000, about 100 MB of memory.
-inline constexpr std::size_t kKeysMax = 100'000;
-
 /// Keys in a directory: one file `<id>.json` a key, mode 0600, replaced atomically. Other names
 /// that end in `.json` are skipped like unreadable files; all other names are none of ours.
 ///
@@ -57,10 +54,8 @@ class DirectoryKeyStore final : public KeyStore {
 /// in force stays and the failure is logged.
 ///
 /// One thread, the executor's. The callback comes on it, first from within start().
-class KeyDirectoryWatch {
+class KeyDirectoryWatch final : public KeyWatch {
  public:
-  using OnTable = std::function<void(std::shared_ptr<const KeyTable>)>;
-
   [[nodiscard]] static Expected<std::unique_ptr<KeyDirectoryWatch>> start(
       const asio::any_io_executor& executor, const std::filesystem::path& directory,
       OnTable on_table);

@@ -10,6 +10,8 @@ std::string_view to_string(AuthFailureReason reason) {
       return "several";
     case AuthFailureReason::kMalformed:
       return "malformed";
+    case AuthFailureReason::kStoreUnavailable:
+      return "store_unavailable";
     case AuthFailureReason::kUnknown:
       return "unknown";
     case AuthFailureReason::kWrongSecret:

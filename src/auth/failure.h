@@ -12,11 +12,12 @@ namespace mcpgate::auth {
 /// Why a caller was not authenticated. For audit and metrics: the caller learns only whether a
 /// credential is missing or wrong.
 enum class AuthFailureReason {
-  kMissing,      // no Authorization header
-  kSeveral,      // Authorization headers, of which another reader may take another one
-  kMalformed,    // another scheme than Bearer, or nothing that any method here knows
-  kUnknown,      // no key of this id
-  kWrongSecret,  // an id of ours with another secret
+  kMissing,           // no Authorization header
+  kSeveral,           // Authorization headers, of which another reader may take another one
+  kMalformed,         // another scheme than Bearer, or nothing that any method here knows
+  kStoreUnavailable,  // keys are known too little of to tell right from wrong
+  kUnknown,           // no key of this id
+  kWrongSecret,       // an id of ours with another secret
   kExpired,
   kNotYetValid,
   kRevoked,

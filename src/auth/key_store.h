@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,9 @@
 #include "base/error.h"
 
 namespace mcpgate::auth {
+
+/// The most keys that a store may hold: 100,000, about 100 MB of memory.
+inline constexpr std::size_t kKeysMax = 100'000;
 
 /// Where keys are kept, as the command line sees it: every call goes to the store itself. The
 /// shared test suite of all stores is key_store_test.cc.
@@ -32,6 +36,17 @@ class KeyStore {
       std::string_view id, const std::function<Expected<void>(KeyRecord&)>& change) = 0;
   /// All keys at this moment. Records that cannot be read are skipped, counted and logged by name.
   [[nodiscard]] virtual Expected<std::shared_ptr<const KeyTable>> read_all() = 0;
+};
+
+/// Follows a store for a gateway, which hands each new table on, until it is destroyed.
+class KeyWatch {
+ public:
+  using OnTable = std::function<void(std::shared_ptr<const KeyTable>)>;
+
+  KeyWatch() = default;
+  KeyWatch(const KeyWatch&) = delete;
+  KeyWatch& operator=(const KeyWatch&) = delete;
+  virtual ~KeyWatch() = default;
 };
 
 }  // namespace mcpgate::auth

@@ -8,6 +8,8 @@
 
 #include "auth/api_key.h"
 #include "auth/directory_key_store.h"
+#include "auth/kubernetes_key_store.h"
+#include "auth/kubernetes_testing.h"
 
 namespace mcpgate::auth {
 namespace {
@@ -30,6 +32,11 @@ StoreFixture make_directory_store() {
             std::error_code ignored;
             std::filesystem::remove_all(folder, ignored);
           })};
+}
+
+StoreFixture make_kubernetes_store() {
+  auto api = std::make_shared<KubernetesDouble>();
+  return {std::make_unique<KubernetesKeyStore>(KubernetesAccess{.server = api->url()}), api};
 }
 
 class KeyStoreTest : public ::testing::TestWithParam<MakeStore> {
@@ -108,6 +115,25 @@ TEST_P(KeyStoreTest, AnUpdateIsSeenAndAFailedOneLeavesTheKey) {
   EXPECT_EQ(store_.find(key.id)->user, "alice");
 }
 
+TEST_P(KeyStoreTest, ManyKeysOfOneUserAreMadeInOneMoment) {
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(store_.create(make_key("alice", {"r"}))) << i;
+  }
+  EXPECT_EQ((*store_.read_all())->records().size(), 12U);
+}
+
+TEST_P(KeyStoreTest, AChangeOfAnotherWriterInBetweenIsNotLost) {
+  const KeyRecord key = make_key("alice", {"r"});
+  ASSERT_TRUE(store_.create(key));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(store_.update(key.id, [](KeyRecord& record) -> Expected<void> {
+      record.note += "x";
+      return {};
+    }));
+  }
+  EXPECT_EQ(store_.find(key.id)->note, "xxx");
+}
+
 TEST_P(KeyStoreTest, WhatCannotBeStoredIsRefused) {
   KeyRecord key = make_key("a\nb", {});
   EXPECT_FALSE(store_.create(key));
@@ -130,6 +156,7 @@ TEST_P(KeyStoreTest, ATableStaysAsItWas) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Directory, KeyStoreTest, ::testing::Values(&make_directory_store));
+INSTANTIATE_TEST_SUITE_P(Kubernetes, KeyStoreTest, ::testing::Values(&make_kubernetes_store));
 
 }  // namespace
 }  // namespace mcpgate::auth

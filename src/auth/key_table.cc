@@ -26,6 +26,12 @@ KeyTable::KeyTable(std::vector<KeyRecord> keys, std::size_t unreadable)
   }
 }
 
+std::shared_ptr<const KeyTable> KeyTable::unavailable() {
+  auto table = std::make_shared<KeyTable>();
+  table->available_ = false;
+  return table;
+}
+
 const KeyTable::Entry* KeyTable::find(std::string_view id) const {
   const auto entry = entries_.find(id);
   return entry == entries_.end() ? nullptr : &entry->second;

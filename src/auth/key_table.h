@@ -34,6 +34,11 @@ class KeyTable {
   /// Of equal ids the first stays. `unreadable` says how many records the store had to skip.
   explicit KeyTable(std::vector<KeyRecord> keys, std::size_t unreadable = 0);
 
+  /// What stands for the keys of a store that cannot be relied on at present: it has none, and is
+  /// not available().
+  [[nodiscard]] static std::shared_ptr<const KeyTable> unavailable();
+  [[nodiscard]] bool available() const { return available_; }
+
   /// The key of that id, or null.
   [[nodiscard]] const Entry* find(std::string_view id) const;
 
@@ -46,6 +51,7 @@ class KeyTable {
   /// Keyed by views into records_, which never changes after construction.
   std::unordered_map<std::string_view, Entry> entries_;
   std::size_t unreadable_ = 0;
+  bool available_ = true;
 };
 
 }  // namespace mcpgate::auth

@@ -216,8 +216,8 @@ class ConfigReader {
     }
     if (YamlMap keys = auth.map("apiKeys"); auth.key("apiKeys")) {
       ApiKeysConfig api_keys;
-      refuse(keys, "kubernetes");
       api_keys.directory = path_at(keys, "directory", "keys");
+      api_keys.kubernetes = read_kubernetes(keys);
       api_keys.max_ttl =
           keys.duration("maxTtl", kNever, {.min = std::chrono::milliseconds(1'000), .max = kNever});
       keys.reject_unknown();
@@ -232,6 +232,44 @@ class ConfigReader {
       place.problem(
           "no way to authenticate: set auth.apiKeys, for example {directory: keys}, or auth.oidc");
     }
+  }
+
+  std::optional<KubernetesKeysConfig> read_kubernetes(YamlMap& keys) {
+    YamlMap map = keys.map("kubernetes");
+    if (!keys.key("kubernetes")) {
+      return std::nullopt;
+    }
+    if (keys.key("directory")) {
+      map.node().problem("keys are either in a directory or in Kubernetes");
+    }
+    KubernetesKeysConfig config;
+    auth::KubernetesAccess& access = config.access;
+    if (const YamlNode server = map.find("server")) {
+      access.server = server.string();
+      if (const auto url = parse_web_url(access.server);
+          !url || (url->scheme != "https" && !is_loopback_host(url->host))) {
+        server.problem("expected an https URL, or an http URL of loopback (kubectl proxy)");
+      }
+    } else {
+      access = auth::KubernetesAccess::of_this_pod();
+    }
+    if (map.key("ca")) {
+      access.ca = path_at(map, "ca");
+    }
+    if (map.key("tokenFile")) {
+      access.token_file = path_at(map, "tokenFile");
+    }
+    map.know("ca");
+    map.know("tokenFile");
+    const YamlNode name = map.find("namespace");
+    access.namespace_name = name.string(access.namespace_name);
+    if (!auth::is_namespace_name(access.namespace_name)) {
+      name.problem("expected up to 63 of a-z, 0-9 and -, neither first nor last a -");
+    }
+    config.stale_max = map.duration("maxStale", config.stale_max,
+                                    {.min = std::chrono::seconds(3), .max = std::chrono::hours(1)});
+    map.reject_unknown();
+    return config;
   }
 
   void read_issuer(const YamlNode& node) {
@@ -604,7 +642,11 @@ std::vector<std::string> config_keys() {
                                 "auth.oidc.introspection",
                                 "auth.apiKeys.directory",
                                 "auth.apiKeys.maxTtl",
-                                "auth.apiKeys.kubernetes",
+                                "auth.apiKeys.kubernetes.namespace",
+                                "auth.apiKeys.kubernetes.server",
+                                "auth.apiKeys.kubernetes.ca",
+                                "auth.apiKeys.kubernetes.tokenFile",
+                                "auth.apiKeys.kubernetes.maxStale",
                                 "auth.demoToken.insecureAllow",
                                 "roles.*.toolSets",
                                 "roles.*.readOnly",

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "auth/issuer.h"
+#include "auth/key_secrets_watch.h"
 #include "base/error.h"
 #include "base/limit_table.h"
 #include "base/units.h"
@@ -84,9 +85,19 @@ struct AuditConfig {
   bool to_stdout = true;
 };
 
+/// What `auth.apiKeys.kubernetes:` says.
+struct KubernetesKeysConfig {
+  auth::KubernetesAccess access;
+  std::chrono::milliseconds stale_max = auth::KeySecretsWatchOptions{}.stale_max;
+
+  friend bool operator==(const KubernetesKeysConfig&, const KubernetesKeysConfig&) = default;
+};
+
 /// What `auth.apiKeys:` says.
 struct ApiKeysConfig {
   std::filesystem::path directory;
+  /// Where set, the keys are there, and `directory` means nothing.
+  std::optional<KubernetesKeysConfig> kubernetes = std::nullopt;
   /// No key may live longer from its creation on; kNever: no bound.
   std::chrono::milliseconds max_ttl = kNever;
 };

@@ -143,6 +143,34 @@ TEST(Config, ProblemsNameTheirPlaceAndTheLikelyKey) {
             Problems{"18:3: toolSets.log-analysis: this key is there twice, first in line 11"});
 }
 
+TEST(Config, KeysInKubernetesAreFoundFromAPod) {
+  const auto pod = parse("auth: {apiKeys: {kubernetes: {}}}\n");
+  ASSERT_TRUE(pod) << pod.error().message;
+  const KubernetesKeysConfig in_pod = *pod->api_keys->kubernetes;
+  EXPECT_EQ(in_pod.access.server, "https://kubernetes.default.svc");
+  EXPECT_EQ(in_pod.access.namespace_name, "mcp-api-keys");
+  EXPECT_EQ(in_pod.access.token_file, "/var/run/secrets/kubernetes.io/serviceaccount/token");
+  EXPECT_EQ(in_pod.access.ca, "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+  EXPECT_EQ(in_pod.stale_max, 60s);
+
+  const auto proxy = parse(
+      "auth: {apiKeys: {kubernetes: {server: 'http://127.0.0.1:8001', namespace: mcp-shared, "
+      "maxStale: 9s}}}\n");
+  ASSERT_TRUE(proxy) << proxy.error().message;
+  EXPECT_EQ(proxy->api_keys->kubernetes->access.token_file, std::nullopt);
+  EXPECT_EQ(proxy->api_keys->kubernetes->access.namespace_name, "mcp-shared");
+  EXPECT_EQ(proxy->api_keys->kubernetes->stale_max, 9s);
+
+  EXPECT_EQ(problems("auth: {apiKeys: {directory: k, kubernetes: {server: 'http://k8s:80', "
+                     "namespace: ../x}}}\n"),
+            (Problems{"1:44: auth.apiKeys.kubernetes: keys are either in a directory or in "
+                      "Kubernetes",
+                      "1:53: auth.apiKeys.kubernetes.server: expected an https URL, or an http URL "
+                      "of loopback (kubectl proxy)",
+                      "1:81: auth.apiKeys.kubernetes.namespace: expected up to 63 of a-z, 0-9 and "
+                      "-, neither first nor last a -"}));
+}
+
 TEST(Config, AllProblemsAreNamedAtOnce) {
   const Problems all = problems(
       "listen: here\n"

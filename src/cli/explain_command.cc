@@ -7,13 +7,13 @@
 #include <ostream>
 #include <utility>
 
-#include "auth/directory_key_store.h"
 #include "auth/jwks_watch.h"
+#include "base/run_to_end.h"
 #include "cli/config_flag.h"
 #include "cli/credential.h"
 #include "cli/gateway_process.h"
+#include "cli/key_stores.h"
 #include "cli/local_tool_sets.h"
-#include "cli/mcp_client.h"
 #include "cli/terminal.h"
 #include "gateway/tool_call.h"
 #include "json/raw.h"
@@ -93,7 +93,7 @@ Expected<Principal> principal_of_token(const std::string& file, const Config& co
       .demo_token_allowed = config.demo_token_allowed,
       .demo_roles = policy::Policy(config.policy_options()).roles()};
   if (config.api_keys) {
-    options.keys = TRY(auth::DirectoryKeyStore(config.api_keys->directory).read_all());
+    options.keys = TRY(open_key_store(*config.api_keys)->read_all());
   }
   if (!config.issuers.empty()) {
     options.issuers = TRY(read_issuers(config, world));

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "cli/key_stores.h"
 
 namespace mcpgate::cli {
 
@@ -211,11 +212,11 @@ Expected<void> GatewayProcess::start_admin() {
 Expected<void> GatewayProcess::start_watches() {
   const auto executor = asio::any_io_executor(loops_[0].get_executor());
   if (config_.api_keys) {
-    key_watch_ = TRY(auth::KeyDirectoryWatch::start(
-        executor, config_.api_keys->directory, [this](std::shared_ptr<const auth::KeyTable> keys) {
-          keys_ = std::move(keys);
-          service_->use(make_authenticator());
-        }));
+    key_watch_ = TRY(watch_keys(loops_[0], *config_.api_keys,
+                                [this](std::shared_ptr<const auth::KeyTable> keys) {
+                                  keys_ = std::move(keys);
+                                  service_->use(make_authenticator());
+                                }));
   }
   config_watch_ = TRY(FileWatch::start(executor, watched_files(), [this] {
     reload_tls();
@@ -315,6 +316,10 @@ void GatewayProcess::warn_of_what_needs_a_restart(const Config& fresh) const {
   warn(fresh.audit.directory != config_.audit.directory, "audit.directory");
   warn(fresh.audit.to_stdout != config_.audit.to_stdout, "audit.stdout");
   warn(fresh.state != config_.state, "state");
+  const auto kubernetes = [](const Config& config) {
+    return config.api_keys ? config.api_keys->kubernetes : std::nullopt;
+  };
+  warn(kubernetes(fresh) != kubernetes(config_), "auth.apiKeys.kubernetes");
 }
 
 void GatewayProcess::run() {

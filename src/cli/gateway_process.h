@@ -10,8 +10,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
-#include "auth/directory_key_store.h"
 #include "auth/jwks_watch.h"
+#include "auth/key_store.h"
 #include "base/clock.h"
 #include "base/file_watch.h"
 #include "base/loops.h"
@@ -81,7 +81,7 @@ class GatewayProcess {
   std::unique_ptr<gateway::Service> service_;
   std::unique_ptr<gateway::AdminHandler> admin_handler_;
   std::unique_ptr<http::Server> admin_;
-  std::unique_ptr<auth::KeyDirectoryWatch> key_watch_;
+  std::unique_ptr<auth::KeyWatch> key_watch_;
   std::unique_ptr<auth::JwksWatch> issuers_;
   std::unique_ptr<FileWatch> config_watch_;
 };

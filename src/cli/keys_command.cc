@@ -10,8 +10,9 @@
 #include <utility>
 
 #include "auth/api_key.h"
-#include "auth/directory_key_store.h"
+#include "auth/key_store.h"
 #include "cli/config_flag.h"
+#include "cli/key_stores.h"
 #include "json/write.h"
 #include "policy/policy.h"
 #include "sandbox/toolset_file.h"
@@ -36,13 +37,28 @@ struct KeysConfig {
   ApiKeysConfig api_keys;
 };
 
+/// What `--kubernetes` means where the configuration names no Kubernetes: in a pod its own
+/// ServiceAccount, elsewhere what `kubectl proxy` listens on unless told otherwise.
+KubernetesKeysConfig kubernetes_from_here() {
+  KubernetesKeysConfig config{.access = auth::KubernetesAccess::of_this_pod()};
+  std::error_code ignored;
+  if (!fs::exists(*config.access.token_file, ignored)) {
+    config.access = {.server = "http://127.0.0.1:8001"};
+  }
+  return config;
+}
+
 /// Nothing where there is none, and it has been said.
 std::optional<KeysConfig> keys_config(const Arguments& arguments, const World& world) {
   auto config = config_for(arguments, world);
   if (!config) {
     return std::nullopt;
   }
-  const std::optional<ApiKeysConfig> api_keys = config->api_keys;
+  std::optional<ApiKeysConfig> api_keys = config->api_keys;
+  if (arguments.has("kubernetes") && (!api_keys || !api_keys->kubernetes)) {
+    api_keys = ApiKeysConfig{.kubernetes = kubernetes_from_here(),
+                             .max_ttl = api_keys ? api_keys->max_ttl : kNever};
+  }
   if (!api_keys) {
     (void)refuse(world, fmt::format("{}: auth.apiKeys is not set, so there are no API keys",
                                     config->file.string()));
@@ -196,8 +212,8 @@ int create(const Arguments& arguments, const World& world) {
     return refuse(world, "--not-before is later than auth.apiKeys.maxTtl allows", kWrongUsage);
   }
   warn_of_unknown_roles(key, config->all, world);
-  auth::DirectoryKeyStore store(config->api_keys.directory);
-  if (const auto stored = store.create(key); !stored) {
+  const auto store = open_key_store(config->api_keys);
+  if (const auto stored = store->create(key); !stored) {
     return refuse(world, stored.error().message);
   }
   return show(secret, key, world);
@@ -254,7 +270,7 @@ int list(const Arguments& arguments, const World& world) {
   if (!config) {
     return kWrongUsage;
   }
-  const auto table = auth::DirectoryKeyStore(config->api_keys.directory).read_all();
+  const auto table = open_key_store(config->api_keys)->read_all();
   if (!table) {
     return refuse(world, table.error().message);
   }
@@ -270,9 +286,9 @@ int revoke(const Arguments& arguments, const World& world) {
   if (!config) {
     return kWrongUsage;
   }
-  auth::DirectoryKeyStore store(config->api_keys.directory);
+  const auto store = open_key_store(config->api_keys);
   bool was_revoked = false;
-  const auto key = store.update(*id, [&](KeyRecord& record) -> Expected<void> {
+  const auto key = store->update(*id, [&](KeyRecord& record) -> Expected<void> {
     was_revoked = record.revoked.has_value();
     record.revoked = record.revoked.value_or(world.clock.wall_now());
     return {};
@@ -320,8 +336,8 @@ int rotate(const Arguments& arguments, const World& world) {
     return refuse(world, "--overlap: expected a duration such as 24h, or 0s", kWrongUsage);
   }
   const WallTime now = world.clock.wall_now();
-  auth::DirectoryKeyStore store(config->api_keys.directory);
-  const auto old = store.find(*id);
+  const auto store = open_key_store(config->api_keys);
+  const auto old = store->find(*id);
   if (!old) {
     return refuse(world, old.error().message);
   }
@@ -331,17 +347,17 @@ int rotate(const Arguments& arguments, const World& world) {
   const auth::NewApiKey secret = auth::generate_api_key(world.random);
   KeyRecord key = successor(*old, secret, now);
   cut_to_max_ttl(key, config->api_keys, world);
-  if (const auto stored = store.create(key); !stored) {
+  if (const auto stored = store->create(key); !stored) {
     return refuse(world, stored.error().message);
   }
-  const auto ended = store.update(old->id, [&](KeyRecord& record) -> Expected<void> {
+  const auto ended = store->update(old->id, [&](KeyRecord& record) -> Expected<void> {
     TRY_VOID(check_rotatable(record, now));  // again: another rotate may have come in between
     record.expires = std::min(record.expires.value_or(WallTime::max()), now + *overlap);
     record.replaced_by = key.id;
     return {};
   });
   if (!ended) {
-    const auto undone = store.update(key.id, [now](KeyRecord& record) -> Expected<void> {
+    const auto undone = store->update(key.id, [now](KeyRecord& record) -> Expected<void> {
       record.revoked = now;
       return {};
     });
@@ -359,6 +375,10 @@ int rotate(const Arguments& arguments, const World& world) {
 
 std::vector<Command> keys_commands() {
   const Positional id{.name = "ID", .help = "the key's public id: the part after mcpk_"};
+  const Flag kubernetes{.name = "kubernetes",
+                        .help =
+                            "Secrets of a cluster, whatever the configuration says; outside a "
+                            "pod by kubectl proxy"};
   return {
       {.name = "keys", .help = "Create, list, revoke and rotate API keys"},
       {.name = "keys create",
@@ -373,21 +393,28 @@ std::vector<Command> keys_commands() {
             {.name = "note", .value = "TEXT", .help = "for whoever reads the list"},
             {.name = "keycloak-user",
              .value = "UUID",
-             .help = "the Keycloak user whose end is also the key's"}},
+             .help = "the user's id in Keycloak; kept with the key"},
+            kubernetes},
        .run = &create},
       {.name = "keys list",
        .help = "Show all keys, without their secrets, which nobody has",
        .flags = {{.name = "output",
                   .value = "FORMAT",
                   .help = "table (default) or json",
-                  .choices = {"table", "json"}}},
+                  .choices = {"table", "json"}},
+                 kubernetes},
        .run = &list},
-      {.name = "keys revoke", .help = "End a key at once", .positionals = {id}, .run = &revoke},
+      {.name = "keys revoke",
+       .help = "End a key at once",
+       .flags = {kubernetes},
+       .positionals = {id},
+       .run = &revoke},
       {.name = "keys rotate",
        .help = "Make a key that takes over from another and ends when that would have",
        .flags = {{.name = "overlap",
                   .value = "24h",
-                  .help = "how long the old key still works; default 24h"}},
+                  .help = "how long the old key still works; default 24h"},
+                 kubernetes},
        .positionals = {id},
        .run = &rotate},
   };

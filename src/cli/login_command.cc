@@ -11,10 +11,10 @@
 
 #include "base/digest.h"
 #include "base/encoding.h"
+#include "base/run_to_end.h"
 #include "cli/config.h"
 #include "cli/credential.h"
 #include "cli/login.h"
-#include "cli/mcp_client.h"
 #include "http/server.h"
 
 namespace mcpgate::cli {

@@ -10,7 +10,7 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/file.h"
-#include "cli/mcp_client.h"
+#include "base/run_to_end.h"
 #include "http/testing.h"
 
 namespace mcpgate::cli {

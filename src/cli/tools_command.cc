@@ -6,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/run_to_end.h"
 #include "cli/mcp_client.h"
 #include "cli/terminal.h"
 #include "json/parse.h"

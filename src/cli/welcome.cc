@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
 #include "auth/authenticator.h"
