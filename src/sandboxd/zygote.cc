@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -85,7 +86,8 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   Task<Expected<void>> start_once();
   Task<Expected<void>> test(std::shared_ptr<ZygoteProcess> candidate);
   Task<Expected<void>> try_groups(SelfTest self_test);
-  Task<Expected<void>> ensure_running();
+  /// False where the call was cancelled meanwhile.
+  Task<Expected<bool>> ensure_running(std::string_view call_id);
   Task<Expected<void>> start_in_time();
   void gone(const ZygoteProcess* which);
   /// Its children that run go on; find() still finds them.
@@ -116,6 +118,7 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   void drop_ready();
   /// Null where it is not in flight.
   [[nodiscard]] RunningCall* find(std::string_view call_id) const;
+  void cancel(std::string_view call_id);
 
   asio::io_context& loop;
   ZygoteOptions options;
@@ -138,6 +141,12 @@ struct Zygote::State : std::enable_shared_from_this<State> {
 
   bool starting = false;
   bool is_stopped = false;
+  /// A call that waits for a process.
+  struct WaitingCall {
+    std::string_view id;
+    bool cancelled = false;
+  };
+  std::list<WaitingCall> waiting_calls;
   /// Null before the first start and after an end.
   std::shared_ptr<ZygoteProcess> process;
   /// Whether it has served a call beside those of its start.
@@ -358,15 +367,19 @@ Task<Expected<void>> Zygote::State::test(std::shared_ptr<ZygoteProcess> candidat
 }
 
 /// Starts it again where it has died.
-Task<Expected<void>> Zygote::State::ensure_running() {
+Task<Expected<bool>> Zygote::State::ensure_running(std::string_view call_id) {
+  const auto waiting = waiting_calls.insert(waiting_calls.end(), {.id = call_id});
   while (!process && starting) {
     changed.expires_at(steady_clock::time_point::max());
     co_await changed.async_wait(kAwait);
   }
-  if (process) {
-    co_return Expected<void>{};
+  Expected<void> started = process ? Expected<void>{} : co_await start_in_time();
+  const bool wanted = !waiting->cancelled;
+  waiting_calls.erase(waiting);
+  if (!started) {
+    co_return std::unexpected(std::move(started.error()));
   }
-  co_return co_await start_in_time();
+  co_return wanted;
 }
 
 /// One start at a time, and not too often.
@@ -576,8 +589,14 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
                                                      EventSink& sink) {
   constexpr int kAttempts = 2;
   for (int attempt = 1;; ++attempt) {
-    if (auto running = co_await ensure_running(); !running) {
-      co_return std::unexpected(std::move(running.error()));
+    if (!process) {
+      auto wanted = co_await ensure_running(spec.call_id);
+      if (!wanted) {
+        co_return std::unexpected(std::move(wanted.error()));
+      }
+      if (!*wanted) {
+        co_return CallOutcome{.reason = EndReason::kKilled, .text = "cancelled"};
+      }
     }
     was_called = true;
     auto call = start_call(process, setup, spec, sink);
@@ -594,6 +613,15 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
     if (call.error().code != ErrorCode::kUnavailable || attempt == kAttempts) {
       co_return std::unexpected(std::move(call.error()));
     }
+  }
+}
+
+void Zygote::State::cancel(std::string_view call_id) {
+  if (RunningCall* call = find(call_id)) {
+    call->kill(EndReason::kKilled, "cancelled");
+  }
+  for (WaitingCall& waiting : waiting_calls) {
+    waiting.cancelled = waiting.cancelled || (!call_id.empty() && waiting.id == call_id);
   }
 }
 
@@ -635,7 +663,7 @@ Task<Expected<std::unique_ptr<Zygote>>> Zygote::start(asio::io_context& loop,
   if (auto prepared = state->prepare(); !prepared) {
     co_return std::unexpected(std::move(prepared.error()));
   }
-  if (auto started = co_await state->ensure_running(); !started) {
+  if (auto started = co_await state->ensure_running(""); !started) {
     co_return std::unexpected(std::move(started.error()));
   }
   state->look_after_later();
@@ -692,9 +720,7 @@ Task<Expected<CallOutcome>> Zygote::serve(Limits limits,
 }
 
 void Zygote::cancel(std::string_view call_id) {
-  if (RunningCall* call = state_->find(call_id)) {
-    call->kill(EndReason::kKilled, "cancelled");
-  }
+  state_->cancel(call_id);
 }
 
 void Zygote::keep_ready(std::size_t count, const Limits& limits,

@@ -275,7 +275,11 @@ Expected<void> ZygoteProcess::send_spawn(std::uint64_t number, RunningCall& call
                 bytes.size(), kControlBytesMax);
   }
   if (::sendmsg(control_.native_handle(), &packet, MSG_NOSIGNAL) < 0) {
-    return fail_errno("ask the zygote for a child");
+    // It is behind with what it was asked already, or too many descriptors are on their way.
+    const bool is_full =
+        errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS;
+    return is_full ? fail(ErrorCode::kResourceExhausted, "the zygote has too many calls to start")
+                   : fail_errno("ask the zygote for a child");
   }
   return {};
 }
@@ -303,7 +307,9 @@ Expected<std::uint64_t> ZygoteProcess::make_child(ChildSetup setup,
     if (sent.error().code == ErrorCode::kInvalidArgument) {
       return std::unexpected(std::move(sent.error()));  // It lies at this call alone.
     }
-    end();
+    if (sent.error().code != ErrorCode::kResourceExhausted) {
+      end();
+    }
     return fail(ErrorCode::kUnavailable, "{}", sent.error().message);
   }
   children_.emplace(number, std::move(child));

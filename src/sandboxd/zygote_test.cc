@@ -1130,6 +1130,54 @@ TEST_F(BesideZygote, ACallInAHangingZygoteIsCancelledAsEver) {
   run_until([&] { return !lives(old); });
 }
 
+TEST_F(BesideZygote, AZygoteThatIsBehindGetsNoMoreCallsAndThoseInItFinish) {
+  start(kTools);
+  begin_waiting();
+  const int pid = zygote_->pid();
+  ::kill(pid, SIGSTOP);
+  constexpr int kCalls = 40;  // Their paths are more than a socket holds.
+  int ended = 0;
+  int refused = 0;
+  for (int i = 0; i < kCalls; ++i) {
+    CallSpec call = spec("f");
+    for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+      call.mounts[name] = root_ / std::string(4000, *name);
+    }
+    asio::co_spawn(loop_, zygote_->run(std::move(call), sink_),
+                   [&](const std::exception_ptr& /*error*/, Expected<CallOutcome> outcome) {
+                     ++ended;
+                     refused += outcome ? 0 : 1;
+                     EXPECT_TRUE(outcome || outcome.error().code == ErrorCode::kUnavailable);
+                   });
+  }
+  run_until([&] { return refused > 0; });
+  ::kill(pid, SIGCONT);
+  EXPECT_EQ(text(let_go()), "waited");
+  run_until([&] { return ended == kCalls; });
+  EXPECT_EQ(text(run("f")), "x");
+}
+
+TEST_F(BesideZygote, ACallThatIsCancelledWhileAZygoteStartsNeverRuns) {
+  start(kTools);
+  ::kill(zygote_->pid(), SIGKILL);
+  run_until([this] { return zygote_->pid() < 0; });
+  CallSpec call = spec("f");
+  const std::string id = call.call_id;
+  asio::co_spawn(loop_, zygote_->run(std::move(call), sink_),
+                 [this](const std::exception_ptr& /*error*/, Expected<CallOutcome> outcome) {
+                   waited_.emplace(std::move(outcome));
+                 });
+  loop_.restart();
+  loop_.poll();
+  ASSERT_FALSE(waited_) << "it waits for a zygote";
+  zygote_->cancel(id);
+  run_until([this] { return waited_.has_value(); });
+  ASSERT_TRUE(waited_ && *waited_);
+  EXPECT_EQ((*waited_)->reason, EndReason::kKilled);
+  EXPECT_EQ((*waited_)->text, "cancelled");
+  EXPECT_EQ(text(run("f")), "x");
+}
+
 TEST_F(BesideZygote, AZygoteThatHangsBetweenCallsIsFoundByItsPing) {
   ping_interval_ = 50ms;
   start(kTools);
