@@ -330,15 +330,16 @@ bool lies_at_the_set(ErrorCode code) {
 }
 
 std::unique_ptr<StdioServers> make_servers(asio::io_context& loop, const Version& version,
-                                           std::function<void()> on_list_changed) {
+                                           const CatalogueOptions& options) {
   const sandbox::ToolSetFile& settings = version.folder.settings;
   return std::make_unique<StdioServers>(loop,
                                         StdioServerOptions{.name = settings.name,
                                                            .zygote = version.zygote,
                                                            .limits = version.limits,
                                                            .server = settings.server.limits,
-                                                           .mounts = version.mounts},
-                                        std::move(on_list_changed));
+                                                           .mounts = version.mounts,
+                                                           .counts = options.server_counts},
+                                        options.on_list_changed);
 }
 
 void finish_manifest(Version& version, const CatalogueOptions& options) {
@@ -412,7 +413,7 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   }
   version->zygote = *std::move(started);
   if (serves) {
-    version->servers = make_servers(loop, *version, std::move(options.on_list_changed));
+    version->servers = make_servers(loop, *version, options);
   }
 
   Limits limits = version->limits;

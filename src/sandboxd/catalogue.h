@@ -101,6 +101,7 @@ struct CatalogueOptions {
   /// Where the daemon's detached calls are kept; empty: nowhere.
   std::filesystem::path calls = {};
   std::string instance;
+  std::shared_ptr<ServerCounts> server_counts = std::make_shared<ServerCounts>();
   /// Called when the set's stdio server says that its tools have changed.
   std::function<void()> on_list_changed = {};
 };
@@ -151,6 +152,7 @@ class Catalogue {
     std::uint64_t failed = 0;
   };
   [[nodiscard]] const Reloads& reloads() const { return reloads_; }
+  [[nodiscard]] const ServerCounts& server_counts() const { return *options_.server_counts; }
   /// Why the files as they are now are not served; empty where they are. For people.
   [[nodiscard]] const std::string& problem() const { return problem_; }
 

@@ -91,6 +91,19 @@ std::string DaemonMetrics::write(const DaemonGauges& gauges) const {
          gauges.reloads.done);
   single("mcpgate_sandbox_reload_failures_total", "counter",
          "Edits that are not served, since they do not load.", gauges.reloads.failed);
+  single("mcpgate_sandbox_servers", "gauge", "Processes of the stdio server that live.",
+         gauges.servers.living());
+  single("mcpgate_sandbox_servers_started_total", "counter", "Those that were started.",
+         gauges.servers.started);
+  out +=
+      "# HELP mcpgate_sandbox_servers_ended_total Those that ended: stopped when idle, or why.\n"
+      "# TYPE mcpgate_sandbox_servers_ended_total counter\n";
+  for (std::size_t i = 0; i < gauges.servers.ended.size(); ++i) {
+    const auto reason = static_cast<EndReason>(i);
+    fmt::format_to(to, "mcpgate_sandbox_servers_ended_total{{reason=\"{}\"}} {}\n",
+                   reason == EndReason::kNone ? "stopped" : to_string(reason),
+                   gauges.servers.ended[i]);
+  }
   return out;
 }
 

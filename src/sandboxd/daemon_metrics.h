@@ -26,6 +26,7 @@ struct DaemonGauges {
   std::uint64_t detached_bytes = 0;
   bool ready = false;
   Catalogue::Reloads reloads;
+  ServerCounts servers;
 };
 
 /// Belongs to one loop.

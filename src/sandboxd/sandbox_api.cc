@@ -169,7 +169,8 @@ http::Response SandboxApi::metrics() const {
                                   .detached_calls = detached_.size(),
                                   .detached_bytes = detached_.bytes(),
                                   .ready = version != nullptr,
-                                  .reloads = catalogue_.reloads()});
+                                  .reloads = catalogue_.reloads(),
+                                  .servers = catalogue_.server_counts()});
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

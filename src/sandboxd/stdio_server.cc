@@ -54,6 +54,7 @@ std::shared_ptr<StdioServer> StdioServer::start(asio::io_context& loop, StdioSer
   std::shared_ptr<StdioServer> server(new StdioServer(loop, std::move(options)));
   server->on_list_changed_ = std::move(on_list_changed);
   server->on_over_ = std::move(on_over);
+  ++server->options_.counts->started;
   asio::co_spawn(loop, run(server), asio::detached);
   return server;
 }
@@ -64,6 +65,8 @@ Task<> StdioServer::run(std::shared_ptr<StdioServer> self) {
   CallOutcome end = ended
                         ? *std::move(ended)
                         : CallOutcome{.reason = EndReason::kKilled, .text = ended.error().message};
+  const EndReason reason = end.reason == EndReason::kNone ? EndReason::kCrashed : end.reason;
+  self->options_.counts->count_end(self->stopped_ ? EndReason::kNone : reason);
   const std::string how = end.text;
   self->end_ = std::move(end);
   self->process_.reset();

@@ -21,6 +21,7 @@
 #include "json/parse.h"
 #include "sandbox/server_limits.h"
 #include "sandboxd/call.h"
+#include "sandboxd/server_counts.h"
 #include "sandboxd/server_message.h"
 #include "sandboxd/server_peer.h"
 #include "sandboxd/zygote.h"
@@ -36,6 +37,7 @@ struct StdioServerOptions {
   Limits limits = {};
   sandbox::ServerLimits server = {};
   std::map<std::string, std::filesystem::path> mounts = {};
+  std::shared_ptr<ServerCounts> counts = std::make_shared<ServerCounts>();
 };
 
 /// What a server is asked, and on whose behalf. Lives until ask() returns.

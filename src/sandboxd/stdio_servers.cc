@@ -98,11 +98,10 @@ struct StdioServers::Slot {
 
   std::shared_ptr<CallQueue> turns;
   std::shared_ptr<StdioServer> server;
+  /// Calls that run or wait, by id; whether they were cancelled.
+  std::map<std::string, bool, std::less<>> calls;
   /// The call whose turn it is.
   std::string call_id;
-  bool cancelled = false;
-  /// Calls that run or wait.
-  std::size_t users = 0;
   SteadyTime last_used;
   asio::steady_timer idle;
 };
@@ -139,7 +138,7 @@ Task<Expected<CallOutcome>> StdioServers::describe(std::string_view file) {
 bool StdioServers::evict_idle() {
   auto oldest = slots_.end();
   for (auto slot = slots_.begin(); slot != slots_.end(); ++slot) {
-    if (slot->second->users == 0 &&
+    if (slot->second->calls.empty() &&
         (oldest == slots_.end() || slot->second->last_used < oldest->second->last_used)) {
       oldest = slot;
     }
@@ -166,7 +165,7 @@ Expected<std::shared_ptr<StdioServers::Slot>> StdioServers::find_slot(const std:
 
 void StdioServers::drop(const std::string& identity, std::chrono::milliseconds grace) {
   const auto found = slots_.find(identity);
-  if (found == slots_.end() || found->second->users != 0) {
+  if (found == slots_.end() || !found->second->calls.empty()) {
     return;  // Its next call starts another process.
   }
   if (found->second->server) {
@@ -207,7 +206,7 @@ Task<Expected<CallOutcome>> StdioServers::run(CallSpec spec, EventSink& sink) {
     co_return std::unexpected(std::move(found.error()));
   }
   const std::shared_ptr<Slot> slot = *found;
-  ++slot->users;
+  slot->calls.emplace(spec.call_id, false);
   slot->idle.cancel();
   Expected<CallOutcome> outcome = CallOutcome{};
   {
@@ -223,7 +222,8 @@ Task<Expected<CallOutcome>> StdioServers::run(CallSpec spec, EventSink& sink) {
       outcome = std::unexpected(place.error());
     }
   }
-  if (--slot->users == 0) {
+  slot->calls.erase(spec.call_id);
+  if (slot->calls.empty()) {
     if (slot->server && !slot->server->is_over()) {
       keep_idle(slot);
     } else {
@@ -234,8 +234,11 @@ Task<Expected<CallOutcome>> StdioServers::run(CallSpec spec, EventSink& sink) {
 }
 
 Task<CallOutcome> StdioServers::run_in_turn(Slot& slot, const CallSpec& spec, EventSink& sink) {
+  const bool& cancelled = slot.calls.find(spec.call_id)->second;
+  if (cancelled) {  // Between its admission and this moment.
+    co_return ended(EndReason::kKilled, "cancelled");
+  }
   slot.call_id = spec.call_id;
-  slot.cancelled = false;
   const SteadyTime until = std::min(spec.deadline, steady_clock::now() + spec.limits.wall);
   if (!slot.server || slot.server->is_over()) {
     slot.server = StdioServer::start(loop_, options_, on_list_changed_,
@@ -243,7 +246,7 @@ Task<CallOutcome> StdioServers::run_in_turn(Slot& slot, const CallSpec& spec, Ev
   }
   const std::shared_ptr<StdioServer> server = slot.server;
   ServerAnswer answer = co_await server->shake_hands(until);
-  if (answer.reason == EndReason::kNone && !slot.cancelled) {
+  if (answer.reason == EndReason::kNone && !cancelled) {
     answer = co_await server->ask(
         {.method = "tools/call",
          .params = call_params(spec.tool, spec.arguments, server->next_id(), spec.progress_wanted),
@@ -251,7 +254,7 @@ Task<CallOutcome> StdioServers::run_in_turn(Slot& slot, const CallSpec& spec, Ev
          .output_bytes_max = spec.limits.output_bytes,
          .cpu = spec.limits.cpu,
          .sink = &sink});
-  } else if (slot.cancelled) {
+  } else if (cancelled) {
     answer.reason = EndReason::kKilled;
     answer.text = "cancelled";
   }
@@ -261,14 +264,15 @@ Task<CallOutcome> StdioServers::run_in_turn(Slot& slot, const CallSpec& spec, Ev
 
 void StdioServers::cancel(std::string_view call_id) {
   for (const auto& [identity, slot] : slots_) {
-    if (slot->call_id == call_id) {
-      slot->cancelled = true;
-      if (slot->server) {
-        slot->server->cancel();
-      }
-      return;
+    const auto call = slot->calls.find(call_id);
+    if (call == slot->calls.end()) {
+      continue;
     }
+    call->second = true;
     slot->turns->cancel(call_id);
+    if (slot->call_id == call_id && slot->server) {
+      slot->server->cancel();
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 
 #include "json/parse.h"
 #include "sandboxd/catalogue.h"
+#include "sandboxd/daemon_metrics.h"
 #include "sandboxd/run_tool.h"
 #include "sandboxd/task_testing.h"
 
@@ -206,6 +207,7 @@ class StdioServersTest : public testing::Test {
     EXPECT_TRUE(locate_installed(options.zygote));
     options.zygote.scratch = root_ / "scratch";
     options.on_list_changed = [this] { ++list_changes_; };
+    options.server_counts = counts_;
     return wait(load_version(loop_, std::move(options)));
   }
   void start(const std::string& more = "", const std::string& server = kServer) {
@@ -257,6 +259,7 @@ class StdioServersTest : public testing::Test {
   std::shared_ptr<Version> version_;
   RecordingEvents events_;
   int list_changes_ = 0;
+  std::shared_ptr<ServerCounts> counts_ = std::make_shared<ServerCounts>();
   int next_ = 1;
 };
 
@@ -294,6 +297,21 @@ TEST_F(StdioServersTest, ProgressLogsErrorsAndUsagePassThrough) {
   EXPECT_EQ(failed.reason, EndReason::kNone);
   EXPECT_EQ(text(failed), "no such thing (JSON-RPC error -32602)");
   EXPECT_NE(failed.result.find(R"("isError":true)"), std::string::npos);
+}
+
+TEST_F(StdioServersTest, ProcessesAreCountedFromStartToEnd) {
+  start();
+  EXPECT_EQ(counts_->started, 1U) << "the one that lists";
+  run("count");
+  run("count", "bob");
+  EXPECT_EQ(counts_->living(), 2U);
+  run("die", "bob");
+  EXPECT_EQ(counts_->living(), 1U);
+  EXPECT_EQ(counts_->started, 3U);
+  const std::string text = DaemonMetrics().write({.servers = *counts_});
+  EXPECT_NE(text.find("\nmcpgate_sandbox_servers 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("_servers_ended_total{reason=\"stopped\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("_servers_ended_total{reason=\"crashed\"} 1\n"), std::string::npos) << text;
 }
 
 TEST_F(StdioServersTest, WhatIsNoAnswerIsPassedOver) {
@@ -377,6 +395,30 @@ TEST_F(StdioServersTest, ACallIsCancelledWhetherItRunsOrWaitsForItsTurn) {
     loop_.run_one();
   }
   EXPECT_EQ(endings, (std::vector<std::string>{"killed: cancelled", "killed: cancelled"}));
+}
+
+TEST_F(StdioServersTest, ACallThatIsCancelledAsItsTurnComesNeverRuns) {
+  start();
+  CallSpec second = spec("count");
+  const std::string second_id = second.call_id;
+  int ended = 0;
+  std::string ending_of_second;
+  asio::co_spawn(loop_, version_->run(spec("count"), events_),
+                 [&](const std::exception_ptr& /*error*/, Expected<CallOutcome> /*outcome*/) {
+                   ++ended;
+                   version_->cancel(second_id);  // It has the turn, and does not know it yet.
+                 });
+  asio::co_spawn(loop_, version_->run(std::move(second), events_),
+                 [&](const std::exception_ptr& /*error*/, Expected<CallOutcome> outcome) {
+                   ++ended;
+                   ending_of_second = outcome ? ending(*outcome) : outcome.error().message;
+                 });
+  loop_.restart();
+  while (ended < 2) {
+    loop_.run_one();
+  }
+  EXPECT_EQ(ending_of_second, "killed: cancelled");
+  EXPECT_EQ(text(run("count")).substr(0, 2), "2 ");
 }
 
 TEST_F(StdioServersTest, AnIdleProcessIsEndedAndTheOldestGivesItsPlace) {
