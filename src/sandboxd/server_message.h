@@ -64,11 +64,11 @@ using ServerMessage = std::variant<ServerResponse, ServerNotification, ServerReq
 /// request's id where it is wanted.
 [[nodiscard]] std::string call_params(std::string_view tool, std::string_view arguments,
                                       std::uint64_t id, bool progress_wanted);
-/// What run_tool.h's progress_line() reads, of `notifications/progress` for request `id`; empty
+/// What EventSink::on_progress() takes, of `notifications/progress` for request `id`; empty
 /// where it is for another one or is none.
 [[nodiscard]] std::string progress_of(std::string_view params, std::uint64_t id,
                                       json::Parser& parser);
-/// What log_line_event() reads, of `notifications/message`; empty where it is none.
+/// What EventSink::on_log() takes, of `notifications/message`; empty where it is none.
 [[nodiscard]] std::string log_of(std::string_view params, json::Parser& parser);
 
 /// A CallToolResult for what a server answered by an error: the tool failed, not the sandbox.
