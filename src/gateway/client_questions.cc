@@ -79,7 +79,7 @@ Task<Expected<std::string>> ClientQuestions::ask(const std::string& place,
     co_return std::unexpected(std::move(able.error()));
   }
   if (era_of(call_.asked.revision) == mcp::Era::kModern) {
-    co_return ask_by_answer(place, params, *requests);
+    co_return ask_by_answer(place, params, member->raw, *requests);
   }
   co_return co_await ask_on_stream(*requests);
 }
@@ -113,6 +113,7 @@ Expected<void> ClientQuestions::check_client(const std::vector<mcp::InputRequest
 Task<Expected<std::string>> ClientQuestions::ask_on_stream(
     const std::vector<mcp::InputRequest>& requests) {
   std::vector<std::unique_ptr<PendingQuestions::Pending>> pending;
+  pending.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     pending.push_back(std::make_unique<PendingQuestions::Pending>(
         call_.parts.pending_questions, call_.asked.session, new_question_id(call_.parts.random),
@@ -156,7 +157,7 @@ Task<Expected<std::string>> ClientQuestions::ask_on_stream(
 }
 
 Expected<std::string> ClientQuestions::ask_by_answer(
-    const std::string& place, const std::string& params,
+    const std::string& place, const std::string& params, std::string_view requests_json,
     const std::vector<mcp::InputRequest>& requests) {
   const Settings& settings = *call_.visit.snapshot->settings;
   if (const std::string* const known = TRY(earlier(place, params))) {
@@ -184,9 +185,7 @@ Expected<std::string> ClientQuestions::ask_by_answer(
                 transcript_->rounds());
   }
   transcript_->count_round();
-  json::Parser parser(params.size());
-  const auto object = json::as_object(*parser.parse(params));
-  paused_requests_ = json::find_member(*object, params, "inputRequests")->raw;
+  paused_requests_ = requests_json;
   call_.chain.cancel("input required");
   return cancelled();
 }
@@ -232,6 +231,7 @@ void ClientQuestions::note(const std::string& place, std::string_view params,
 }
 
 Answer ClientQuestions::answer() const {
+  MCPGATE_ASSERT(transcript_);
   const Settings& settings = *call_.visit.snapshot->settings;
   return result_answer(
       call_.asked.id,

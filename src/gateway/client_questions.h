@@ -70,6 +70,7 @@ class ClientQuestions {
   Task<Expected<std::string>> ask_on_stream(const std::vector<mcp::InputRequest>& requests);
   [[nodiscard]] Expected<std::string> ask_by_answer(const std::string& place,
                                                     const std::string& params,
+                                                    std::string_view requests_json,
                                                     const std::vector<mcp::InputRequest>& requests);
   [[nodiscard]] std::optional<std::string> responses_to(
       const std::vector<mcp::InputRequest>& requests) const;

@@ -34,7 +34,7 @@ bool is_form_field(json::Element field) {
 Expected<void> check_form(std::string_view key, json::Object params) {
   const auto schema = json::object_at(params, "requestedSchema");
   const auto properties = schema ? json::object_at(*schema, "properties") : std::nullopt;
-  if (!json::string_at(params, "message") || !properties ||
+  if (!json::string_at(params, "message") || !schema || !properties ||
       json::string_at(*schema, "type") != "object") {
     return invalid(key, "a form wants message, and requestedSchema of an object with properties");
   }
