@@ -212,6 +212,8 @@ class Signature:
         output_schema = self.output_schema()
         if output_schema is not None:
             definition["outputSchema"] = output_schema
+        if tool.task is not None:
+            definition["execution"] = {"taskSupport": tool.task}
         if tool.annotations:
             definition["annotations"] = tool.annotations
         return {**definition, **tool.extras()}

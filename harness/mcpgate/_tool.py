@@ -4,7 +4,7 @@ schema is made when the set is described, the conversion of arguments when the t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Literal, Sequence
 
 from ._declared import Declared, Icon, check_function, declared
 
@@ -23,6 +23,8 @@ class Tool(Declared):
     timeout: float | None
     #: Whether its calls get their user's workspace.
     workspace: bool
+    #: Whether its calls outlive their request: never, for clients that can wait so, or always.
+    task: str | None
     #: As its author wrote it; None: made of the type hints.
     input_schema: dict[str, Any] | None = None
 
@@ -40,6 +42,7 @@ def tool(
     open_world: bool | None = None,
     timeout: float | None = None,
     workspace: bool = False,
+    task: Literal["optional", "required"] | None = None,
     input_schema: dict[str, Any] | None = None,
     icons: Sequence[Icon] = (),
     meta: dict[str, Any] | None = None,
@@ -48,9 +51,10 @@ def tool(
 
     The name is the function's, the description its docstring's, unless given. The four booleans are
     MCP's hints; `timeout` is in seconds. With `workspace`, a call finds the folder of its user as
-    `Context.workspace`; the set's toolset.yaml bounds it. With an `input_schema` of its own the
-    function takes all arguments in one parameter, as JSON has them. `icons` and `meta` are for the
-    client's eyes.
+    `Context.workspace`; the set's toolset.yaml bounds it. `task="optional"`: for a client that
+    knows tasks a call outlives its request, others wait for it; "required": nobody else may call it.
+    With an `input_schema` of its own the function takes all arguments in one parameter, as JSON has
+    them. `icons` and `meta` are for the client's eyes.
     """
     hints = {
         "readOnlyHint": read_only,
@@ -60,6 +64,8 @@ def tool(
     }
     if timeout is not None and not timeout > 0:
         raise ValueError(f"@tool(timeout={timeout!r}): must be more than 0 seconds")
+    if task not in (None, "optional", "required"):
+        raise ValueError(f'@tool(task={task!r}): must be "optional" or "required"')
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
         check_function(fn, "tool")
@@ -72,6 +78,7 @@ def tool(
                 annotations={key: value for key, value in hints.items() if value is not None},
                 timeout=timeout,
                 workspace=workspace,
+                task=task,
                 input_schema=input_schema,
                 icons=tuple(icons),
                 meta=meta or {},

@@ -106,6 +106,8 @@ std::string_view to_string(RecordType type) {
       return "mcp_request";
     case RecordType::kMcpCallStart:
       return "mcp_call_start";
+    case RecordType::kMcpCallEnd:
+      return "mcp_call_end";
     case RecordType::kChainStart:
       return "chain_start";
     case RecordType::kChainEnd:
@@ -138,7 +140,8 @@ void append_json(std::string& out, const Record& record, RecordType type, std::u
   append_word(out, R"(,"timestamp":)", format_rfc3339(record.timestamp));
   fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"seq\":{}"), seq);
   append_word(out, R"(,"prev":)", prev);
-  if (type == RecordType::kMcpRequest || type == RecordType::kMcpCallStart) {
+  if (type == RecordType::kMcpRequest || type == RecordType::kMcpCallStart ||
+      type == RecordType::kMcpCallEnd) {
     append_request(out, record, type);
   } else {
     append_if_any(out, R"(,"writer":)", record.writer);

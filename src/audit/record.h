@@ -21,6 +21,8 @@ enum class RecordType {
   kMcpRequest,
   /// A tool call was decided and is about to be sent to its sandbox.
   kMcpCallStart,
+  /// A tool call that outlived its request has ended.
+  kMcpCallEnd,
   /// The first and the last record of one chain.
   kChainStart,
   kChainEnd,

@@ -68,6 +68,8 @@ struct Limits {
   std::size_t request_state_bytes_max = std::size_t{256} << 10;
   std::chrono::milliseconds call_timeout{60'000};
   std::chrono::milliseconds resume_window{60'000};
+  std::chrono::milliseconds task_ttl{3'600'000};
+  std::chrono::milliseconds task_poll{1'000};
   std::size_t inner_calls_max = 100;
   std::size_t inner_depth_max = 4;
   std::size_t result_bytes_max = std::size_t{16} << 20;

@@ -61,6 +61,16 @@ const Row kRows[] = {
           milliseconds(3'600'000)},
      "how long a call of a legacy revision runs on after its client has gone, which there is no "
      "cancellation; one of 2026-07-28 ends at once"},
+    {"taskTtl",
+     Time{[](Limits& l) -> milliseconds& { return l.task_ttl; }, milliseconds(1'000),
+          milliseconds(86'400'000)},
+     "how long a task can be asked for, from its start on, and the longest that it runs, instead "
+     "of "
+     "`callTimeout`; its tool set's `limits.wall` and `detached.ttl` may be nearer"},
+    {"taskPoll",
+     Time{[](Limits& l) -> milliseconds& { return l.task_poll; }, milliseconds(100),
+          milliseconds(3'600'000)},
+     "how often a client is told to ask for its task"},
     {"innerCalls", Count{[](Limits& l) -> std::size_t& { return l.inner_calls_max; }, 0, 10'000},
      "calls of other tools that one call may make, however deep; above it the tool is told so"},
     {"innerDepth", Count{[](Limits& l) -> std::size_t& { return l.inner_depth_max; }, 0, 16},

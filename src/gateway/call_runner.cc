@@ -1,5 +1,6 @@
 // What a call goes through once its message was read: decide → prepare → record → run; one that a
-// tool makes goes the same way: answer_question → call_inner → run.
+// tool makes goes the same way: answer_question → call_inner → run. A call that becomes a task is
+// recorded and started, and watched from then on: start_task → watch → run.
 //
 // Views into the parsed document must not be used after the first record, since the loop's parser
 // serves other requests then. Raw slices, such as `arguments_json`, are views into the connection's
@@ -11,15 +12,20 @@
 
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include "base/log.h"
 #include "base/trace.h"
 #include "gateway/client_questions.h"
 #include "gateway/item_call.h"
 #include "gateway/listing.h"
 #include "gateway/session.h"
+#include "gateway/tasks.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/modern.h"
+#include "mcp/task.h"
 
 namespace mcpgate::gateway {
 
@@ -90,6 +96,30 @@ struct CallRunner::Call {
   std::string place = {};
 };
 
+/// A task whose call runs, without the request that started it.
+struct CallRunner::Watched {
+  Watched(const Visit& asked, const Tool& called)
+      : peer(asked.request.peer),
+        request({.peer = peer}),
+        visit({.request = request,
+               .responder = nullptr,
+               .snapshot = asked.snapshot,
+               .started = asked.started,
+               .request_id = asked.request_id,
+               .principal = asked.principal}),
+        tool(called) {}
+
+  std::string peer;
+  http::Request request;
+  Visit visit;
+  /// Of the catalogue that `visit` keeps.
+  const Tool& tool;
+  std::string traceparent;
+  std::chrono::milliseconds ttl{0};
+  std::shared_ptr<sandbox::ToolSetClient> client;
+  audit::Record record;
+};
+
 /// Where a tool set's calls go.
 struct CallRunner::Route {
   http::Endpoint endpoint;
@@ -140,6 +170,11 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
   if (!may_use(visit, tool, record)) {
     co_return error_answer(incoming.id, unknown_tool(call.name));
   }
+  if (tool->task_support == sandbox::TaskSupport::kRequired && !asked.takes_tasks) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "no tasks";
+    co_return error_answer(incoming.id, mcp::tasks_not_declared(asked.revision));
+  }
   if (const auto agreed = check_headers(visit, *incoming.message, *tool); !agreed) {
     record.status = audit::Status::kInvalid;
     record.reason = "headers";
@@ -155,6 +190,9 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
     Answer answer = call_answer(asked, *tool, *busy, parser_, record);
     record.reason = "calls in flight";
     co_return answer;
+  }
+  if (tool->task_support != sandbox::TaskSupport::kForbidden && asked.takes_tasks) {
+    co_return co_await start_task(visit, asked, *tool, call.arguments_json, record);
   }
   auto result = co_await run_asked(visit, asked, *tool, call.arguments_json, record);
   if (!result) {
@@ -216,7 +254,8 @@ AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incomi
           .asking_stream = stream,
           .session = visit.request.header(kSessionHeader).value_or(""),
           .input_responses = message.input_responses,
-          .request_state = message.request_state};
+          .request_state = message.request_state,
+          .takes_tasks = message.takes_tasks};
 }
 
 /// Whether there is such an item and the principal may use it. Which of the two it is not is for
@@ -305,6 +344,120 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& 
   co_return *std::move(result);
 }
 
+/// Starts a call that was decided and returns when it is on its sandbox's volume.
+Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,
+                                    std::string_view arguments, audit::Record& record) {
+  const auto gone = std::make_shared<bool>(false);
+  visit.responder->on_disconnect([gone] { *gone = true; });
+  auto watched = std::make_unique<Watched>(visit, tool);
+  watched->client = routes_.find(tool.tool_set)->second.client;
+  watched->traceparent = asked.traceparent;
+  watched->ttl = visit.snapshot->settings->task_ttl;
+  CallChain chain(parts_.loop);
+  auto request = request_of({.visit = visit,
+                             .item = tool,
+                             .traceparent = asked.traceparent,
+                             .deadline = parts_.clock.steady_now() + watched->ttl,
+                             .chain = chain},
+                            arguments);
+  request.ttl = watched->ttl;
+  if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
+    record.status = audit::Status::kError;
+    co_return unrecorded_answer(asked.id);
+  }
+  const auto client = watched->client;
+  const auto kept = co_await client->start_detached(request);
+  if (!kept || *gone) {  // Nobody would ever ask for it.
+    (void)co_await client->cancel(visit.request_id);
+  }
+  if (!kept) {
+    log_warn("call {}: tool set {}: {}", visit.request_id, tool.tool_set, kept.error().message);
+    co_return call_answer(asked, tool, unavailable_result(kept.error(), {}, tool.tool_set), parser_,
+                          record);
+  }
+  if (*gone) {
+    record.status = audit::Status::kCancelled;
+    record.reason = "client disconnected";
+    co_return Answer{.status = 202};
+  }
+  const TaskId id{
+      .item = tool, .call_id = visit.request_id, .created = parts_.clock.wall_now(), .ttl = *kept};
+  watched->record = record;
+  asio::co_spawn(parts_.loop, watch(std::move(watched)), asio::detached);
+  co_return result_answer(asked.id, mcp::create_task_result(new_task(parts_, visit, id)));
+}
+
+/// Follows the call of a task to its end, for what its tool asks meanwhile, and records how it
+/// ended. Whoever polls for it depends on none of this.
+Task<void> CallRunner::watch(std::unique_ptr<Watched> watched) {
+  const auto chain = std::make_shared<CallChain>(parts_.loop);
+  const Call call{.visit = watched->visit,
+                  .item = watched->tool,
+                  .traceparent = watched->traceparent,
+                  .deadline = watched->visit.started + watched->ttl,
+                  .chain = *chain};
+  const auto client = watched->client;
+  const std::string id = watched->visit.request_id;
+  auto result = co_await run(call, client->follow(id, 0, watched->ttl), nullptr);
+  if (!result) {
+    co_return;  // Cancelled: nobody does that to it.
+  }
+  audit::Record& record = watched->record;
+  (void)inner_result(watched->tool, *std::move(result), parser_, record);
+  if (const auto state = co_await client->detached_state(id); state && state->is_cancelled) {
+    record.status = audit::Status::kCancelled;
+  }
+  record.timestamp = parts_.clock.wall_now();
+  record.duration = parts_.clock.steady_now() - watched->visit.started;
+  (void)co_await parts_.audit.append(record, audit::RecordType::kMcpCallEnd);
+}
+
+Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incoming,
+                                  audit::Record& record) {
+  const mcp::AskTask asked = std::get<mcp::AskTask>(incoming.message->operation);
+  const std::string request_id(incoming.id);
+  const std::string token(asked.id);
+  const auto task = open_task(parts_, visit, token);
+  const auto route = task ? routes_.find(task->item.tool_set) : routes_.end();
+  if (!may_use(visit, route == routes_.end() ? nullptr : &task->item, record)) {
+    co_return error_answer(request_id, unknown_task());
+  }
+  const auto client = route->second.client;
+  Expected<std::string> result = mcp::task_acknowledgement();
+  if (asked.what == mcp::AskTask::What::kGet) {
+    result = co_await get_task(
+        {.visit = visit, .client = *client, .parser = parser_, .clock = parts_.clock}, *task, token,
+        record);
+  } else if (asked.what == mcp::AskTask::What::kCancel) {
+    const auto cancelled = co_await client->cancel(task->call_id);
+    if (!cancelled && cancelled.error().code != ErrorCode::kNotFound) {
+      result = std::unexpected(cancelled.error());
+    }
+  }
+  if (!result) {
+    record.status = audit::Status::kError;
+    record.reason = to_string(sandbox::Reason::kSandboxUnavailable);
+    log_warn("task of call {}: tool set {}: {}", task->call_id, task->item.tool_set,
+             result.error().message);
+    co_return error_answer(request_id, task_unavailable());
+  }
+  co_return result_answer(request_id, *result);
+}
+
+sandbox::ExecuteRequest CallRunner::request_of(const Call& call, std::string_view arguments) const {
+  return {.tool = call.item.own_name,
+          .arguments = arguments,
+          .kind = call.item.kind,
+          .call_id = call.visit.request_id,
+          .user = call.visit.principal->user,
+          .issuer = call.visit.principal->issuer,
+          .subject = call.visit.principal->subject,
+          .deadline = std::chrono::ceil<std::chrono::milliseconds>(call.deadline -
+                                                                   parts_.clock.steady_now()),
+          .tool_sha256 = call.item.digest,
+          .traceparent = call.traceparent};
+}
+
 /// Sends nothing yet. Views are needed until this returns.
 std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
                                                         std::string_view arguments,
@@ -315,20 +468,9 @@ std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
     lender = lender->outer;
   }
   const auto client = routes_.find(call.item.tool_set)->second.client;
-  auto execution = client->execute(
-      {.tool = call.item.own_name,
-       .arguments = arguments,
-       .kind = call.item.kind,
-       .call_id = call.visit.request_id,
-       .user = call.visit.principal->user,
-       .issuer = call.visit.principal->issuer,
-       .subject = call.visit.principal->subject,
-       .deadline =
-           std::chrono::ceil<std::chrono::milliseconds>(call.deadline - parts_.clock.steady_now()),
-       .tool_sha256 = call.item.digest,
-       .traceparent = call.traceparent,
-       .parent = lender == nullptr ? std::string_view() : lender->visit.request_id},
-      streaming);
+  sandbox::ExecuteRequest request = request_of(call, arguments);
+  request.parent = lender == nullptr ? std::string_view() : lender->visit.request_id;
+  auto execution = client->execute(request, streaming);
   // The client outlives its executions, though a change of the configuration may drop the route.
   return {execution.release(), [client](sandbox::Execution* ended) { delete ended; }};
 }

@@ -46,20 +46,29 @@ class CallRunner {
   /// The same for a resource, a prompt or a completion: `incoming` holds what is_item_call() says.
   Task<Answer> call_item(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                          EventStream* stream);
+  /// What `tasks/get`, `tasks/update` and `tasks/cancel` are answered with: `incoming` holds an
+  /// AskTask. Its call may have been started by any replica.
+  Task<Answer> ask_task(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record);
 
  private:
   struct Route;
   struct Call;
+  struct Watched;
 
   [[nodiscard]] AskedCall asked_call(const Visit& visit, const mcp::Incoming& incoming,
                                      audit::Record& record, EventStream* stream) const;
   [[nodiscard]] bool may_use(const Visit& visit, const Item* item, audit::Record& record) const;
   [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
                                                          const Item& item) const;
+  Task<Answer> start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,
+                          std::string_view arguments, audit::Record& record);
+  Task<void> watch(std::unique_ptr<Watched> watched);
   Task<std::expected<sandbox::Result, Answer>> run_asked(const Visit& visit, const AskedCall& asked,
                                                          const Item& item,
                                                          std::string_view arguments,
                                                          audit::Record& record);
+  [[nodiscard]] sandbox::ExecuteRequest request_of(const Call& call,
+                                                   std::string_view arguments) const;
   [[nodiscard]] std::shared_ptr<sandbox::Execution> prepare(const Call& call,
                                                             std::string_view arguments,
                                                             sandbox::Streaming streaming);

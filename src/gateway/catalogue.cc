@@ -11,7 +11,8 @@ namespace mcpgate::gateway {
 
 namespace {
 
-/// The definition under the name that clients know.
+/// The definition under the name that clients know. Of tasks it says nothing: what a client of
+/// 2025-11-25 would read there is not served, and in 2026-07-28 the server alone decides.
 std::string renamed(const std::string& definition, const std::string& name, json::Parser& parser) {
   const auto element = parser.parse(definition);
   const auto object = element ? json::as_object(*element) : std::nullopt;
@@ -20,7 +21,7 @@ std::string renamed(const std::string& definition, const std::string& name, json
   json::Writer writer(out);
   writer.begin_object().field("name", name);
   for (const json::Member& member : json::Members(*object, definition)) {
-    if (member.key != "name") {
+    if (member.key != "name" && member.key != "execution") {
       writer.raw_field(member.key, member.raw);
     }
   }
@@ -75,7 +76,8 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
                 std::move(modern),
                 std::move(input),
                 std::move(output),
-                std::move(param_headers)};
+                std::move(param_headers),
+                tool.task_support};
   compiled.read_only = tool.read_only;
   return compiled;
 }

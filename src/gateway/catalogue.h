@@ -45,6 +45,7 @@ struct Tool : Item {
   std::optional<json::Schema> output;
   /// Arguments that modern clients repeat in headers.
   std::vector<mcp::ParamHeader> param_headers;
+  sandbox::TaskSupport task_support = sandbox::TaskSupport::kForbidden;
 };
 
 /// One resource, or a template of many.

@@ -395,6 +395,9 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   if (is_item_call(operation)) {
     co_return co_await calls_.call_item(visit, incoming, record, stream);
   }
+  if (std::holds_alternative<mcp::AskTask>(operation)) {
+    co_return co_await calls_.ask_task(visit, incoming, record);
+  }
   if (std::holds_alternative<mcp::Ping>(operation)) {
     co_return result_answer(incoming.id, "{}");
   }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "gateway/listing.h"
+#include "gateway/tool_call.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/legacy.h"
@@ -103,29 +104,6 @@ void find(const Visit& visit, const mcp::Complete& complete, ItemOrder& order) {
   }
 }
 
-/// What a result with isError says.
-std::string text_of(json::Object result) {
-  std::string text;
-  const auto content = json::array_at(result, "content");
-  MCPGATE_ASSERT(content);  // The sandbox's client has checked it.
-  for (const json::Element block : *content) {
-    const auto object = json::as_object(block);
-    text += object ? json::string_at(*object, "text").value_or("") : "";
-  }
-  return text;
-}
-
-mcp::RpcError failure(json::Object object, const sandbox::Result& result) {
-  mcp::RpcError error{.code = mcp::RpcCode::kInternalError, .message = text_of(object)};
-  if (result.reason) {
-    json::Writer(error.data)
-        .begin_object()
-        .field("io.mcpgate/reason", to_string(*result.reason))
-        .end_object();
-  }
-  return error;
-}
-
 Expected<void> check(ItemOrder::What what, json::Element given) {
   switch (what) {
     case ItemOrder::What::kRead:
@@ -183,7 +161,7 @@ mcp::RpcExpected<std::string> item_result(const ItemOrder& order, const sandbox:
   const auto object = element ? json::as_object(*element) : std::nullopt;
   MCPGATE_ASSERT(object);  // The sandbox's client has checked it.
   if (result.is_error) {
-    return std::unexpected(failure(*object, result));
+    return std::unexpected(result_error(*object, result));
   }
   const auto given = json::find_member(*object, text, "structuredContent");
   const auto members = given ? json::as_object(given->value) : std::nullopt;

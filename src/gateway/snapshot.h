@@ -45,6 +45,10 @@ struct Settings {
   std::chrono::milliseconds call_timeout{60'000};
   /// How long a call of a legacy revision runs on after its client has gone.
   std::chrono::milliseconds resume_window{60'000};
+  /// How long a task can be asked for, from its start on; it has ended by then. And how often its
+  /// client should ask.
+  std::chrono::milliseconds task_ttl{3'600'000};
+  std::chrono::milliseconds task_poll{1'000};
   /// Calls that the tools of one client's call may make, and how deep in each other.
   std::size_t inner_calls_max = 100;
   std::size_t inner_depth_max = 4;

@@ -55,6 +55,18 @@ sandbox::Result result_of(std::string body, std::optional<sandbox::Reason> reaso
   return result;
 }
 
+/// What a result with isError says.
+std::string text_of(json::Object result) {
+  std::string text;
+  const auto content = json::array_at(result, "content");
+  MCPGATE_ASSERT(content);  // The sandbox's client has checked it.
+  for (const json::Element block : *content) {
+    const auto object = json::as_object(block);
+    text += object ? json::string_at(*object, "text").value_or("") : "";
+  }
+  return text;
+}
+
 /// What replaces a successful result that breaks the tool's own output schema, or nothing.
 std::optional<sandbox::Result> broken_output(const Tool& tool, json::Object result) {
   const auto problem = check_output(tool, result);
@@ -116,6 +128,17 @@ sandbox::Result unavailable_result(const Error& error,
                    fmt::format("The sandbox of tool set {} is not available. Try again in {} s.",
                                tool_set, seconds));
   }
+}
+
+mcp::RpcError result_error(json::Object object, const sandbox::Result& result) {
+  mcp::RpcError error{.code = mcp::RpcCode::kInternalError, .message = text_of(object)};
+  if (result.reason) {
+    json::Writer(error.data)
+        .begin_object()
+        .field("io.mcpgate/reason", to_string(*result.reason))
+        .end_object();
+  }
+  return error;
 }
 
 void note_end(const sandbox::Result& result, audit::Record& record) {

@@ -41,6 +41,8 @@ struct AskedCall {
   /// Those of mcp::Message: JSON bytes in the request.
   std::string_view input_responses = {};
   std::string_view request_state = {};
+  /// Whether a task will do for a result.
+  bool takes_tasks = false;
 };
 
 /// What is wrong with the arguments, for a model to mend, or nothing. Checked before a process is
@@ -63,6 +65,10 @@ struct AskedCall {
 [[nodiscard]] Answer call_answer(const AskedCall& asked, const Tool& tool,
                                  const sandbox::Result& result, json::Parser& parser,
                                  audit::Record& record);
+
+/// A result that the sandbox or the tool gave instead of one, as an error of JSON-RPC: what its
+/// text says, and why the sandbox ended it. `object` is what it was parsed to.
+[[nodiscard]] mcp::RpcError result_error(json::Object object, const sandbox::Result& result);
 
 /// What the record says of how a call ended.
 void note_end(const sandbox::Result& result, audit::Record& record);

@@ -74,6 +74,12 @@ struct Complete {
   /// Those that are known already: an object of strings.
   std::string_view arguments_json = "{}";
 };
+/// `tasks/get`, `tasks/update` and `tasks/cancel` of the tasks extension; see task.h.
+struct AskTask {
+  enum class What { kGet, kUpdate, kCancel };
+  What what = What::kGet;
+  std::string_view id;
+};
 /// `logging/setLevel` of the legacy revisions.
 struct SetLogLevel {
   LogLevel level = LogLevel::kInfo;
@@ -96,7 +102,7 @@ struct Cancel {
 struct Noted {};
 
 using Operation = std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt,
-                               Complete, SetLogLevel, Respond, Cancel, Noted>;
+                               Complete, AskTask, SetLogLevel, Respond, Cancel, Noted>;
 
 /// One message that may be served.
 struct Message {
@@ -112,6 +118,8 @@ struct Message {
   /// `requestState`, a string, both as JSON bytes; empty where they are missing.
   std::string_view input_responses = {};
   std::string_view request_state = {};
+  /// Modern only: whether the client takes a task for a result.
+  bool takes_tasks = false;
   /// W3C trace context of `_meta`, unchecked.
   std::string_view traceparent;
 

@@ -96,8 +96,47 @@ std::vector<Rung> modern_ladder() {
                            R"(,"io.modelcontextprotocol/logLevel":"loud"})";
   const string bad_token =
       string(kEnvelope.substr(0, kEnvelope.size() - 1)) + R"(,"progressToken":1.5})";
+  const string with_tasks = R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+                            R"("io.modelcontextprotocol/clientCapabilities":{"extensions":{)"
+                            R"("io.modelcontextprotocol/tasks":{}}}},)";
   const Era m = Era::kModern;
   return {
+      {"a task",
+       request("tasks/get", with_tasks + R"("taskId":"x")"),
+       {kModern, "tasks/get", "x"},
+       200,
+       0,
+       m},
+      {"a task of a client that does not know tasks",
+       modern("tasks/get", R"("taskId":"x")"),
+       {kModern, "tasks/get", "x"},
+       400,
+       -32021,
+       m},
+      {"a task that its header names otherwise",
+       request("tasks/cancel", with_tasks + R"("taskId":"x")"),
+       {kModern, "tasks/cancel", "y"},
+       400,
+       -32020,
+       m},
+      {"a task without its id",
+       request("tasks/get", with_tasks + R"("task":"x")"),
+       {kModern, "tasks/get", "x"},
+       200,
+       -32602,
+       m},
+      {"responses that are no object",
+       request("tasks/update", with_tasks + R"("taskId":"x","inputResponses":null)"),
+       {kModern, "tasks/update", "x"},
+       200,
+       -32602,
+       m},
+      {"the list of tasks is gone",
+       request("tasks/list", with_tasks + R"("x":1)"),
+       {kModern, "tasks/list", {}},
+       404,
+       -32601,
+       m},
       {"list", modern("tools/list"), {kModern, "tools/list", {}}, 200, 0, m},
       {"call", call, {kModern, "tools/call", "t"}, 200, 0, m},
       {"discover", modern("server/discover"), {kModern, "server/discover", {}}, 200, 0, m},

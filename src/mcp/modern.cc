@@ -7,6 +7,7 @@
 #include "mcp/header_value.h"
 #include "mcp/params.h"
 #include "mcp/server_info.h"
+#include "mcp/task.h"
 
 namespace mcpgate::mcp::modern {
 
@@ -86,6 +87,9 @@ std::optional<NamedBy> named_by(const Operation& operation) {
   if (const auto* read = std::get_if<ReadResource>(&operation)) {
     return NamedBy{"params.uri", read->uri};
   }
+  if (const auto* ask = std::get_if<AskTask>(&operation)) {
+    return NamedBy{"params.taskId", ask->id};
+  }
   return std::nullopt;
 }
 
@@ -105,7 +109,11 @@ RpcExpected<void> check_name_header(const NamedBy& named, const Headers& headers
 
 RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
                                       std::string_view params_json, const Headers& headers) {
-  if (auto shared = read_shared_operation(method, params, params_json)) {
+  auto shared = read_shared_operation(method, params, params_json);
+  if (!shared) {
+    shared = read_ask_task(method, params);
+  }
+  if (shared) {
     const auto named = *shared ? named_by(**shared) : std::nullopt;
     if (named) {
       if (auto agreed = check_name_header(*named, headers); !agreed) {
@@ -152,8 +160,8 @@ RpcExpected<void> read_input(json::Object params, std::string_view params_json, 
 }
 
 /// Opens a result of this era; its members follow.
-json::Writer& begin_result(json::Writer& writer) {
-  return writer.begin_object().field("resultType", "complete");
+json::Writer& begin_result(json::Writer& writer, std::string_view type = "complete") {
+  return writer.begin_object().field("resultType", type);
 }
 
 json::Writer& server_info_meta(json::Writer& writer) {
@@ -196,6 +204,10 @@ RpcExpected<Message> read(std::string_view method, bool is_notification,
     return std::unexpected(std::move(operation.error()));
   }
   message.operation = *operation;
+  message.takes_tasks = declares_tasks(*json::object_at(*meta, kCapabilitiesKey));
+  if (std::holds_alternative<AskTask>(message.operation) && !message.takes_tasks) {
+    return std::unexpected(tasks_not_declared(message.revision));
+  }
   if (auto read = read_meta(params, params_json, message); !read) {
     return std::unexpected(std::move(read.error()));
   }
@@ -218,7 +230,8 @@ std::string discover_result() {
       .value(to_string(kNewest))
       .end_array()
       .raw_field("capabilities",
-                 R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{}})")
+                 R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{},)"
+                 R"("extensions":{"io.modelcontextprotocol/tasks":{}}})")
       .field("ttlMs", kDiscoverTtlMs)
       .field("cacheScope", "public");
   server_info_meta(writer).end_object();
@@ -267,6 +280,15 @@ RpcError missing_capability(const ClientCapabilities& needed) {
       .raw_field("requiredCapabilities", needed.to_json())
       .end_object();
   return error;
+}
+
+std::string typed_result(std::string_view result_type, std::string_view members) {
+  std::string out;
+  json::Writer writer(out);
+  server_info_meta(begin_result(writer, result_type));
+  const std::string_view inside = members.substr(members.find('{') + 1);
+  out.append(inside.starts_with('}') ? "" : ",").append(inside);
+  return out;
 }
 
 RpcError resource_not_found(std::string_view uri) {

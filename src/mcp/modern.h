@@ -47,6 +47,9 @@ enum class Caching { kUnsaid, kNotKept };
 /// For a request that needs to ask what the client cannot be asked.
 [[nodiscard]] RpcError missing_capability(const ClientCapabilities& needed);
 
+/// A result of another `resultType`, or of no member: `members` is an object without `_meta`.
+[[nodiscard]] std::string typed_result(std::string_view result_type, std::string_view members);
+
 /// For a URI that names nothing, or nothing that the caller may read.
 [[nodiscard]] RpcError resource_not_found(std::string_view uri);
 

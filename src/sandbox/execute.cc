@@ -348,8 +348,9 @@ Expected<ExecuteRequest> parse_execute_request(std::string_view body, json::Pars
 std::string write_detached_state(const DetachedState& state) {
   std::string out;
   json::Writer writer(out);
-  writer.begin_object().field("ttl_ms", state.ttl.count()).field("events", state.events);
-  writer.field("asking", state.is_asking).field("ended", state.has_ended).end_object();
+  writer.begin_object().field("ttl_ms", state.ttl.count()).field("idle_ms", state.idle.count());
+  writer.field("events", state.events).field("asking", state.is_asking);
+  writer.field("ended", state.has_ended).field("cancelled", state.is_cancelled).end_object();
   return out;
 }
 
@@ -358,17 +359,22 @@ Expected<DetachedState> parse_detached_state(std::string_view body, json::Parser
   const auto object = json::as_object(root);
   DetachedState state;
   std::uint64_t ttl_ms = 0;
+  std::uint64_t idle_ms = 0;
   if (!object || json::duplicate_key(*object)) {
     return not_an_answer({ErrorCode::kInvalidArgument, "not the state of a call"});
   }
-  const bool whole = object->size() == 4 && (*object)["ttl_ms"].get(ttl_ms) == simdjson::SUCCESS &&
+  const bool whole = object->size() == 6 && (*object)["ttl_ms"].get(ttl_ms) == simdjson::SUCCESS &&
+                     (*object)["idle_ms"].get(idle_ms) == simdjson::SUCCESS &&
                      (*object)["events"].get(state.events) == simdjson::SUCCESS &&
                      (*object)["asking"].get(state.is_asking) == simdjson::SUCCESS &&
-                     (*object)["ended"].get(state.has_ended) == simdjson::SUCCESS;
-  if (!whole || ttl_ms > static_cast<std::uint64_t>(kTtlMax.count())) {
+                     (*object)["ended"].get(state.has_ended) == simdjson::SUCCESS &&
+                     (*object)["cancelled"].get(state.is_cancelled) == simdjson::SUCCESS;
+  constexpr auto kMsMax = static_cast<std::uint64_t>(kTtlMax.count());
+  if (!whole || ttl_ms > kMsMax || idle_ms > kMsMax) {
     return not_an_answer({ErrorCode::kInvalidArgument, "not the state of a call"});
   }
   state.ttl = std::chrono::milliseconds{ttl_ms};
+  state.idle = std::chrono::milliseconds{idle_ms};
   return state;
 }
 

@@ -74,17 +74,21 @@ struct ExecuteRequest {
 struct DetachedState {
   /// How long it is kept from now on.
   std::chrono::milliseconds ttl{0};
+  /// How long ago it was accepted, asked, was answered or ended: whichever was last.
+  std::chrono::milliseconds idle{0};
   /// How many events it has said, its result not counted; the next one has this number.
   std::uint64_t events = 0;
   /// Whether it waits for the answer to the latest question among them.
   bool is_asking = false;
   /// Whether it has its result, which follows the events.
   bool has_ended = false;
+  /// Whether its end was asked for while it ran. It may have given its own result all the same.
+  bool is_cancelled = false;
 
   friend bool operator==(const DetachedState&, const DetachedState&) = default;
 };
 
-/// {"ttl_ms":…,"events":…,"asking":…,"ended":…}
+/// {"ttl_ms":…,"idle_ms":…,"events":…,"asking":…,"ended":…,"cancelled":…}
 [[nodiscard]] std::string write_detached_state(const DetachedState& state);
 /// kInvalidArgument for anything but that: hostile input.
 [[nodiscard]] Expected<DetachedState> parse_detached_state(std::string_view body,

@@ -61,17 +61,33 @@ TEST_F(ExecuteTest, ADetachedRequestSaysHowLongItIsKept) {
 }
 
 TEST_F(ExecuteTest, TheStateOfADetachedCallIsReadBackAndNothingElseIsOne) {
-  const DetachedState state{
-      .ttl = std::chrono::milliseconds{12}, .events = 3, .is_asking = true, .has_ended = false};
+  const DetachedState state{.ttl = std::chrono::milliseconds{12},
+                            .idle = std::chrono::milliseconds{7},
+                            .events = 3,
+                            .is_asking = true,
+                            .has_ended = false,
+                            .is_cancelled = true};
   const auto read = parse_detached_state(write_detached_state(state), parser_);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, state);
-  for (const char* bad : {"", "[]", "{}", R"({"ttl_ms":1,"events":1,"asking":true})",
-                          R"({"ttl_ms":1,"events":1,"asking":true,"ended":1})",
-                          R"({"ttl_ms":-1,"events":1,"asking":true,"ended":true})",
-                          R"({"ttl_ms":86400001,"events":1,"asking":true,"ended":true})",
-                          R"({"ttl_ms":1,"events":1,"asking":true,"ended":true,"more":1})",
-                          R"({"ttl_ms":1,"ttl_ms":1,"events":1,"asking":true,"ended":true})"}) {
+  const std::string good =
+      R"({"ttl_ms":1,"idle_ms":2,"events":1,"asking":true,"ended":true,"cancelled":false})";
+  ASSERT_TRUE(parse_detached_state(good, parser_));
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {R"("ttl_ms":1,)", ""},
+           {R"("idle_ms":2,)", ""},
+           {R"(,"cancelled":false)", ""},
+           {R"("ended":true)", R"("ended":1)"},
+           {R"("ttl_ms":1)", R"("ttl_ms":-1)"},
+           {R"("ttl_ms":1)", R"("ttl_ms":86400001)"},
+           {R"("idle_ms":2)", R"("idle_ms":86400001)"},
+           {R"("cancelled":false)", R"("cancelled":false,"more":1)"},
+           {R"("idle_ms":2)", R"("ttl_ms":1)"}}) {
+    std::string bad = good;
+    EXPECT_FALSE(parse_detached_state(bad.replace(bad.find(from), from.size(), to), parser_))
+        << bad;
+  }
+  for (const char* bad : {"", "[]", "{}"}) {
     EXPECT_FALSE(parse_detached_state(bad, parser_)) << bad;
   }
 }

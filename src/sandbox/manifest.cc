@@ -50,6 +50,19 @@ Expected<std::string> input_schema_at(json::Object tool) {
   return optional_object(tool, "inputSchema");
 }
 
+Expected<TaskSupport> task_support_of(json::Object tool) {
+  const auto execution = json::object_at(tool, "execution");
+  const auto support = execution ? json::find(*execution, "taskSupport") : std::nullopt;
+  const auto word = support ? json::as_string(*support) : std::string_view("forbidden");
+  if (word == "forbidden") {
+    return TaskSupport::kForbidden;
+  }
+  if (word == "optional" || word == "required") {
+    return word == "optional" ? TaskSupport::kOptional : TaskSupport::kRequired;
+  }
+  return invalid("execution.taskSupport: want forbidden, optional or required");
+}
+
 std::string write_definition(const ManifestTool& tool, const Presentation& presentation) {
   std::string out;
   json::Writer writer(out);
@@ -58,6 +71,11 @@ std::string write_definition(const ManifestTool& tool, const Presentation& prese
   writer.raw_field("inputSchema", tool.input_schema);
   if (!tool.output_schema.empty()) {
     writer.raw_field("outputSchema", tool.output_schema);
+  }
+  if (tool.task_support != TaskSupport::kForbidden) {
+    const bool required = tool.task_support == TaskSupport::kRequired;
+    writer.key("execution").begin_object();
+    writer.field("taskSupport", required ? "required" : "optional").end_object();
   }
   write_extras(writer, presentation);
   writer.end_object();
@@ -83,6 +101,7 @@ Expected<ManifestTool> read_tool(json::Element element) {
   if (const auto hints = json::object_at(*object, "annotations")) {
     tool.read_only = json::bool_at(*hints, "readOnlyHint").value_or(false);
   }
+  tool.task_support = TRY(task_support_of(*object));
   tool.definition = write_definition(tool, presentation);
   return tool;
 }

@@ -19,11 +19,16 @@ inline constexpr std::size_t kManifestToolsMax = 1000;
 /// MCP 2025-11-25, "Tool Names": 1 to 128 of A-Z a-z 0-9 _ - .
 inline constexpr std::size_t kToolNameBytesMax = 128;
 
+/// Whether a call may run as a task, and so outlive its request: `execution.taskSupport` of MCP
+/// 2025-11-25, `forbidden` where it is missing.
+enum class TaskSupport { kForbidden, kOptional, kRequired };
+
 /// One tool of a manifest.
 struct ManifestTool {
   std::string name;
   /// An MCP Tool object as JSON bytes, rebuilt from its checked members in fixed order: name,
-  /// title, description, inputSchema, outputSchema, annotations, icons, _meta; without `digest`.
+  /// title, description, inputSchema, outputSchema, execution, annotations, icons, _meta; without
+  /// `digest`.
   /// Fit to be spliced.
   std::string definition;
   /// Slices of it as JSON bytes. `output_schema` is empty where the tool has none.
@@ -33,6 +38,7 @@ struct ManifestTool {
   std::string description;
   /// `annotations.readOnlyHint`; false where it is missing.
   bool read_only = false;
+  TaskSupport task_support = TaskSupport::kForbidden;
   /// `sha256:` and 64 hex characters: what POST /execute names as `tool_sha256`.
   std::string digest;
 };

@@ -25,6 +25,7 @@ TEST(Manifest, WhatIsWrittenIsReadBack) {
   manifest.instance = "00ff";
   auto tool = parse_tool_definition(
       R"({"annotations":{"readOnlyHint":true},"name":"log_store","title":"Logs","description":"é",
+          "execution":{"taskSupport":"optional","x":1},
           "outputSchema":{"type":"object"},"inputSchema":{"type":"object", "properties":{}}})");
   ASSERT_TRUE(tool.has_value()) << tool.error().message;
   tool->digest = kDigest;
@@ -42,10 +43,12 @@ TEST(Manifest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->tools[0].definition,
             R"({"name":"log_store","title":"Logs","description":"é",)"
             R"("inputSchema":{"type":"object","properties":{}},"outputSchema":{"type":"object"},)"
+            R"("execution":{"taskSupport":"optional"},)"
             R"("annotations":{"readOnlyHint":true}})");
   EXPECT_EQ(read->tools[0].input_schema, R"({"type":"object","properties":{}})");
   EXPECT_EQ(read->tools[0].output_schema, R"({"type":"object"})");
   EXPECT_TRUE(read->tools[0].read_only);
+  EXPECT_EQ(read->tools[0].task_support, TaskSupport::kOptional);
   EXPECT_EQ(read->tools[0].digest, kDigest);
   EXPECT_EQ(manifest_digest(*read), manifest.digest);
 }
@@ -86,6 +89,8 @@ TEST(Manifest, HostileDocumentsAreRefusedWithTheMember) {
       {manifest_json(tool_json(R"(,"title":1)")), "title"},
       {manifest_json(tool_json(R"(,"annotations":[])")), "annotations"},
       {manifest_json(tool_json(R"(,"outputSchema":true)")), "outputSchema"},
+      {manifest_json(tool_json(R"(,"execution":{"taskSupport":"maybe"})")), "taskSupport"},
+      {manifest_json(tool_json(R"(,"execution":{"taskSupport":true})")), "taskSupport"},
       {manifest_json(tool_json(R"(,"description":")" + std::string(70'000, 'x') + "\"")),
        "description"},
       {manifest_json(good, R"(,"resources":{})"), "resources"},

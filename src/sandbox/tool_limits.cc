@@ -63,6 +63,10 @@ const DetachedRow kDetachedRows[] = {
      DetachedRow::Count{[](DetachedLimits& l) -> std::size_t& { return l.calls; }, 0, 100'000},
      "detached calls that are kept, running or ended; the next is turned away. `0`: none may be "
      "detached"},
+    {"callsPerUser",
+     DetachedRow::Count{[](DetachedLimits& l) -> std::size_t& { return l.calls_per_user; }, 1,
+                        100'000},
+     "of them, those of one user, so that nobody takes all the room"},
     {"bytes",
      DetachedRow::Bytes{[](DetachedLimits& l) -> std::size_t& { return l.bytes; }, 0, 64 * kGi},
      "what they said and answered, together; one that runs counts with twice its `limits.output`"},

@@ -38,6 +38,8 @@ struct ToolLimits {
 struct DetachedLimits {
   /// Calls, running and ended; what they said and their results together.
   std::size_t calls = 256;
+  /// Of them, those of one user.
+  std::size_t calls_per_user = 64;
   std::size_t bytes = std::size_t{256} << 20;
   /// The longest that one is kept, from its acceptance on.
   std::chrono::milliseconds ttl{std::chrono::hours{24}};

@@ -34,9 +34,12 @@ constexpr milliseconds kLockPause{100};
 /// The first line of a file.
 struct Head {
   std::int64_t expires_ms = 0;
+  std::int64_t changed_ms = 0;
+  std::string owner;
   std::string profile;
   std::uint64_t events = 0;
   bool has_ended = false;
+  bool is_cancelled = false;
 };
 
 std::int64_t unix_ms(WallTime time) {
@@ -46,8 +49,9 @@ std::int64_t unix_ms(WallTime time) {
 std::string write_head(const Head& head) {
   std::string line;
   json::Writer writer(line);
-  writer.begin_object().field("expires_ms", head.expires_ms).field("profile", head.profile);
-  writer.field("events", head.events).field("ended", head.has_ended).end_object();
+  writer.begin_object().field("expires_ms", head.expires_ms).field("changed_ms", head.changed_ms);
+  writer.field("owner", head.owner).field("profile", head.profile).field("events", head.events);
+  writer.field("ended", head.has_ended).field("cancelled", head.is_cancelled).end_object();
   return line + "\n";
 }
 
@@ -62,6 +66,10 @@ std::optional<Head> parse_head(std::string_view text) {
       (*object)["ended"].get(head.has_ended) != simdjson::SUCCESS) {
     return std::nullopt;
   }
+  // What a daemon of a version before did not write is as where nothing happened.
+  head.changed_ms = json::int_at(*object, "changed_ms").value_or(0);
+  head.is_cancelled = json::bool_at(*object, "cancelled").value_or(false);
+  head.owner = json::string_at(*object, "owner").value_or("");
   head.profile = json::string_at(*object, "profile").value_or("");
   return head;
 }
@@ -156,11 +164,17 @@ void DetachedCalls::load_file(const std::filesystem::path& path) {
   // A file from another time must not stay for ever.
   head->expires_ms =
       std::clamp(head->expires_ms, std::int64_t{0}, unix_ms(clock_.wall_now() + sandbox::kTtlMax));
+  if (!head->has_ended) {
+    head->changed_ms = unix_ms(clock_.wall_now());
+  }
   Call call{.expires = WallTime{milliseconds{head->expires_ms}},
+            .changed = WallTime{milliseconds{std::max(head->changed_ms, std::int64_t{0})}},
+            .owner = head->owner,
             .bytes = text->size(),
             .events = head->events,
             .profile = head->profile,
-            .has_ended = true};
+            .has_ended = true,
+            .is_cancelled = head->is_cancelled};
   if (!head->has_ended) {
     const std::string result = interrupted_result(head->profile);
     head->has_ended = true;
@@ -198,17 +212,23 @@ Task<Expected<std::shared_ptr<CallLog>>> DetachedCalls::accept(NewCall call,
   if (calls_.contains(call.id)) {
     co_return fail(ErrorCode::kAlreadyExists, "call.id: kept already");
   }
-  if (calls_.size() >= limits.calls || bytes() + call.reserved_bytes > limits.bytes) {
+  if (!has_room(call, limits)) {
     co_return fail(ErrorCode::kResourceExhausted, "{} calls of {} bytes are kept", calls_.size(),
                    bytes());
   }
   const auto log = std::make_shared<CallLog>(loop_);
-  const WallTime expires = clock_.wall_now() + call.ttl;
-  calls_.emplace(
-      call.id,
-      Call{.expires = expires, .bytes = call.reserved_bytes, .profile = call.profile, .log = log});
-  auto written = co_await write(
-      call.id, write_head({.expires_ms = unix_ms(expires), .profile = call.profile}));
+  const WallTime now = clock_.wall_now();
+  const WallTime expires = now + call.ttl;
+  calls_.emplace(call.id, Call{.expires = expires,
+                               .changed = now,
+                               .owner = call.owner,
+                               .bytes = call.reserved_bytes,
+                               .profile = call.profile,
+                               .log = log});
+  auto written = co_await write(call.id, write_head({.expires_ms = unix_ms(expires),
+                                                     .changed_ms = unix_ms(now),
+                                                     .owner = call.owner,
+                                                     .profile = call.profile}));
   if (!written) {
     log_error("a detached call is turned away: {}", written.error().message);
     calls_.erase(call.id);
@@ -221,16 +241,38 @@ Task<Expected<std::shared_ptr<CallLog>>> DetachedCalls::accept(NewCall call,
   co_return log;
 }
 
+bool DetachedCalls::has_room(const NewCall& call, const sandbox::DetachedLimits& limits) const {
+  const auto of_owner = std::ranges::count(calls_ | std::views::values, call.owner, &Call::owner);
+  return calls_.size() < limits.calls && bytes() + call.reserved_bytes <= limits.bytes &&
+         static_cast<std::size_t>(of_owner) < limits.calls_per_user;
+}
+
+void DetachedCalls::touch(std::string_view id) {
+  if (const auto found = calls_.find(id); found != calls_.end()) {
+    found->second.changed = clock_.wall_now();
+  }
+}
+
+void DetachedCalls::set_cancelled(std::string_view id) {
+  if (const auto found = calls_.find(id); found != calls_.end() && !found->second.has_ended) {
+    found->second.is_cancelled = true;
+  }
+}
+
 Task<> DetachedCalls::end(std::string id, std::string result) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) {
     co_return;  // Its time is over.
   }
   const std::shared_ptr<CallLog> log = found->second.log;
+  found->second.changed = clock_.wall_now();
   std::string bytes = write_head({.expires_ms = unix_ms(found->second.expires),
+                                  .changed_ms = unix_ms(found->second.changed),
+                                  .owner = found->second.owner,
                                   .profile = found->second.profile,
                                   .events = log->events(),
-                                  .has_ended = true});
+                                  .has_ended = true,
+                                  .is_cancelled = found->second.is_cancelled});
   bytes += log->lines();
   bytes += result;
   const std::uint64_t size = bytes.size();
@@ -257,13 +299,17 @@ std::optional<sandbox::DetachedState> DetachedCalls::find(std::string_view id) c
     return std::nullopt;
   }
   const Call& call = found->second;
-  const auto left = std::chrono::duration_cast<milliseconds>(call.expires - clock_.wall_now());
+  const WallTime now = clock_.wall_now();
+  const auto left = std::chrono::duration_cast<milliseconds>(call.expires - now);
   if (left <= milliseconds{0}) {
     return std::nullopt;
   }
+  const auto idle = std::chrono::duration_cast<milliseconds>(now - call.changed);
   return sandbox::DetachedState{.ttl = std::min(left, sandbox::kTtlMax),
+                                .idle = std::clamp(idle, milliseconds{0}, sandbox::kTtlMax),
                                 .events = call.has_ended ? call.events : call.log->events(),
-                                .has_ended = call.has_ended};
+                                .has_ended = call.has_ended,
+                                .is_cancelled = call.is_cancelled};
 }
 
 Task<Expected<std::shared_ptr<CallLog>>> DetachedCalls::read(std::string id) {

@@ -3,8 +3,9 @@
 // The detached calls of a daemon, kept on its volume until their time is over, whoever asks and
 // whatever becomes of the daemon.
 //
-// One file a call, ID.ndjson: a line of ours, {"expires_ms":…,"profile":…,"events":…,"ended":…},
-// then the lines of its CallLog. It is written when the call is accepted and when it has ended,
+// One file a call, ID.ndjson: a line of ours,
+// {"expires_ms":…,"changed_ms":…,"owner":…,"profile":…,"events":…,"ended":…,"cancelled":…}, then
+// the lines of its CallLog. It is written when the call is accepted and when it has ended,
 // atomically, mode 0600. A call whose file says that it runs, when a daemon starts, died with the
 // daemon before: its result says so.
 
@@ -39,6 +40,8 @@ class DetachedCalls {
   struct NewCall {
     std::string id;
     std::chrono::milliseconds ttl;
+    /// Whose it is, as a digest of a fixed length.
+    std::string owner;
     std::string profile;
     /// Room that is kept for what it says and answers.
     std::uint64_t reserved_bytes = 0;
@@ -57,6 +60,10 @@ class DetachedCalls {
   /// kUnavailable (the volume).
   Task<Expected<std::shared_ptr<CallLog>>> accept(NewCall call, sandbox::DetachedLimits limits);
 
+  /// Notes that it asked or was answered.
+  void touch(std::string_view id);
+  /// Notes that its end was asked for. Nothing for one that has ended.
+  void set_cancelled(std::string_view id);
   /// Keeps the result, as a line; then those who follow it get it.
   Task<> end(std::string id, std::string result);
 
@@ -72,10 +79,14 @@ class DetachedCalls {
  private:
   struct Call {
     WallTime expires;
+    /// When its state changed last.
+    WallTime changed;
+    std::string owner;
     std::uint64_t bytes = 0;
     std::uint64_t events = 0;
     std::string profile;
     bool has_ended = false;
+    bool is_cancelled = false;
     /// Null where the file has it all.
     std::shared_ptr<CallLog> log = nullptr;
   };
@@ -84,6 +95,7 @@ class DetachedCalls {
   [[nodiscard]] Expected<bool> lock();
   void load();
   void load_file(const std::filesystem::path& path);
+  [[nodiscard]] bool has_room(const NewCall& call, const sandbox::DetachedLimits& limits) const;
   [[nodiscard]] std::filesystem::path path_of(std::string_view id) const;
   Task<Expected<void>> write(std::string id, std::string bytes);
   void sweep();

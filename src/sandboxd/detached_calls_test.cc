@@ -60,9 +60,11 @@ class DetachedCallsTest : public testing::Test {
 
   Expected<std::shared_ptr<CallLog>> accept(const std::string& id,
                                             std::chrono::milliseconds ttl = 1min,
-                                            std::uint64_t reserved = 100) {
+                                            std::uint64_t reserved = 100,
+                                            const std::string& owner = "ann") {
     return wait_for(calls_->accept(
-        {.id = id, .ttl = ttl, .profile = "pod", .reserved_bytes = reserved}, limits_));
+        {.id = id, .ttl = ttl, .owner = owner, .profile = "pod", .reserved_bytes = reserved},
+        limits_));
   }
   void end(const std::string& id) { wait_for(done(calls_->end(id, kResult))); }
   std::string lines(const std::string& id) {
@@ -102,7 +104,8 @@ TEST_F(DetachedCallsTest, AnEndedCallSurvivesARestartUntilItsTimeIsOver) {
   open();
   EXPECT_EQ(lines("a"), std::string(kProgress) + kResult);
   clock_.advance(59s);
-  EXPECT_EQ(calls_->find("a"), (sandbox::DetachedState{.ttl = 1s, .events = 1, .has_ended = true}));
+  EXPECT_EQ(calls_->find("a"),
+            (sandbox::DetachedState{.ttl = 1s, .idle = 59s, .events = 1, .has_ended = true}));
   clock_.advance(1s);
   EXPECT_FALSE(calls_->find("a"));
   open();
@@ -152,6 +155,47 @@ TEST_F(DetachedCallsTest, NumberAndBytesAreBounded) {
   EXPECT_LT(calls_->bytes(), 600U);
   limits_.calls = 3;
   EXPECT_TRUE(accept("c", 1min, 400));
+}
+
+TEST_F(DetachedCallsTest, NobodyTakesTheRoomOfOthersAlsoAfterARestart) {
+  limits_.calls_per_user = 2;
+  ASSERT_TRUE(accept("a"));
+  ASSERT_TRUE(accept("b"));
+  EXPECT_EQ(accept("c").error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(accept("d", 1min, 100, "bob"));
+  end("a");
+  open();
+  EXPECT_EQ(accept("c").error().code, ErrorCode::kResourceExhausted) << "an ended one is kept";
+  clock_.advance(2min);
+  EXPECT_TRUE(accept("c"));
+}
+
+TEST_F(DetachedCallsTest, WhatHappenedLastIsDated) {
+  ASSERT_TRUE(accept("a"));
+  clock_.advance(5s);
+  EXPECT_EQ(calls_->find("a")->idle, 5s);
+  calls_->touch("a");
+  clock_.advance(3s);
+  EXPECT_EQ(calls_->find("a")->idle, 3s);
+  end("a");
+  clock_.advance(1s);
+  open();
+  EXPECT_EQ(calls_->find("a")->idle, 1s);
+}
+
+TEST_F(DetachedCallsTest, ACancelledCallIsToldFromOneThatDied) {
+  ASSERT_TRUE(accept("a"));
+  ASSERT_TRUE(accept("b"));
+  calls_->set_cancelled("a");
+  end("a");
+  end("b");
+  calls_->set_cancelled("b");  // Too late.
+  calls_->set_cancelled("none");
+  for (int daemon = 0; daemon < 2; ++daemon) {
+    EXPECT_TRUE(calls_->find("a")->is_cancelled);
+    EXPECT_FALSE(calls_->find("b")->is_cancelled);
+    open();
+  }
 }
 
 TEST_F(DetachedCallsTest, AnIdIsTakenOnce) {

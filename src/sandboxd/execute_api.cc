@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/digest.h"
 #include "sandbox/signature.h"
 #include "sandboxd/event_lines.h"
 #include "sandboxd/responses.h"
@@ -156,6 +157,7 @@ struct ExecuteApi::Record final : EventLines {
   }
   void take_question(std::string_view line) override {
     api.active_.find(id)->second.asking = true;
+    api.detached_.touch(id);
     log->add(line);
   }
   void count_dropped() override { api.metrics_.count_dropped_event(); }
@@ -215,6 +217,7 @@ http::Response ExecuteApi::cancel_by_request(std::string_view id) {
   if (!active_.contains(id) && !detached_.find(id)) {
     return turn_away(no_such_call());
   }
+  detached_.set_cancelled(id);
   cancel(id);  // One that has ended is over, as was asked for.
   return done_response();
 }
@@ -233,6 +236,7 @@ http::Response ExecuteApi::reply_by_request(std::string_view id, const http::Req
     return turn_away(given.error());
   }
   found->second.asking = false;
+  detached_.touch(id);
   return done_response();
 }
 
@@ -404,6 +408,7 @@ Task<void> ExecuteApi::detach(ToolOrder order, http::Responder& responder) {
   if (queue_.may_enter(entrant_of(order, false))) {
     log = co_await detached_.accept({.id = id,
                                      .ttl = ttl,
+                                     .owner = sha256_hex(order.issuer + '\0' + order.subject),
                                      .profile = version.manifest.profile,
                                      .reserved_bytes = 2 * order.target.tool->limits.output_bytes},
                                     limits);

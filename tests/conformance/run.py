@@ -48,6 +48,15 @@ PLANS = (
     Plan("conformance-alpha", "2025-11-25", 84, 33),
     Plan("conformance-alpha", "2026-07-28", 152, 40),
 )
+#: Scenarios of the tasks extension that pass, and their checks. They are of no revision.
+TASKS = {
+    "tasks-lifecycle": 8,
+    "tasks-capability-negotiation": 4,
+    "tasks-wire-fields": 3,
+    "tasks-request-state-removal": 2,
+    "tasks-request-headers": 4,
+    "tasks-required-task-error": 2,
+}
 #: Revisions whose required scenarios are frozen in the newer suite.
 REQUIRED = ("2025-11-25", "2026-07-28")
 
@@ -97,6 +106,20 @@ def run_plan(plan: Plan, url: str, scenario: str | None) -> Outcome:
     return outcome
 
 
+def run_tasks(url: str) -> Outcome:
+    outcome = Outcome()
+    for scenario, checks in TASKS.items():
+        with tempfile.TemporaryDirectory(prefix="mcpgate-conformance-") as folder:
+            suite("conformance-alpha", url, "--scenario", scenario, "-o", folder)
+            one = read_outcome(Path(folder))
+        outcome.scenarios += one.scenarios
+        outcome.counts += one.counts
+        outcome.failures += one.failures
+        if one.counts["SUCCESS"] != checks:
+            outcome.failures.append(f"{scenario}: {one.counts['SUCCESS']} of {checks} checks")
+    return outcome
+
+
 def show(name: str, outcome: Outcome, against: str):
     said = ", ".join(
         f"{outcome.counts[status]} {word}"
@@ -117,6 +140,11 @@ def run_all(url: str, scenario: str | None, revision: str | None) -> Outcome:
         outcome = run_plan(plan, url, scenario)
         show(f"{plan.package:<18} {plan.revision}", outcome,
              f"; reference {plan.checks} in {plan.scenarios}")  # fmt: skip
+        total.counts += outcome.counts
+        total.failures += outcome.failures
+    if not scenario and revision in (None, "2026-07-28"):
+        outcome = run_tasks(url)
+        show("conformance-alpha  tasks     ", outcome, f"; expected {sum(TASKS.values())}")
         total.counts += outcome.counts
         total.failures += outcome.failures
     for required in REQUIRED if not scenario else ():

@@ -129,6 +129,8 @@ class McpClient:
                 fields["Mcp-Name"] = params["name"]
             elif method == "resources/read":
                 fields["Mcp-Name"] = params["uri"]
+            elif method.startswith("tasks/") and "taskId" in params:
+                fields["Mcp-Name"] = params["taskId"]
         message = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": params}
         reply = self.post(json.dumps(message).encode(), fields | (headers or {}))
         if reply.status == 200 and "id" in reply.message:
