@@ -26,6 +26,11 @@ def get(client, task_id) -> dict:
     return ask(client, "tasks/get", taskId=task_id).result
 
 
+def undated(task) -> dict:
+    """Without what the clocks of gateway and daemon make of the same moment."""
+    return {key: value for key, value in task.items() if key != "lastUpdatedAt"}
+
+
 def ended(client, task_id) -> dict:
     wait_until(lambda: get(client, task_id)["status"] in ENDED, "the task has ended", 60)
     return get(client, task_id)
@@ -48,7 +53,7 @@ def test_a_task_is_made_asked_for_and_recorded(gateway, modern):
     reply = ask(modern, "tools/call", name="take_time", arguments={"seconds": 0.5})
     made = reply.result
     assert made["resultType"] == "task" and made["status"] == "working"
-    assert made["ttlMs"] == 3_600_000 and made["pollIntervalMs"] == 1000
+    assert 0 < made["ttlMs"] <= 3_600_000 and made["pollIntervalMs"] == 1000
     assert not {"result", "error", "inputRequests", "requestState", "task"} & set(made)
     first = get(modern, made["taskId"])
     assert first["taskId"] == made["taskId"] and first["resultType"] == "complete"
@@ -56,7 +61,7 @@ def test_a_task_is_made_asked_for_and_recorded(gateway, modern):
     assert last["status"] == "completed" and last["createdAt"] == made["createdAt"]
     assert last["lastUpdatedAt"] > last["createdAt"]
     assert text_of(last["result"]) == "took 0.5 s for tester@example.com"
-    assert last == get(modern, made["taskId"]) | {"lastUpdatedAt": last["lastUpdatedAt"]}
+    assert undated(last) == undated(get(modern, made["taskId"]))
 
     def of_call(kind):
         call = reply.headers["x-request-id"]
@@ -215,7 +220,7 @@ def test_a_task_outlives_gateway_and_sandbox(tmp_path):
         away = ask(client, "tasks/get", taskId=kept).error
         assert away["code"] == -32603
         restart(daemon)
-        assert ended(client, kept) == task | {"lastUpdatedAt": task["lastUpdatedAt"]}
+        assert undated(ended(client, kept)) == undated(task)
         died = ended(client, running)
         assert died["status"] == "failed"
         assert died["error"]["data"] == {"io.mcpgate/reason": "killed"}
