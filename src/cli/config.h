@@ -73,6 +73,10 @@ struct Limits {
   std::size_t inner_calls_max = 100;
   std::size_t inner_depth_max = 4;
   std::size_t result_bytes_max = std::size_t{16} << 20;
+  std::size_t streams_max = 20'000;
+  std::size_t streams_per_principal_max = 100;
+  std::chrono::milliseconds stream_keep_alive{15'000};
+  std::size_t subscriptions_max = 100;
   std::chrono::milliseconds drain_timeout{30'000};
   std::chrono::milliseconds clock_skew{30'000};
   std::size_t token_bytes_max = std::size_t{16} << 10;

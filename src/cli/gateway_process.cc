@@ -82,6 +82,10 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.request_state_bytes_max = config.limits.request_state_bytes_max;
   settings.inner_depth_max = config.limits.inner_depth_max;
   settings.result_bytes_max = config.limits.result_bytes_max;
+  settings.streams_max = config.limits.streams_max;
+  settings.streams_per_principal_max = config.limits.streams_per_principal_max;
+  settings.stream_keep_alive = config.limits.stream_keep_alive;
+  settings.subscriptions_max = config.limits.subscriptions_max;
   for (const ToolSetConfig& set : config.tool_sets) {
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
     settings.tool_sets.push_back(

@@ -239,7 +239,7 @@ AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incomi
   auto log_level = message.log_level;
   if (const auto session = visit.request.header(kSessionHeader);
       session && message.era() == mcp::Era::kLegacy) {
-    log_level = parts_.log_levels.of(*session);
+    log_level = parts_.sessions.log_level_of(*session);
   }
   const bool modern = message.era() == mcp::Era::kModern;
   const bool reports = stream != nullptr && (!message.progress_token.empty() || log_level);
@@ -256,26 +256,6 @@ AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incomi
           .input_responses = message.input_responses,
           .request_state = message.request_state,
           .takes_tasks = message.takes_tasks};
-}
-
-/// Whether there is such an item and the principal may use it. Which of the two it is not is for
-/// the record alone.
-bool CallRunner::may_use(const Visit& visit, const Item* item, audit::Record& record) const {
-  if (item == nullptr) {
-    record.status = audit::Status::kInvalid;
-    record.reason = record.method == "tools/call" ? "unknown tool" : "unknown";
-    return false;
-  }
-  record.tool = item->name;
-  record.tool_set = item->tool_set;
-  record.tool_sha256 = item->digest;
-  const Decision decision = decide_on(visit, *item);
-  record.decision = decision.allowed ? "allow" : "deny";
-  record.reason = decision.reason;
-  if (!decision.allowed) {
-    record.status = audit::Status::kDenied;
-  }
-  return decision.allowed;
 }
 
 /// The result of a call for which there is no room.

@@ -57,7 +57,6 @@ class CallRunner {
 
   [[nodiscard]] AskedCall asked_call(const Visit& visit, const mcp::Incoming& incoming,
                                      audit::Record& record, EventStream* stream) const;
-  [[nodiscard]] bool may_use(const Visit& visit, const Item* item, audit::Record& record) const;
   [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
                                                          const Item& item) const;
   Task<Answer> start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "json/raw.h"
 #include "json/write.h"
@@ -27,6 +28,16 @@ std::string renamed(const std::string& definition, const std::string& name, json
   }
   writer.end_object();
   return out;
+}
+
+/// The same at every replica, whatever built it.
+std::uint64_t hash_of(std::string_view text) {
+  const Sha256Digest digest = sha256(text);
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < sizeof hash; ++i) {
+    hash = hash << 8 | digest[i];
+  }
+  return hash;
 }
 
 /// What all kinds have in common. Resources and prompts only read: nothing else is asked of them.
@@ -79,6 +90,7 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
                 std::move(param_headers),
                 tool.task_support};
   compiled.read_only = tool.read_only;
+  compiled.definition_hash = hash_of(compiled.modern_definition);
   return compiled;
 }
 
@@ -98,6 +110,8 @@ Resource compile_resource(const ToolSetView& view, const sandbox::ManifestResour
     MCPGATE_ASSERT(parsed);  // read_resource() has checked it.
     resource.uri_template = *std::move(parsed);
   }
+  resource.definition_hash = hash_of(resource.definition);
+  resource.contents_hash = hash_of(resource.digest);
   return resource;
 }
 
@@ -105,6 +119,7 @@ Prompt compile_prompt(const ToolSetView& view, const sandbox::ManifestPrompt& li
                       json::Parser& parser) {
   Item item = item_of(view, sandbox::ItemKind::kPrompt, listed);
   std::string definition = renamed(listed.definition, item.name, parser);
+  item.definition_hash = hash_of(definition);
   return {std::move(item), std::move(definition), listed.arguments, listed.completes};
 }
 

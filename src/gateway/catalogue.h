@@ -2,6 +2,7 @@
 
 // What can be called: the tools, resources and prompts of all sets as one immutable list.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct Item {
   /// `sha256:…` of definition and code: what a call must name, and what runs.
   std::string digest;
   bool read_only = false;
+  /// Of its definition as clients see it.
+  std::uint64_t definition_hash = 0;
 
   [[nodiscard]] Action action() const {
     return {.tool_set = tool_set, .tool = own_name, .read_only = read_only};
@@ -56,6 +59,8 @@ struct Resource : Item {
   /// The MCP object as JSON bytes, for both eras.
   std::string definition;
   std::vector<std::string> completes;
+  /// Of what it is made from: differs when its contents may.
+  std::uint64_t contents_hash = 0;
 };
 
 /// One prompt.

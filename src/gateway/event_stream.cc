@@ -1,29 +1,46 @@
 #include "gateway/event_stream.h"
 
-#include "http/sse.h"
-
 namespace mcpgate::gateway {
 
-Task<Expected<void>> EventStream::send(std::string_view message) {
+Task<Expected<void>> EventStream::begin() {
+  if (begun_) {
+    co_return Expected<void>{};
+  }
+  begun_ = true;
+  http::Headers headers = headers_;
+  headers.emplace_back("Content-Type", "text/event-stream");
+  headers.emplace_back("Cache-Control", "no-cache");
+  headers.emplace_back("X-Accel-Buffering", "no");
+  auto head = co_await responder_.begin(200, std::move(headers));
+  lost_ = !head;
+  co_return head;
+}
+
+Task<Expected<void>> EventStream::write(std::string_view bytes) {
+  if (!lost_ && !begun_) {
+    (void)co_await begin();
+  }
   if (lost_) {
     co_return fail(ErrorCode::kUnavailable, "the client has gone");
   }
-  if (!begun_) {
-    begun_ = true;
-    http::Headers headers = headers_;
-    headers.emplace_back("Content-Type", "text/event-stream");
-    headers.emplace_back("Cache-Control", "no-cache");
-    headers.emplace_back("X-Accel-Buffering", "no");
-    if (auto head = co_await responder_.begin(200, std::move(headers)); !head) {
-      lost_ = true;
-      co_return head;
-    }
-  }
-  std::string event;
-  http::append_sse(event, {.event = "message", .data = std::string(message)});
-  auto written = co_await responder_.write(event);
+  auto written = co_await responder_.write(bytes);
   lost_ = !written;
   co_return written;
+}
+
+Task<Expected<void>> EventStream::send(std::string_view message) {
+  co_return co_await send(
+      http::SseEvent{.id = {}, .event = "message", .data = std::string(message), .retry_ms = {}});
+}
+
+Task<Expected<void>> EventStream::send(const http::SseEvent& event) {
+  std::string bytes;
+  http::append_sse(bytes, event);
+  co_return co_await write(bytes);
+}
+
+Task<Expected<void>> EventStream::keep_alive() {
+  return write(":\n\n");
 }
 
 Task<void> EventStream::finish() {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/task.h"
 #include "http/server.h"
+#include "http/sse.h"
 
 namespace mcpgate::gateway {
 
@@ -21,11 +22,19 @@ class EventStream {
 
   [[nodiscard]] bool begun() const { return begun_; }
 
-  /// Sends one JSON-RPC message. After an error the client is gone, and so is every later message.
+  /// Sends the head, if nothing was sent yet. Here and below: after an error the client is gone,
+  /// and so is every later message.
+  Task<Expected<void>> begin();
+  /// Sends one JSON-RPC message.
   Task<Expected<void>> send(std::string_view message);
+  Task<Expected<void>> send(const http::SseEvent& event);
+  /// Sends a comment, so that nobody on the way takes the stream for dead.
+  Task<Expected<void>> keep_alive();
   Task<void> finish();
 
  private:
+  Task<Expected<void>> write(std::string_view bytes);
+
   http::Responder& responder_;
   const http::Headers& headers_;
   bool begun_ = false;

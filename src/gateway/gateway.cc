@@ -48,10 +48,6 @@ mcp::Headers mcp_headers(const http::Request& request) {
           .name = request.header("mcp-name")};
 }
 
-bool accepts_events(const http::Request& request) {
-  return request.header("accept").value_or("").contains("text/event-stream");
-}
-
 bool is_json(const http::Request& request) {
   std::string_view type = request.header("content-type").value_or("");
   type = type.substr(0, type.find(';'));
@@ -95,11 +91,23 @@ audit::Status status_of_refusal(int status) {
       return audit::Status::kUnauthenticated;
     case 403:
       return audit::Status::kDenied;
+    case 429:
     case 503:
       return audit::Status::kError;
     default:
       return audit::Status::kInvalid;
   }
+}
+
+/// The answer to what makes sense in a session only.
+Answer session_needed(std::string_view id, audit::Record& record) {
+  record.status = audit::Status::kInvalid;
+  record.reason = "no session";
+  return error_answer(id, {.code = mcp::RpcCode::kInvalidRequest,
+                           .message = fmt::format("{} needs a session: initialize, then send the "
+                                                  "Mcp-Session-Id of the answer",
+                                                  record.method),
+                           .http_status = 400});
 }
 
 }  // namespace
@@ -108,12 +116,14 @@ Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snap
     : parts_(parts),
       parser_(kDocumentBytesMax),
       tokens_(parts.verified_tokens_max),
-      calls_(parts, parser_) {
+      calls_(parts, parser_),
+      streams_(parts, tokens_) {
   use(std::move(snapshot));
 }
 
 void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
   calls_.use(snapshot);
+  streams_.use(snapshot);
   snapshot_ = std::move(snapshot);
 }
 
@@ -137,6 +147,15 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
   }
   if (refusal) {
     responder.send(to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
+    co_return;
+  }
+  if (request.method == "GET") {
+    record.method = "GET";
+    co_await serve_stream(visit, order_of_get(parts_, visit), record);
+    co_return;
+  }
+  if (request.method == "DELETE") {
+    co_await end_session(visit, record);
     co_return;
   }
   co_await serve(visit);
@@ -225,21 +244,21 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
   if (auto refusal = authenticate(visit, record)) {
     return refusal;
   }
+  if (request.method == "GET" || request.method == "DELETE") {
+    return std::nullopt;
+  }
   if (request.method != "POST") {
     record.reason = "method";
-    return method_refused("MCP is served by POST.", "POST");
+    return method_refused("MCP is served by POST; GET and DELETE are of its sessions.",
+                          "GET, POST, DELETE");
   }
   return refuse_media_type(request, record);
 }
 
 std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
-  const auth::Credentials credentials{.authorization = request.header("authorization"),
-                                      .authorization_count = request.header_count("authorization"),
-                                      .target = request.target,
-                                      .peer_is_loopback = is_from_loopback(request)};
-  auto principal =
-      visit.snapshot->authenticator->authenticate(credentials, parts_.clock.wall_now(), tokens_);
+  auto principal = visit.snapshot->authenticator->authenticate(credentials_of(request),
+                                                               parts_.clock.wall_now(), tokens_);
   if (principal) {
     visit.principal = *principal;
     record.principal = *std::move(principal);
@@ -296,11 +315,15 @@ Task<void> Gateway::serve(Visit& visit) {
     visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
     co_return;
   }
-  if (!knows_session(visit, *body)) {
+  // The modern era has no sessions, and ignores an id (2026-07-28, basic/transports).
+  auto refusal = body->incoming.front().era == mcp::Era::kModern
+                     ? std::nullopt
+                     : refuse_session(parts_, visit, SessionNeed::kIfNamed);
+  if (refusal) {
     audit::Record record = begin_record(visit, parts_.clock);
     record.reason = "session";
-    Answer answer = refusal_answer(404, "This session is unknown or has ended; initialize again.");
-    visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
+    visit.responder->send(
+        to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
     co_return;
   }
   if (body->batch) {
@@ -310,22 +333,14 @@ Task<void> Gateway::serve(Visit& visit) {
   }
 }
 
-/// A session id that comes with a legacy message must be ours and this principal's; the modern era
-/// has none and ignores one (2026-07-28, basic/transports).
-bool Gateway::knows_session(Visit& visit, const mcp::Body& body) const {
-  const auto session = visit.request.header(kSessionHeader);
-  if (!session || body.incoming.front().era == mcp::Era::kModern) {
-    return true;
-  }
-  const auto client = open_session(*visit.snapshot->settings->sealer, *session, *visit.principal,
-                                   parts_.clock.wall_now());
-  visit.client = client.value_or(mcp::ClientCapabilities{});
-  return client.has_value();
-}
-
 Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
-  EventStream stream(*visit.responder, visit.headers);
   audit::Record record = begin_record(visit, parts_.clock);
+  if (incoming.message && std::holds_alternative<mcp::Listen>(incoming.message->operation)) {
+    record.method = incoming.method;
+    co_await serve_stream(visit, order_of_listen(visit, incoming), record);
+    co_return;
+  }
+  EventStream stream(*visit.responder, visit.headers);
   const std::string id(incoming.id);
   Answer answer = co_await this->answer(visit, incoming, record,
                                         accepts_events(visit.request) ? &stream : nullptr);
@@ -338,6 +353,40 @@ Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
     (void)co_await stream.send(answer.body);
   }
   co_await stream.finish();
+}
+
+/// Opens a stream on which this server speaks first. It is recorded before its first byte leaves,
+/// since nobody can say when it will end.
+Task<void> Gateway::serve_stream(Visit& visit, std::expected<StreamOrder, Answer> order,
+                                 audit::Record& record) {
+  const std::string id(order && order->is_modern() ? order->subscription_id : mcp::kNullId);
+  auto stream =
+      order ? streams_.open(visit, *std::move(order)) : std::unexpected(std::move(order.error()));
+  Answer answer = stream ? Answer() : std::move(stream.error());
+  record.status = stream ? audit::Status::kSuccess : status_of_refusal(answer.status);
+  record.reason = stream ? "" : "stream";
+  answer = co_await recorded(visit, record, id, std::move(answer));
+  if (!stream || is_unrecorded(answer)) {
+    visit.responder->send(to_response(std::move(answer)));
+    co_return;
+  }
+  co_await streams_.run(*std::move(stream));
+}
+
+/// A legacy client says that it needs its session no more.
+Task<void> Gateway::end_session(Visit& visit, audit::Record& record) {
+  record.method = "DELETE";
+  auto refusal = mcp::modern::claimed_by(mcp_headers(visit.request))
+                     ? method_refused("This revision has no sessions.", "POST")
+                     : refuse_session(parts_, visit, SessionNeed::kAlways);
+  record.reason = refusal ? "session" : "";
+  if (!refusal) {
+    const std::string session(visit.request.header(kSessionHeader).value_or(""));
+    parts_.sessions.end(session);
+    parts_.open_streams.end(session);
+  }
+  Answer answer = refusal ? *std::move(refusal) : Answer{.status = 204};
+  visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
 }
 
 /// A batch of 2025-03-26, one message after the other.
@@ -410,6 +459,9 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
   if (const auto* set = std::get_if<mcp::SetLogLevel>(&operation)) {
     co_return set_log_level(visit, incoming.id, set->level, record);
   }
+  if (std::holds_alternative<mcp::Subscribe>(operation)) {
+    co_return subscribe(visit, incoming, record);
+  }
   if (const auto* cancel = std::get_if<mcp::Cancel>(&operation)) {
     parts_.running_calls.cancel(visit.request.header(kSessionHeader).value_or(""),
                                 cancel->request_id);
@@ -438,15 +490,38 @@ Answer Gateway::set_log_level(const Visit& visit, std::string_view id, mcp::LogL
                               audit::Record& record) {
   const auto session = visit.request.header(kSessionHeader);
   if (!session) {
-    record.status = audit::Status::kInvalid;
-    record.reason = "no session";
-    return error_answer(id, {.code = mcp::RpcCode::kInvalidRequest,
-                             .message = "logging/setLevel needs a session: initialize, then send "
-                                        "the Mcp-Session-Id of the answer",
-                             .http_status = 400});
+    return session_needed(id, record);
   }
-  parts_.log_levels.set(*session, level);
+  parts_.sessions.set_log_level(*session, level);
   return result_answer(id, "{}");
+}
+
+/// What is followed is told on the session's GET stream (2025-11-25, server/resources,
+/// "Subscriptions").
+Answer Gateway::subscribe(const Visit& visit, const mcp::Incoming& incoming,
+                          audit::Record& record) {
+  const auto& asked = std::get<mcp::Subscribe>(incoming.message->operation);
+  const auto session = visit.request.header(kSessionHeader);
+  if (!session) {
+    return session_needed(incoming.id, record);
+  }
+  if (!asked.wanted) {
+    parts_.sessions.unsubscribe(*session, asked.uri);
+    return result_answer(incoming.id, "{}");
+  }
+  const ItemOrder order = find_item(visit, *incoming.message);
+  if (!may_use(visit, order.item, record)) {
+    return error_answer(incoming.id, order.unknown);
+  }
+  const std::size_t most = visit.snapshot->settings->subscriptions_max;
+  if (!parts_.sessions.subscribe(*session, asked.uri, most)) {
+    record.status = audit::Status::kError;
+    record.reason = "subscriptions";
+    return error_answer(incoming.id,
+                        {.code = mcp::RpcCode::kInvalidParams,
+                         .message = fmt::format("a session follows at most {} resources", most)});
+  }
+  return result_answer(incoming.id, "{}");
 }
 
 Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
 #include "gateway/event_stream.h"
+#include "gateway/notification_streams.h"
 #include "gateway/parts.h"
 #include "gateway/snapshot.h"
 #include "gateway/visit.h"
@@ -28,6 +30,10 @@ class Gateway final : public http::Handler {
   /// The world for requests from now on; those in flight keep theirs. On the loop.
   void use(std::shared_ptr<const Snapshot> snapshot);
 
+  /// Ends the streams on which this server speaks first, and opens no more: nothing else would end
+  /// them while the server drains. On the loop.
+  void drain() { streams_.drain(); }
+
   Task<void> handle(const http::Request& request, http::Responder& responder) override;
   /// Only of who is let in: a body that nobody vouches for takes no memory.
   [[nodiscard]] bool wants_body(const http::Request& head) override;
@@ -39,17 +45,21 @@ class Gateway final : public http::Handler {
   [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
   [[nodiscard]] bool may_await_keys(const Visit& visit) const;
   Task<void> await_keys(Visit& visit);
-  [[nodiscard]] bool knows_session(Visit& visit, const mcp::Body& body) const;
 
   Task<void> serve(Visit& visit);
   Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming);
   Task<void> serve_batch(Visit& visit);
+  Task<void> serve_stream(Visit& visit, std::expected<StreamOrder, Answer> order,
+                          audit::Record& record);
+  Task<void> end_session(Visit& visit, audit::Record& record);
   Task<Answer> answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                       EventStream* stream);
   [[nodiscard]] Answer set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
                                      audit::Record& record);
   [[nodiscard]] Answer take_response(const Visit& visit, const mcp::Respond& response,
                                      audit::Record& record);
+  [[nodiscard]] Answer subscribe(const Visit& visit, const mcp::Incoming& incoming,
+                                 audit::Record& record);
   [[nodiscard]] Answer initialize(Visit& visit, const mcp::Incoming& incoming) const;
 
   Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,
@@ -61,6 +71,7 @@ class Gateway final : public http::Handler {
   json::Parser parser_;
   auth::AccessTokenVerifier tokens_;
   CallRunner calls_;
+  NotificationStreams streams_;
 };
 
 }  // namespace mcpgate::gateway

@@ -58,7 +58,7 @@ TEST_F(TestGateway, APreflightNeedsNoCredential) {
   Sent preflight{.headers = {{"Origin", "https://app.example.com"}}, .method = "OPTIONS"};
   const auto response = send(preflight, "");
   EXPECT_EQ(response.status, 204);
-  EXPECT_EQ(header(response, "Access-Control-Allow-Methods"), "POST, OPTIONS");
+  EXPECT_EQ(header(response, "Access-Control-Allow-Methods"), "GET, POST, DELETE, OPTIONS");
   const std::string line = record();
   EXPECT_EQ(member(line, "status"), "success");
   EXPECT_EQ(member(line, "reason"), "preflight");
@@ -75,8 +75,8 @@ TEST_F(TestGateway, AnotherPathMethodOrContentTypeIsRefused) {
   };
   for (const Case& test : std::vector<Case>{
            {{.body = "{}", .target = "/other"}, 404, "path"},
-           {{.method = "GET"}, 405, "method"},
-           {{.method = "DELETE", .target = "/"}, 405, "method"},
+           {{.method = "PUT"}, 405, "method"},
+           {{.method = "HEAD", .target = "/"}, 405, "method"},
            {{.body = "{}", .headers = {{"Content-Type", "text/plain"}}}, 415, "content type"},
        }) {
     const auto response = send(test.sent);
@@ -85,7 +85,7 @@ TEST_F(TestGateway, AnotherPathMethodOrContentTypeIsRefused) {
     EXPECT_EQ(member(line, "status"), "invalid");
     EXPECT_EQ(member(line, "reason"), test.reason);
     EXPECT_EQ(header(response, "X-Request-Id"), member(line, "request_id"));
-    EXPECT_EQ(header(response, "Allow"), test.status == 405 ? "POST" : "");
+    EXPECT_EQ(header(response, "Allow"), test.status == 405 ? "GET, POST, DELETE" : "");
   }
 }
 

@@ -392,8 +392,9 @@ class TestGateway : public testing::Test {
                      .clock = clock_,
                      .random = random_,
                      .running_calls = running_calls_,
-                     .log_levels = log_levels_,
                      .pending_questions = pending_questions_,
+                     .sessions = sessions_,
+                     .open_streams = open_streams_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -431,8 +432,7 @@ class TestGateway : public testing::Test {
                                      .demo_roles = {"mcp-admin"}});
     std::vector<std::shared_ptr<const ToolSetTools>> sets;
     for (const ToolSetRoute& route : settings_.tool_sets) {
-      sets.push_back(compile_tools(
-          route.view, route.view.name == "demo" ? demo_manifest() : secret_manifest()));
+      sets.push_back(compile_tools(route.view, route.view.name == "demo" ? demo_ : secret_));
     }
     snapshot->catalogue = std::make_shared<const Catalogue>(std::move(sets));
     return snapshot;
@@ -610,8 +610,9 @@ class TestGateway : public testing::Test {
   FakeSandbox sandbox_;
   std::unique_ptr<audit::Log> audit_;
   RunningCalls running_calls_;
-  LogLevels log_levels_;
   PendingQuestions pending_questions_;
+  Sessions sessions_;
+  OpenStreams open_streams_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.
@@ -621,6 +622,8 @@ class TestGateway : public testing::Test {
   std::string bob_;
   std::string carol_;
   Settings settings_;
+  sandbox::Manifest demo_ = demo_manifest();
+  sandbox::Manifest secret_ = secret_manifest();
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::Client> client_;

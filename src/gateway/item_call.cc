@@ -146,6 +146,8 @@ ItemOrder find_item(const Visit& visit, const mcp::Message& message) {
   ItemOrder order{.revision = message.revision};
   if (const auto* read = std::get_if<mcp::ReadResource>(&message.operation)) {
     find(visit, *read, order);
+  } else if (const auto* subscribe = std::get_if<mcp::Subscribe>(&message.operation)) {
+    find(visit, mcp::ReadResource{subscribe->uri}, order);
   } else if (const auto* get = std::get_if<mcp::GetPrompt>(&message.operation)) {
     find(visit, *get, order);
   } else if (const auto* complete = std::get_if<mcp::Complete>(&message.operation)) {

@@ -34,8 +34,8 @@ struct ItemOrder {
 /// Whether it is such a call: ReadResource, GetPrompt or Complete.
 [[nodiscard]] bool is_item_call(const mcp::Operation& operation);
 
-/// What a request of those means. Of several resources that fit its URI it is the first that the
-/// principal may use.
+/// What a request of those means, or a Subscribe. Of several resources that fit its URI it is the
+/// first that the principal may use.
 [[nodiscard]] ItemOrder find_item(const Visit& visit, const mcp::Message& message);
 
 /// The result of a call that gave one, in the form of the revision that asked. An error is for the

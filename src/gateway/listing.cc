@@ -72,8 +72,30 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
 
 }  // namespace
 
+Decision decide_on(const Snapshot& snapshot, const Principal& principal, const Item& item) {
+  return snapshot.settings->policy.decide(principal, item.action());
+}
+
 Decision decide_on(const Visit& visit, const Item& item) {
-  return visit.snapshot->settings->policy.decide(*visit.principal, item.action());
+  return decide_on(*visit.snapshot, *visit.principal, item);
+}
+
+bool may_use(const Visit& visit, const Item* item, audit::Record& record) {
+  if (item == nullptr) {
+    record.status = audit::Status::kInvalid;
+    record.reason = record.method == "tools/call" ? "unknown tool" : "unknown";
+    return false;
+  }
+  record.tool = item->name;
+  record.tool_set = item->tool_set;
+  record.tool_sha256 = item->digest;
+  const Decision decision = decide_on(visit, *item);
+  record.decision = decision.allowed ? "allow" : "deny";
+  record.reason = decision.reason;
+  if (!decision.allowed) {
+    record.status = audit::Status::kDenied;
+  }
+  return decision.allowed;
 }
 
 Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming) {

@@ -11,7 +11,13 @@
 namespace mcpgate::gateway {
 
 /// The decision on an item for whoever asks: the one that lists, calls and all else agree on.
+[[nodiscard]] Decision decide_on(const Snapshot& snapshot, const Principal& principal,
+                                 const Item& item);
 [[nodiscard]] Decision decide_on(const Visit& visit, const Item& item);
+
+/// Whether there is such an item (null: there is none) and whoever asks may use it. Which of the
+/// two it is not is for the record alone.
+[[nodiscard]] bool may_use(const Visit& visit, const Item* item, audit::Record& record);
 
 /// One page of a list, as `incoming` (a List) asks for it: what its principal may use, in the order
 /// of the catalogue.

@@ -73,7 +73,7 @@ void add_cors_headers(const http::Request& request, http::Headers& headers) {
 http::Response preflight_answer(const http::Request& request) {
   http::Response response{.status = 204};
   add_cors_headers(request, response.headers);
-  response.headers.emplace_back("Access-Control-Allow-Methods", "POST, OPTIONS");
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
   response.headers.emplace_back(
       "Access-Control-Allow-Headers",
       "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "

@@ -9,9 +9,10 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "gateway/log_levels.h"
+#include "gateway/open_streams.h"
 #include "gateway/pending_questions.h"
 #include "gateway/running_calls.h"
+#include "gateway/sessions.h"
 
 namespace mcpgate::gateway {
 
@@ -28,8 +29,9 @@ struct GatewayParts {
   Random& random;
   /// Shared by all loops.
   RunningCalls& running_calls;
-  LogLevels& log_levels;
   PendingQuestions& pending_questions;
+  Sessions& sessions;
+  OpenStreams& open_streams;
   /// Null: there are none to be had.
   DemandKeys demand_keys = nullptr;
   /// Access tokens that are remembered as verified.

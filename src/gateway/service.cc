@@ -83,8 +83,9 @@ Expected<void> Service::add_workers() {
                                                .clock = clock_,
                                                .random = worker->random,
                                                .running_calls = running_calls_,
-                                               .log_levels = log_levels_,
                                                .pending_questions = pending_questions_,
+                                               .sessions = sessions_,
+                                               .open_streams = open_streams_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},
                                   std::make_shared<const Snapshot>(world_));
@@ -164,6 +165,7 @@ void Service::publish() {
 }
 
 Task<void> Service::drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done) {
+  worker.gateway->drain();
   co_await worker.server->drain(deadline);
   done();
 }

@@ -79,8 +79,9 @@ class Service {
   ServiceOptions options_;
   std::string address_;
   RunningCalls running_calls_;
-  LogLevels log_levels_;
   PendingQuestions pending_questions_;
+  Sessions sessions_;
+  OpenStreams open_streams_;
   Snapshot world_;
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -27,4 +27,20 @@ bool is_session_of(const Sealer& sealer, std::string_view id, const Principal& p
   return open_session(sealer, id, principal, now).has_value();
 }
 
+std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit, SessionNeed need) {
+  const auto session = visit.request.header(kSessionHeader);
+  if (!session) {
+    return need == SessionNeed::kIfNamed
+               ? std::nullopt
+               : std::optional(refusal_answer(400, "Mcp-Session-Id is missing: initialize first."));
+  }
+  const auto client = open_session(*visit.snapshot->settings->sealer, *session, *visit.principal,
+                                   parts.clock.wall_now());
+  if (client && !parts.sessions.has_ended(*session)) {
+    visit.client = *client;
+    return std::nullopt;
+  }
+  return refusal_answer(404, "This session is unknown or has ended; initialize again.");
+}
+
 }  // namespace mcpgate::gateway

@@ -9,6 +9,9 @@
 #include "base/identity.h"
 #include "base/random.h"
 #include "base/seal.h"
+#include "gateway/answer.h"
+#include "gateway/parts.h"
+#include "gateway/visit.h"
 #include "mcp/input.h"
 
 namespace mcpgate::gateway {
@@ -36,5 +39,13 @@ inline constexpr std::chrono::hours kSessionLifetime{24};
                                                                   std::string_view id,
                                                                   const Principal& principal,
                                                                   WallTime now);
+
+/// What a request of the legacy era needs of its session.
+enum class SessionNeed { kIfNamed, kAlways };
+/// Why it may not go on in the session that its header names: that is missing though needed (400),
+/// or is no session of this principal (any more, 404). Nothing where it may; then `visit` learns
+/// what the session's client can be asked.
+[[nodiscard]] std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit,
+                                                   SessionNeed need);
 
 }  // namespace mcpgate::gateway

@@ -61,6 +61,13 @@ struct Settings {
   std::size_t calls_in_flight_max = 1024;
   /// Items of one page of a list.
   std::size_t list_page_max = 1000;
+  /// Notification streams that may be open, on all loops together and of one principal.
+  std::size_t streams_max = 20'000;
+  std::size_t streams_per_principal_max = 100;
+  /// Between the comments that show that a silent one lives.
+  std::chrono::milliseconds stream_keep_alive{15'000};
+  /// Resources that one stream or session may follow.
+  std::size_t subscriptions_max = 100;
   /// The largest answer of a sandbox.
   std::size_t result_bytes_max = std::size_t{16} << 20;
 };

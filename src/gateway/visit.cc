@@ -1,6 +1,7 @@
 #include "gateway/visit.h"
 
 #include "base/trace.h"
+#include "gateway/origin.h"
 
 namespace mcpgate::gateway {
 
@@ -12,6 +13,17 @@ constexpr std::size_t kRequestIdBytes = 16;
 
 std::string new_request_id(Random& random) {
   return random.hex(kRequestIdBytes);
+}
+
+auth::Credentials credentials_of(const http::Request& request) {
+  return {.authorization = request.header("authorization"),
+          .authorization_count = request.header_count("authorization"),
+          .target = request.target,
+          .peer_is_loopback = is_from_loopback(request)};
+}
+
+bool accepts_events(const http::Request& request) {
+  return request.header("accept").value_or("").contains("text/event-stream");
 }
 
 audit::Record begin_record(const Visit& visit, const Clock& clock) {

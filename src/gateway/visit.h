@@ -4,6 +4,7 @@
 #include <string>
 
 #include "audit/record.h"
+#include "auth/authenticator.h"
 #include "base/clock.h"
 #include "base/identity.h"
 #include "base/random.h"
@@ -33,6 +34,12 @@ struct Visit {
 
 /// 128 bits in hex: a request's id is the call's at its sandbox, which must not be guessed.
 [[nodiscard]] std::string new_request_id(Random& random);
+
+/// What it brings along that says who is calling. Views borrow from the request.
+[[nodiscard]] auth::Credentials credentials_of(const http::Request& request);
+
+/// Whether its answer may be a stream of events.
+[[nodiscard]] bool accepts_events(const http::Request& request);
 
 /// The record of a request as far as is known before it is read.
 [[nodiscard]] audit::Record begin_record(const Visit& visit, const Clock& clock);

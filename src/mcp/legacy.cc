@@ -13,7 +13,8 @@ namespace {
 
 /// What there are methods for. Which tools, resources and prompts there are is for the lists.
 constexpr std::string_view kCapabilities =
-    R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{}})";
+    R"({"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},)"
+    R"("prompts":{"listChanged":true},"completions":{},"logging":{}})";
 
 RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
                                       std::string_view params_json) {
@@ -39,6 +40,13 @@ RpcExpected<Operation> read_operation(std::string_view method, std::optional<jso
       return rpc_fail(RpcCode::kInvalidParams, "params.level: not a log level");
     }
     return SetLogLevel{*level};
+  }
+  if (method == "resources/subscribe" || method == "resources/unsubscribe") {
+    const auto uri = params ? json::string_at(*params, "uri") : std::nullopt;
+    if (!uri) {
+      return rpc_fail(RpcCode::kInvalidParams, "params.uri: the resource's URI is missing");
+    }
+    return Subscribe{.uri = *uri, .wanted = method == "resources/subscribe"};
   }
   return rpc_fail(RpcCode::kMethodNotFound, "Method not found");
 }

@@ -93,6 +93,21 @@ struct Respond {
   /// The error's message.
   std::string_view error = {};
 };
+/// `resources/subscribe` and `resources/unsubscribe` of the legacy revisions.
+struct Subscribe {
+  std::string_view uri;
+  /// False: not any more.
+  bool wanted = true;
+};
+/// `subscriptions/listen` of 2026-07-28: what the client wants to be told. Types that this server
+/// does not know are not among it.
+struct Listen {
+  bool tools = false;
+  bool prompts = false;
+  bool resources = false;
+  /// Strings: the URIs of resources whose contents it follows.
+  std::optional<json::Array> uris;
+};
 /// A notification that some request need not be answered any more.
 struct Cancel {
   /// The request's id as JSON bytes.
@@ -102,7 +117,8 @@ struct Cancel {
 struct Noted {};
 
 using Operation = std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt,
-                               Complete, AskTask, SetLogLevel, Respond, Cancel, Noted>;
+                               Complete, AskTask, SetLogLevel, Subscribe, Listen, Respond, Cancel,
+                               Noted>;
 
 /// One message that may be served.
 struct Message {

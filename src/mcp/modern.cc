@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/header_value.h"
@@ -18,7 +21,7 @@ constexpr std::string_view kCapabilitiesKey = "io.modelcontextprotocol/clientCap
 constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
 constexpr std::string_view kServerInfoKey = "io.modelcontextprotocol/serverInfo";
 
-/// How long a client may keep a list: tools change by an edit of a file, and nothing tells it yet.
+/// How long a client that does not listen may keep a list: tools change by an edit of a file.
 constexpr int kListTtlMs = 5000;
 /// What discover says changes with the gateway's version only.
 constexpr int kDiscoverTtlMs = 3'600'000;
@@ -107,6 +110,43 @@ RpcExpected<void> check_name_header(const NamedBy& named, const Headers& headers
   return {};
 }
 
+/// One `…ListChanged` of a filter; a key that is missing wants nothing.
+RpcExpected<bool> read_wish(json::Object filter, std::string_view key) {
+  const auto wish = json::find(filter, key);
+  bool wanted = false;
+  if (wish && wish->get_bool().get(wanted) != simdjson::SUCCESS) {
+    return rpc_fail(RpcCode::kInvalidParams,
+                    fmt::format("params.notifications.{}: must be true or false", key));
+  }
+  return wanted;
+}
+
+RpcExpected<Operation> read_listen(std::optional<json::Object> params) {
+  const auto filter = params ? json::object_at(*params, "notifications") : std::nullopt;
+  if (!filter) {
+    return rpc_fail(RpcCode::kInvalidParams,
+                    "params.notifications: an object that says what to tell is missing");
+  }
+  Listen listen;
+  for (const auto& [key, wish] : {std::pair{"toolsListChanged", &listen.tools},
+                                  std::pair{"promptsListChanged", &listen.prompts},
+                                  std::pair{"resourcesListChanged", &listen.resources}}) {
+    const auto wanted = read_wish(*filter, key);
+    if (!wanted) {
+      return std::unexpected(wanted.error());
+    }
+    *wish = *wanted;
+  }
+  if (const auto uris = json::find(*filter, "resourceSubscriptions")) {
+    listen.uris = json::as_array(*uris);
+    if (!listen.uris || !std::ranges::all_of(*listen.uris, &json::Element::is_string)) {
+      return rpc_fail(RpcCode::kInvalidParams,
+                      "params.notifications.resourceSubscriptions: must be a list of URIs");
+    }
+  }
+  return listen;
+}
+
 RpcExpected<Operation> read_operation(std::string_view method, std::optional<json::Object> params,
                                       std::string_view params_json, const Headers& headers) {
   auto shared = read_shared_operation(method, params, params_json);
@@ -124,6 +164,9 @@ RpcExpected<Operation> read_operation(std::string_view method, std::optional<jso
   }
   if (method == "server/discover") {
     return Discover{};
+  }
+  if (method == "subscriptions/listen") {
+    return read_listen(params);
   }
   return rpc_fail(RpcCode::kMethodNotFound, "Method not found", 404);
 }
@@ -229,9 +272,11 @@ std::string discover_result() {
       .begin_array()
       .value(to_string(kNewest))
       .end_array()
-      .raw_field("capabilities",
-                 R"({"tools":{},"resources":{},"prompts":{},"completions":{},"logging":{},)"
-                 R"("extensions":{"io.modelcontextprotocol/tasks":{}}})")
+      .raw_field(
+          "capabilities",
+          R"({"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},)"
+          R"("prompts":{"listChanged":true},"completions":{},"logging":{},)"
+          R"("extensions":{"io.modelcontextprotocol/tasks":{}}})")
       .field("ttlMs", kDiscoverTtlMs)
       .field("cacheScope", "public");
   server_info_meta(writer).end_object();

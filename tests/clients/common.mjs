@@ -6,9 +6,10 @@
 //         calls: [{name, arguments, cancelAfterProgress?: N}]
 //         answers: {content}          what its user fills into every form; absent: cannot be asked
 //         others: [{method: "readResource" | "getPrompt" | …, params}]   (as the SDK calls them)
+//         edit: {path, text}    a file of a tool set; `text` has EDIT in it
 // Report: {protocolVersion, server, tools: [name], calls: [{result, progress} | {error, progress}],
-//          others: [{result} | {error}]}
-import { readFileSync } from 'node:fs';
+//          others: [{result} | {error}], told: true where a change of the tools was told}
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { Agent, fetch as undiciFetch } from 'undici';
 
 export const order = JSON.parse(readFileSync(0, 'utf8'));
@@ -69,6 +70,20 @@ export async function makeOthers(client) {
     }
   }
   return reports;
+}
+
+/** Edits the ordered file, each time otherwise, until `told` is aborted: a client that has just come
+ * cannot know whether its stream is open yet. */
+export async function editUntil(told) {
+  for (let edit = 0; order.edit && !told.aborted; edit += 1) {
+    writeFileSync(`${order.edit.path}.draft`, order.edit.text.replace('EDIT', String(edit)));
+    renameSync(`${order.edit.path}.draft`, order.edit.path);
+    await new Promise((done) => {
+      const timer = setTimeout(done, 1000);
+      told.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
+    });
+  }
+  return told.aborted;
 }
 
 export async function report(value) {

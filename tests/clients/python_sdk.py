@@ -7,6 +7,7 @@ import asyncio
 import json
 import ssl
 import sys
+from pathlib import Path
 
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
@@ -49,6 +50,17 @@ def user_of(order):
     return elicit if "answers" in order else None
 
 
+async def listen(client, edit):
+    """Whether an edit of a tool set is told."""
+    async with client.listen(tools_list_changed=True) as subscription:
+        draft = Path(edit["path"] + ".draft")
+        draft.write_text(edit["text"])
+        draft.rename(edit["path"])
+        async for _ in subscription:
+            return True
+    return False
+
+
 async def main():
     order = json.load(sys.stdin)
     async with http_client(order) as http:
@@ -63,6 +75,7 @@ async def main():
                 if client.server_info
                 else None,
                 "tools": [tool.name for tool in tools.tools],
+                "told": "edit" in order and await listen(client, order["edit"]),
                 "calls": [await make_call(client, call) for call in order.get("calls", [])],
             }
     json.dump(report, sys.stdout)

@@ -4,9 +4,9 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import {
-  capabilities, elicit, httpOptions, makeCalls, makeOthers, order, report,
+  capabilities, editUntil, elicit, httpOptions, makeCalls, makeOthers, order, report,
 } from './common.mjs';
 
 const { command, args, env } = order;
@@ -21,13 +21,16 @@ transport.setProtocolVersion = ((inner) => (version) => {
 
 const client = new Client({ name: 'mcpgate-tests-sdk-v1', version: '1' }, { capabilities });
 if (order.answers) client.setRequestHandler(ElicitRequestSchema, elicit);
+const changed = new AbortController();
+client.setNotificationHandler(ToolListChangedNotificationSchema, () => changed.abort());
 await client.connect(transport);
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, undefined, options));
 const others = await makeOthers(client);
+const told = await editUntil(changed.signal);
 const server = client.getServerVersion();
 await transport.terminateSession?.();
 await client.close();
 const names = tools.map((tool) => tool.name);
-await report({ protocolVersion, server, tools: names, calls, others });
+await report({ protocolVersion, server, tools: names, calls, others, told });
 process.exit(0);

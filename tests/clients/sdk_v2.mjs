@@ -2,7 +2,7 @@
 // probing (auto), or legacy. Order and report: common.mjs.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import {
-  capabilities, elicit, httpOptions, makeCalls, makeOthers, order, report,
+  capabilities, editUntil, elicit, httpOptions, makeCalls, makeOthers, order, report,
 } from './common.mjs';
 
 const mode = /^\d/.test(order.era) ? { pin: order.era } : order.era;
@@ -12,13 +12,19 @@ const client = new Client(
   { capabilities, versionNegotiation: { mode } },
 );
 if (order.answers) client.setRequestHandler('elicitation/create', elicit);
+const changed = new AbortController();
+client.setNotificationHandler('notifications/tools/list_changed', () => changed.abort());
 await client.connect(transport);
+const protocolVersion = client.getNegotiatedProtocolVersion();
+const listens = order.edit && protocolVersion >= '2026';
+const subscription = listens ? await client.listen({ toolsListChanged: true }) : undefined;
 const { tools } = await client.listTools();
 const calls = await makeCalls((params, options) => client.callTool(params, options));
 const others = await makeOthers(client);
-const protocolVersion = client.getNegotiatedProtocolVersion();
+const told = await editUntil(changed.signal);
+await subscription?.close();
 const server = client.getServerVersion();
 await client.close();
 const names = tools.map((tool) => tool.name);
-await report({ protocolVersion, server, tools: names, calls, others });
+await report({ protocolVersion, server, tools: names, calls, others, told });
 process.exit(0);

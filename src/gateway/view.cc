@@ -1,0 +1,54 @@
+#include "gateway/view.h"
+
+#include <bit>
+
+#include "gateway/listing.h"
+
+namespace mcpgate::gateway {
+
+namespace {
+
+bool is_shown(const Snapshot& snapshot, const Principal& principal, const Item& item) {
+  return decide_on(snapshot, principal, item).allowed;
+}
+
+/// Order counts, as it does in a list.
+void add(std::uint64_t& sum, std::uint64_t next) {
+  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
+  sum = (std::rotl(sum, 7) ^ next) * kOdd;
+}
+
+}  // namespace
+
+View view_of(const Snapshot& snapshot, const Principal& principal) {
+  View view;
+  for (const Tool* tool : snapshot.catalogue->tools()) {
+    if (is_shown(snapshot, principal, *tool)) {
+      add(view.tools, tool->definition_hash);
+    }
+  }
+  for (const Prompt* prompt : snapshot.catalogue->prompts()) {
+    if (is_shown(snapshot, principal, *prompt)) {
+      add(view.prompts, prompt->definition_hash);
+    }
+  }
+  for (const Resource* resource : snapshot.catalogue->resources()) {
+    if (is_shown(snapshot, principal, *resource)) {
+      add(view.resources, resource->definition_hash);
+      add(view.contents, resource->contents_hash);
+    }
+  }
+  return view;
+}
+
+std::uint64_t contents_of(const Snapshot& snapshot, const Principal& principal,
+                          std::string_view uri) {
+  for (const auto& [resource, variables] : snapshot.catalogue->find_resources(uri)) {
+    if (is_shown(snapshot, principal, *resource)) {
+      return resource->contents_hash;
+    }
+  }
+  return 0;
+}
+
+}  // namespace mcpgate::gateway

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/identity.h"
+#include "gateway/snapshot.h"
+
+namespace mcpgate::gateway {
+
+/// What one principal is shown, as numbers that differ where it does: so it is told of a change
+/// exactly when a list of its own has changed. The same at every replica.
+struct View {
+  std::uint64_t tools = 0;
+  std::uint64_t prompts = 0;
+  /// Templates among them.
+  std::uint64_t resources = 0;
+  /// What is behind all of its resources.
+  std::uint64_t contents = 0;
+
+  friend bool operator==(const View&, const View&) = default;
+};
+
+/// Asks the decision function about every item.
+[[nodiscard]] View view_of(const Snapshot& snapshot, const Principal& principal);
+
+/// What is behind one resource; 0 where there is none of that URI that the principal may read.
+[[nodiscard]] std::uint64_t contents_of(const Snapshot& snapshot, const Principal& principal,
+                                        std::string_view uri);
+
+}  // namespace mcpgate::gateway
