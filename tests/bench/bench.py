@@ -7,7 +7,9 @@
    all servers in random order; the ratio is taken within a round; the median of the rounds counts.
 2. User instructions per request under callgrind: two runs of N and 2N requests, difference / N.
 3. Latency that the gateway adds at one connection: with it less without it.
-4. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
+4. Open streams for notifications: memory of one, and the time from a change of the configuration
+   until the last of them has been told that the list of tools has changed.
+5. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
    run by `bwrap … python3 -I`.
 
 Ends with 1 when a row is below its floor.
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import servers
+import streams
 from measure import Request, cpu_seconds, family, instructions, median, percentile, wrk
 from servers import BENCH, CLIENT_CORE, ROOT
 
@@ -116,6 +119,7 @@ class Bench:
         self.started.append(canned)
         self.compare_with_nginx(port, path)
         self.count_instructions(path)
+        self.measure_streams(path)
         self.measure_confined_call()
 
     def stop(self):
@@ -215,6 +219,18 @@ class Bench:
         post_many(gateway.port, request, count)
         gateway.started.stop()
         return instructions(out)
+
+    def measure_streams(self, path: Path):
+        count = 1_000 if self.quick else 10_000
+        self.say(f"{count} open streams")
+        limits = {"streamsPerPrincipal": count + 1}
+        gateway = self.gateway("streams", f"unix:{path}", core=None, limits=limits)
+        each, times = streams.measure(gateway, count)
+        gateway.started.stop()
+        self.rows.append(Row(f"memory of one of {count:,} streams", each, "KiB", None, 30, False))
+        note = f"{min(times):.2f}–{max(times):.2f} s in {len(times)} changes"
+        what = f"a changed list reaches {count:,} streams"
+        self.rows.append(Row(what, median(times), "s", None, 1, False, note))
 
     def measure_confined_call(self):
         text = ("10.0.0.1 said hello to 192.168.17.4; version 1.2.3; " * 20)[:1000]

@@ -221,7 +221,12 @@ def ready(port: int) -> bool:
 
 
 def start_gateway(
-    folder: Path, sandbox: str, *, command: list | None = None, core=SERVER_CORE
+    folder: Path,
+    sandbox: str,
+    *,
+    command: list | None = None,
+    core=SERVER_CORE,
+    limits: dict | None = None,
 ) -> Gateway:
     """`mcpgate serve` in front of the canned sandbox, with everything on that is on by default:
     key, decision, argument check, audit (written), signature, metrics."""
@@ -246,6 +251,7 @@ def start_gateway(
             }
         },
         "audit": {"directory": "audit", "stdout": False, "durability": "written"},
+        "limits": limits or {},
     }
     config.write_text(json.dumps(document))
     key = create_key(folder, "mcp-bench", config)
