@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -119,8 +120,9 @@ void HotPages::copy() const {
     for (; i < ranges_.size() && ranges_[i].begin <= end + kGapPagesMax * kPageBytes; ++i) {
       end = ranges_[i].end;
     }
-    // The system call, since addresses are numbers here and madvise() wants a pointer.
-    if (::syscall(SYS_madvise, begin, end - begin, MADV_POPULATE_WRITE) != 0) {
+    // The system call, since addresses are numbers here and madvise() wants a pointer. It stops at a
+    // gap that is no memory, or none to write to: what follows it is copied at its first write.
+    if (::syscall(SYS_madvise, begin, end - begin, MADV_POPULATE_WRITE) != 0 && errno == EINVAL) {
       return;
     }
   }
