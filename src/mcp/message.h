@@ -116,9 +116,9 @@ struct Cancel {
 /// A notification that asks for nothing: `initialized`, or one that this server has no use for.
 struct Noted {};
 
-using Operation = std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt,
-                               Complete, AskTask, SetLogLevel, Subscribe, Listen, Respond, Cancel,
-                               Noted>;
+using Operation =
+    std::variant<Initialize, Ping, Discover, List, CallTool, ReadResource, GetPrompt, Complete,
+                 AskTask, SetLogLevel, Subscribe, Listen, Respond, Cancel, Noted>;
 
 /// One message that may be served.
 struct Message {

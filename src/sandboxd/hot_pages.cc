@@ -120,8 +120,8 @@ void HotPages::copy() const {
     for (; i < ranges_.size() && ranges_[i].begin <= end + kGapPagesMax * kPageBytes; ++i) {
       end = ranges_[i].end;
     }
-    // The system call, since addresses are numbers here and madvise() wants a pointer. It stops at a
-    // gap that is no memory, or none to write to: what follows it is copied at its first write.
+    // The system call, since addresses are numbers here and madvise() wants a pointer. It stops at
+    // a gap that is no memory, or none to write to: what follows it is copied at its first write.
     if (::syscall(SYS_madvise, begin, end - begin, MADV_POPULATE_WRITE) != 0 && errno == EINVAL) {
       return;
     }
