@@ -41,7 +41,7 @@ def main() -> int:
     checks = {
         "format": lambda: run("clang-format-19", "--dry-run", "-Werror", *sources),
         "tidy": lambda: run(sys.executable, "dev/tidy.py"),
-        "shell": lambda: run("shellcheck", "--severity=style", *scripts),
+        "shell": lambda: run("shellcheck", "--severity=style", "--external-sources", *scripts),
         "python": lambda: check_python(tree),
         "clang-tidy": lambda: run(sys.executable, "dev/clang_tidy.py"),
     }

@@ -41,8 +41,9 @@ struct KeysConfig {
 /// ServiceAccount, elsewhere what `kubectl proxy` listens on unless told otherwise.
 KubernetesKeysConfig kubernetes_from_here() {
   KubernetesKeysConfig config{.access = auth::KubernetesAccess::of_this_pod()};
+  const auto& token = config.access.token_file;
   std::error_code ignored;
-  if (!fs::exists(*config.access.token_file, ignored)) {
+  if (!token || !fs::exists(*token, ignored)) {
     config.access = {.server = "http://127.0.0.1:8001"};
   }
   return config;

@@ -360,8 +360,9 @@ Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, 
     record.reason = "client disconnected";
     co_return Answer{.status = 202};
   }
+  const Item& item = tool;
   const TaskId id{
-      .item = tool, .call_id = visit.request_id, .created = parts_.clock.wall_now(), .ttl = *kept};
+      .item = item, .call_id = visit.request_id, .created = parts_.clock.wall_now(), .ttl = *kept};
   watched->record = record;
   asio::co_spawn(parts_.loop, watch(std::move(watched)), asio::detached);
   co_return result_answer(asked.id, mcp::create_task_result(new_task(parts_, visit, id)));
@@ -399,7 +400,8 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   const std::string token(asked.id);
   const auto task = open_task(parts_, visit, token);
   const auto route = task ? routes_.find(task->item.tool_set) : routes_.end();
-  if (!may_use(visit, route == routes_.end() ? nullptr : &task->item, record)) {
+  const Item* const item = task && route != routes_.end() ? &task->item : nullptr;
+  if (!may_use(visit, item, record) || !task) {
     co_return error_answer(request_id, unknown_task());
   }
   const auto client = route->second.client;

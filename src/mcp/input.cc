@@ -32,9 +32,10 @@ bool is_form_field(json::Element field) {
 }
 
 Expected<void> check_form(std::string_view key, json::Object params) {
-  const auto schema = json::object_at(params, "requestedSchema");
+  const auto element = json::find(params, "requestedSchema");
+  const auto schema = element ? json::as_object(*element) : std::nullopt;
   const auto properties = schema ? json::object_at(*schema, "properties") : std::nullopt;
-  if (!json::string_at(params, "message") || !schema || !properties ||
+  if (!json::string_at(params, "message") || !element || !schema || !properties ||
       json::string_at(*schema, "type") != "object") {
     return invalid(key, "a form wants message, and requestedSchema of an object with properties");
   }
@@ -45,7 +46,7 @@ Expected<void> check_form(std::string_view key, json::Object params) {
                                       name));
     }
   }
-  const auto compiled = json::Schema::compile(*json::find(params, "requestedSchema"));
+  const auto compiled = json::Schema::compile(*element);
   return compiled ? Expected<void>{} : invalid(key, compiled.error().message);
 }
 

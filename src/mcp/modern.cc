@@ -247,7 +247,9 @@ RpcExpected<Message> read(std::string_view method, bool is_notification,
     return std::unexpected(std::move(operation.error()));
   }
   message.operation = *operation;
-  message.takes_tasks = declares_tasks(*json::object_at(*meta, kCapabilitiesKey));
+  const auto capabilities = meta ? json::object_at(*meta, kCapabilitiesKey) : std::nullopt;
+  MCPGATE_ASSERT(params && capabilities);  // check_version() wants them.
+  message.takes_tasks = declares_tasks(*capabilities);
   if (std::holds_alternative<AskTask>(message.operation) && !message.takes_tasks) {
     return std::unexpected(tasks_not_declared(message.revision));
   }
@@ -260,7 +262,7 @@ RpcExpected<Message> read(std::string_view method, bool is_notification,
   if (auto read = read_input(*params, params_json, message); !read) {
     return std::unexpected(std::move(read.error()));
   }
-  message.client = ClientCapabilities::read(*json::object_at(*meta, kCapabilitiesKey));
+  message.client = ClientCapabilities::read(*capabilities);
   return message;
 }
 

@@ -246,8 +246,8 @@ TEST_F(ExecuteTest, HostileEventsAreRefused) {
         R"({"event":"request","id":1,"method":"elicitation/create","params":{"message":"a"}})",
         R"({"event":"request","id":1,"method":"input_required","params":{}})",
         R"({"event":"request","id":1,"method":"input_required","params":{"inputRequests":{}}})",
-        R"({"event":"request","id":1,"method":"input_required","params":{"inputRequests":)"
-        R"({"a":{"method":"tools/call","params":{}}}}})",
+        (R"({"event":"request","id":1,"method":"input_required","params":{"inputRequests":)"
+         R"({"a":{"method":"tools/call","params":{}}}}})"),
         R"({"event":"result","id":1,"result":{"content":[]},"usage":{},"profile":"pod"})",
         R"({"event":"result","result":{}})"}) {
     EXPECT_FALSE(parse_event(std::string(line), parser_).has_value()) << line;

@@ -7,6 +7,33 @@
 
 namespace mcpgate::sandboxd {
 
+namespace {
+
+void append_single(std::string& out, std::string_view name, std::string_view type,
+                   std::string_view help, std::uint64_t value) {
+  fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help,
+                 type, value);
+}
+
+/// The processes of a stdio server.
+void append_servers(std::string& out, const ServerCounts& servers) {
+  append_single(out, "mcpgate_sandbox_servers", "gauge", "Processes of the stdio server that live.",
+                servers.living());
+  append_single(out, "mcpgate_sandbox_servers_started_total", "counter", "Those that were started.",
+                servers.started);
+  out +=
+      "# HELP mcpgate_sandbox_servers_ended_total Those that ended: stopped when idle, or why.\n"
+      "# TYPE mcpgate_sandbox_servers_ended_total counter\n";
+  for (std::size_t i = 0; i < servers.ended.size(); ++i) {
+    const auto reason = static_cast<EndReason>(i);
+    fmt::format_to(std::back_inserter(out),
+                   "mcpgate_sandbox_servers_ended_total{{reason=\"{}\"}} {}\n",
+                   reason == EndReason::kNone ? "stopped" : to_string(reason), servers.ended[i]);
+  }
+}
+
+}  // namespace
+
 void DaemonMetrics::count_turned_away(int status) {
   const auto* const found = std::ranges::find(kStatuses, status);
   if (found != kStatuses.end()) {
@@ -71,39 +98,25 @@ std::string DaemonMetrics::write(const DaemonGauges& gauges) const {
                  "mcpgate_sandbox_call_duration_seconds_sum {}\n"
                  "mcpgate_sandbox_call_duration_seconds_count {}\n",
                  calls_, std::chrono::duration<double>(duration_sum_).count(), calls_);
-  const auto single = [&](std::string_view name, std::string_view type, std::string_view help,
-                          std::uint64_t value) {
-    fmt::format_to(to, "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help, type, value);
-  };
-  single("mcpgate_sandbox_calls_in_flight", "gauge", "Calls that run now.", gauges.in_flight);
-  single("mcpgate_sandbox_calls_waiting", "gauge", "Calls that wait for a place.", gauges.waiting);
-  single("mcpgate_sandbox_ready_children", "gauge", "Children that wait, locked down, for a call.",
-         gauges.ready_children);
-  single("mcpgate_sandbox_detached_calls", "gauge", "Detached calls that are kept.",
-         gauges.detached_calls);
-  single("mcpgate_sandbox_detached_bytes", "gauge", "What those said, and room for what they will.",
-         gauges.detached_bytes);
-  single("mcpgate_sandbox_ready", "gauge", "Whether a version of the tool set is served.",
-         gauges.ready ? 1 : 0);
-  single("mcpgate_sandbox_events_dropped_total", "counter",
-         "Progress and log events that the reader was too slow for.", events_dropped_);
-  single("mcpgate_sandbox_reloads_total", "counter", "Versions that came into force.",
-         gauges.reloads.done);
-  single("mcpgate_sandbox_reload_failures_total", "counter",
-         "Edits that are not served, since they do not load.", gauges.reloads.failed);
-  single("mcpgate_sandbox_servers", "gauge", "Processes of the stdio server that live.",
-         gauges.servers.living());
-  single("mcpgate_sandbox_servers_started_total", "counter", "Those that were started.",
-         gauges.servers.started);
-  out +=
-      "# HELP mcpgate_sandbox_servers_ended_total Those that ended: stopped when idle, or why.\n"
-      "# TYPE mcpgate_sandbox_servers_ended_total counter\n";
-  for (std::size_t i = 0; i < gauges.servers.ended.size(); ++i) {
-    const auto reason = static_cast<EndReason>(i);
-    fmt::format_to(to, "mcpgate_sandbox_servers_ended_total{{reason=\"{}\"}} {}\n",
-                   reason == EndReason::kNone ? "stopped" : to_string(reason),
-                   gauges.servers.ended[i]);
-  }
+  append_single(out, "mcpgate_sandbox_calls_in_flight", "gauge", "Calls that run now.",
+                gauges.in_flight);
+  append_single(out, "mcpgate_sandbox_calls_waiting", "gauge", "Calls that wait for a place.",
+                gauges.waiting);
+  append_single(out, "mcpgate_sandbox_ready_children", "gauge",
+                "Children that wait, locked down, for a call.", gauges.ready_children);
+  append_single(out, "mcpgate_sandbox_detached_calls", "gauge", "Detached calls that are kept.",
+                gauges.detached_calls);
+  append_single(out, "mcpgate_sandbox_detached_bytes", "gauge",
+                "What those said, and room for what they will.", gauges.detached_bytes);
+  append_single(out, "mcpgate_sandbox_ready", "gauge",
+                "Whether a version of the tool set is served.", gauges.ready ? 1 : 0);
+  append_single(out, "mcpgate_sandbox_events_dropped_total", "counter",
+                "Progress and log events that the reader was too slow for.", events_dropped_);
+  append_single(out, "mcpgate_sandbox_reloads_total", "counter", "Versions that came into force.",
+                gauges.reloads.done);
+  append_single(out, "mcpgate_sandbox_reload_failures_total", "counter",
+                "Edits that are not served, since they do not load.", gauges.reloads.failed);
+  append_servers(out, gauges.servers);
   return out;
 }
 
