@@ -205,12 +205,15 @@ void RunningCall::lost(std::string_view text) {
   kill(answer_ ? EndReason::kNone : EndReason::kKilled, std::string(text));
   gone_ = true;
   if (!pidfd_) {
-    // No child of ours holds the other ends, so no end of file would come.
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    output_.close(ignored);
+    expect_no_end_of_file();  // No child of ours holds the other ends.
   }
   finish_if_done();
+}
+
+void RunningCall::expect_no_end_of_file() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  output_.close(ignored);
 }
 
 void RunningCall::expect_no_reaper() {
@@ -232,6 +235,8 @@ Task<> RunningCall::watch_end(std::shared_ptr<RunningCall> call) {
   if (!call->gone_) {
     call->lost("the sandbox's interpreter hung while it ran");
   }
+  // The zygote may have stopped before it closed its copies of the other ends.
+  call->expect_no_end_of_file();
 }
 
 void RunningCall::kill(EndReason reason, std::string text) {

@@ -159,6 +159,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   static Task<> read_output(std::shared_ptr<RunningCall> call);
   static Task<> watch(std::shared_ptr<RunningCall> call);
   static Task<> watch_end(std::shared_ptr<RunningCall> call);
+  void expect_no_end_of_file();
   static Task<> watch_workspace(std::shared_ptr<RunningCall> call);
 
   void settle();

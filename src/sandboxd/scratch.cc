@@ -22,7 +22,7 @@ constexpr std::size_t kKeptMax = 16;
 
 constexpr std::string_view kRootPrefix = "mcpgate-sandbox-";
 /// Names that are tried: a process that starts at the same moment may take one for abandoned.
-constexpr int kRootAttempts = 10;
+constexpr int kRootAttempts = 100;
 
 /// Of our uid, private, and nobody's any more: what is opened here is locked by us.
 UniqueFd open_abandoned_root(int parent, const char* name) {

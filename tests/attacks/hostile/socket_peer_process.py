@@ -7,7 +7,9 @@ import struct
 from _attack import attack, syscall
 
 
-@attack(refused=("EPERM", "ENOPROTOOPT", "EINVAL"), layers=("seccomp", "landlock"))
+@attack(
+    refused=("EPERM", "ENOPROTOOPT", "EINVAL"), stdio="EBADF", layers=("seccomp", "landlock")
+)
 def run(target):
     shared = socket.socket(fileno=os.dup(3))
     peer = struct.unpack("i", shared.getsockopt(socket.SOL_SOCKET, 77, 4))[0]  # SO_PEERPIDFD
