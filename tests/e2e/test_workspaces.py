@@ -67,12 +67,12 @@ def test_each_user_has_one(gateway):
 
 
 def test_the_folder_tells_nothing(gateway):
-    ada = gateway.user("ada", "mcp-admin")
-    say(ada, "remember", topic="plan", text="x")
+    zoe = gateway.user("zoe", "mcp-admin")
+    say(zoe, "remember", topic="plan", text="x")
     [workspace] = [p for p in (gateway.state / "workspaces/notes").iterdir() if p.name != ".key"]
     assert workspace.stat().st_mode & 0o777 == 0o700
     assert [p.name for p in workspace.iterdir()] == ["plan"]
-    assert "ada" not in workspace.name
+    assert "zoe" not in workspace.name
 
 
 def test_above_its_size_and_after_its_time(gateway):
