@@ -312,8 +312,9 @@ std::string item_result(std::string_view members, Caching caching) {
 std::string input_required_result(std::string_view requests, std::string_view state) {
   std::string out;
   json::Writer writer(out);
-  writer.begin_object().field("resultType", "input_required");
-  writer.raw_field("inputRequests", requests).field("requestState", state);
+  begin_result(writer, "input_required")
+      .raw_field("inputRequests", requests)
+      .field("requestState", state);
   server_info_meta(writer).end_object();
   return out;
 }
