@@ -22,11 +22,6 @@ std::optional<mcp::ClientCapabilities> open_session(const Sealer& sealer, std::s
   return word ? std::optional(mcp::ClientCapabilities::from_word(*word)) : std::nullopt;
 }
 
-bool is_session_of(const Sealer& sealer, std::string_view id, const Principal& principal,
-                   WallTime now) {
-  return open_session(sealer, id, principal, now).has_value();
-}
-
 std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit, SessionNeed need) {
   const auto session = visit.request.header(kSessionHeader);
   if (!session) {

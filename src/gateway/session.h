@@ -29,10 +29,6 @@ inline constexpr std::chrono::hours kSessionLifetime{24};
                                        const mcp::ClientCapabilities& client, WallTime now,
                                        Random& random);
 
-/// Whether `id` is a session of this principal that has not expired.
-[[nodiscard]] bool is_session_of(const Sealer& sealer, std::string_view id,
-                                 const Principal& principal, WallTime now);
-
 /// What its client can be asked; nothing where `id` is no session of this principal
 /// or has expired.
 [[nodiscard]] std::optional<mcp::ClientCapabilities> open_session(const Sealer& sealer,

@@ -34,37 +34,37 @@ TEST_F(SessionTest, CarriesWhatItsClientCanBeAsked) {
 }
 
 TEST_F(SessionTest, EndsAfterItsTime) {
-  EXPECT_TRUE(is_session_of(sealer_, id_, principal("alice"), kNow));
-  EXPECT_TRUE(is_session_of(sealer_, id_, principal("alice"),
-                            kNow + kSessionLifetime - std::chrono::seconds{1}));
-  EXPECT_FALSE(is_session_of(sealer_, id_, principal("alice"), kNow + kSessionLifetime));
+  EXPECT_TRUE(open_session(sealer_, id_, principal("alice"), kNow));
+  EXPECT_TRUE(open_session(sealer_, id_, principal("alice"),
+                           kNow + kSessionLifetime - std::chrono::seconds{1}));
+  EXPECT_FALSE(open_session(sealer_, id_, principal("alice"), kNow + kSessionLifetime));
 }
 
 TEST_F(SessionTest, BelongsToIssuerAndSubjectNotToAName) {
   Principal renamed = principal("alice");
   renamed.user = "alice smith";
-  EXPECT_TRUE(is_session_of(sealer_, id_, renamed, kNow));
-  EXPECT_FALSE(is_session_of(sealer_, id_, principal("bob"), kNow));
-  EXPECT_FALSE(is_session_of(sealer_, id_, principal("alice", "https://issuer"), kNow));
+  EXPECT_TRUE(open_session(sealer_, id_, renamed, kNow));
+  EXPECT_FALSE(open_session(sealer_, id_, principal("bob"), kNow));
+  EXPECT_FALSE(open_session(sealer_, id_, principal("alice", "https://issuer"), kNow));
 }
 
 TEST_F(SessionTest, CannotBeForged) {
   for (std::size_t i = 0; i < id_.size(); ++i) {
     std::string forged = id_;
     forged[i] = forged[i] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(is_session_of(sealer_, forged, principal("alice"), kNow)) << i;
+    EXPECT_FALSE(open_session(sealer_, forged, principal("alice"), kNow)) << i;
   }
-  EXPECT_FALSE(is_session_of(sealer_, "", principal("alice"), kNow));
-  EXPECT_FALSE(is_session_of(sealer_, id_ + "A", principal("alice"), kNow));
+  EXPECT_FALSE(open_session(sealer_, "", principal("alice"), kNow));
+  EXPECT_FALSE(open_session(sealer_, id_ + "A", principal("alice"), kNow));
   const Sealer other({std::string(32, 'o')});
-  EXPECT_FALSE(is_session_of(other, id_, principal("alice"), kNow));
+  EXPECT_FALSE(open_session(other, id_, principal("alice"), kNow));
 }
 
 // What was sealed for another use must not open as a session.
 TEST_F(SessionTest, IsNotWhatWasSealedForAnotherUse) {
   const std::string content = *sealer_.open("mcp-session", id_);
   const std::string state = sealer_.seal("request-state", content, random_);
-  EXPECT_FALSE(is_session_of(sealer_, state, principal("alice"), kNow));
+  EXPECT_FALSE(open_session(sealer_, state, principal("alice"), kNow));
 }
 
 }  // namespace
