@@ -55,11 +55,11 @@ class CredentialTest : public testing::Test {
 TEST_F(CredentialTest, TheFileHoldsOneTokenAlone) {
   EXPECT_EQ(target("http://h/mcp", write("abc"))->token, "abc");
   EXPECT_EQ(target("http://h/mcp", write("abc\r\n"))->token, "abc");
-  for (const char* text : {"", "\n", "abc def\n", "abc\ndef\n", " abc"}) {
+  for (const char* text : {"", "\n", "opaque token\n", "opaque\ntoken\n", " opaque"}) {
     const auto none = target("http://h/mcp", write(text));
     ASSERT_FALSE(none) << text;
     EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_FALSE(none.error().message.contains("abc")) << none.error().message;
+    EXPECT_FALSE(none.error().message.contains("opaque")) << none.error().message;
   }
   EXPECT_FALSE(target("http://h/mcp", write(std::string(17 << 10, 'x'))));
   EXPECT_EQ(target("http://h/mcp", (folder_ / "absent").string()).error().code,
