@@ -34,6 +34,10 @@ std::vector<std::string> missing_paths(const Config& config) {
       want(fmt::format("toolSets.{}.signingKey", set.name), key,
            "`up` makes it, serve would refuse to start");
     }
+    if (set.upstream && !set.upstream->credential_file.empty()) {
+      want(fmt::format("toolSets.{}.upstream.credential", set.name), set.upstream->credential_file,
+           "serve would refuse to start");
+    }
   }
   return warnings;
 }

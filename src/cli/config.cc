@@ -364,22 +364,35 @@ class ConfigReader {
       if (!set.node()) {
         continue;
       }
-      refuse(set, "upstream");
-      refuse(set, "trustAnnotations");
       ToolSetConfig tool_set;
       tool_set.name = name;
       tool_set.required_role = role_at(set, "requiredRole");
-      if (!set.key("upstream")) {
+      if (set.key("upstream")) {
+        read_upstream_set(set, tool_set);
+      } else {
         tool_set.sandbox = read_sandbox(set);
         tool_set.signing_keys = read_signing_keys(set);
       }
       read_tools(set, tool_set);
-      for (const char* key : {"sandbox", "signingKey", "allowPlaintext"}) {
+      for (const char* key :
+           {"sandbox", "signingKey", "allowPlaintext", "upstream", "trustAnnotations"}) {
         set.know(key);
       }
       set.reject_unknown();
       config_.tool_sets.push_back(std::move(tool_set));
     }
+  }
+
+  void read_upstream_set(YamlMap& set, ToolSetConfig& tool_set) {
+    for (const char* key : {"sandbox", "signingKey", "allowPlaintext", "codeMode"}) {
+      if (const YamlNode node = set.key(key)) {
+        node.problem("not of a set with an upstream");
+      }
+    }
+    tool_set.upstream = read_upstream(
+        set.map("upstream"), config_.state,
+        [this](const YamlNode& node, std::string_view message) { warn(node, message); });
+    tool_set.trusts_annotations = set.boolean("trustAnnotations");
   }
 
   static std::string role_at(YamlMap& map, std::string_view key) {
@@ -657,7 +670,12 @@ std::vector<std::string> config_keys() {
                                 "toolSets.*.tools",
                                 "toolSets.*.codeMode",
                                 "toolSets.*.prefix",
-                                "toolSets.*.upstream",
+                                "toolSets.*.upstream.url",
+                                "toolSets.*.upstream.credential.file",
+                                "toolSets.*.upstream.credential.header",
+                                "toolSets.*.upstream.ca",
+                                "toolSets.*.upstream.allowPlaintext",
+                                "toolSets.*.upstream.allowAddresses",
                                 "toolSets.*.trustAnnotations",
                                 "policy.rules",
                                 "rates",

@@ -20,6 +20,7 @@
 #include "base/units.h"
 #include "base/yaml.h"
 #include "cli/environment.h"
+#include "cli/upstream_config.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -54,6 +55,10 @@ struct ToolSetConfig {
   std::string prefix;
   /// Whether the set's `execute_code` is served.
   bool code_mode = false;
+  /// In place of `sandbox` and its keys.
+  std::optional<UpstreamConfig> upstream;
+  /// Whether the upstream's annotations are believed.
+  bool trusts_annotations = false;
 };
 
 /// Every limit that the operator may set. config_limits.cc has the one table of their names,
@@ -73,6 +78,8 @@ struct Limits {
   std::size_t inner_calls_max = 100;
   std::size_t inner_depth_max = 4;
   std::size_t result_bytes_max = std::size_t{16} << 20;
+  /// Per loop and upstream.
+  std::size_t upstream_sessions_max = 1000;
   std::size_t streams_max = 20'000;
   std::size_t streams_per_principal_max = 100;
   std::chrono::milliseconds stream_keep_alive{15'000};

@@ -89,7 +89,11 @@ const Row kRows[] = {
      "answers, and results of other tools, that such a client carries from question to answer; "
      "above it the tool cannot ask"},
     {"result", Bytes{[](Limits& l) -> std::size_t& { return l.result_bytes_max; }, kKi, 64 * kMi},
-     "one answer of a sandbox"},
+     "one answer of a sandbox, or all that an upstream says to one request"},
+    {"upstreamSessions",
+     Count{[](Limits& l) -> std::size_t& { return l.upstream_sessions_max; }, 1, 100'000},
+     "sessions of a loop with one upstream of a legacy revision, one a user; above it the one not "
+     "used for longest is ended"},
     {"streams", Count{[](Limits& l) -> std::size_t& { return l.streams_max; }, 0, 1'000'000},
      "streams for notifications that are open at the same time, on all loops; above it 503"},
     {"streamsPerPrincipal",

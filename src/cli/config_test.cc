@@ -191,6 +191,49 @@ TEST(Config, AllProblemsAreNamedAtOnce) {
                       "7:1: colour: unknown key"}));
 }
 
+TEST(Config, AnUpstreamIsReadAndChecked) {
+  const auto with = [](const std::string& set) {
+    return changed("  database:\n", "  far: " + set + "\n  database:\n");
+  };
+  const auto parsed =
+      parse(with("{upstream: {url: 'https://h.example/mcp', credential: {file: t, header: X-Key}, "
+                 "allowAddresses: [10.0.0.0/8]}, trustAnnotations: true}"));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Config& config = *parsed;
+  const auto far = std::ranges::find(config.tool_sets, "far", &ToolSetConfig::name);
+  ASSERT_NE(far, config.tool_sets.end());
+  ASSERT_TRUE(far->upstream);
+  EXPECT_EQ(far->upstream->endpoint.host, "h.example");
+  EXPECT_EQ(far->upstream->credential_file, "/w/conf/var/t");
+  EXPECT_EQ(far->upstream->credential_header, "X-Key");
+  EXPECT_TRUE(far->trusts_annotations);
+  EXPECT_TRUE(std::ranges::any_of(config.warnings, [](const std::string& warning) {
+    return warning.ends_with(
+        "this upstream may be in networks that are not public: allowAddresses");
+  }));
+  const std::pair<const char*, const char*> kBad[] = {
+      {"{upstream: {}}", "url is missing: https://HOST/mcp"},
+      {"{upstream: {url: 'unix:x'}}",
+       "expected https://HOST[:PORT]/PATH, without user and fragment"},
+      {"{upstream: {url: 'https://a:b@h/'}}",
+       "expected https://HOST[:PORT]/PATH, without user and fragment"},
+      {"{upstream: {url: 'http://h/mcp'}}",
+       "http:// to another host sends the credential, arguments and results in the clear; use "
+       "https://, or set allowPlaintext: true"},
+      {"{upstream: {url: 'https://h/', allowAddresses: [home]}}",
+       "home: expected an IP address or a network: 10.0.0.0/8"},
+      {"{upstream: {url: 'https://h/', credential: {}}}",
+       "file is missing: the file that holds the credential"},
+      {"{upstream: {url: 'https://h/', credential: {file: f, header: host}}}",
+       "expected the name of a header that is not MCP's or HTTP's own"},
+      {"{upstream: {url: 'https://h/'}, sandbox: 'unix:x'}", "not of a set with an upstream"}};
+  for (const auto& [set, problem] : kBad) {
+    const Problems found = problems(with(set));
+    ASSERT_EQ(found.size(), 1U) << set;
+    EXPECT_TRUE(found[0].ends_with(problem)) << found[0];
+  }
+}
+
 // A key whose feature does not exist yet must not look as if it did something.
 TEST(Config, WhatIsNotBuiltYetIsRefused) {
   for (const char* key : {"trustedProxies: [10.0.0.0/8]", "peers: {listen: x}", "rates: {}",
@@ -204,8 +247,6 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
             Problems{"22:54: audit.durability: not supported by this version; only written is"});
   EXPECT_EQ(problems(changed("onFailure: refuse", "onFailure: allow")),
             Problems{"22:74: audit.onFailure: not supported by this version; only refuse is"});
-  EXPECT_EQ(problems(changed("  database:\n", "  github: {upstream: {url: x}}\n  database:\n")),
-            Problems{"18:22: toolSets.github.upstream: not supported by this version"});
   EXPECT_EQ(problems(std::string(kGood) + "policy: {rules: []}\n"),
             Problems{"23:17: policy.rules: not supported by this version"});
   EXPECT_EQ(

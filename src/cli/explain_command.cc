@@ -16,9 +16,9 @@
 #include "cli/local_tool_sets.h"
 #include "cli/terminal.h"
 #include "gateway/tool_call.h"
+#include "gateway/tool_set_source.h"
 #include "json/raw.h"
 #include "json/write.h"
-#include "sandbox/client.h"
 
 namespace mcpgate::cli {
 namespace {
@@ -56,8 +56,8 @@ Offer read_offer(const gateway::Settings& settings, const World& world) {
   std::vector<std::shared_ptr<const gateway::ToolSetTools>> sets;
   std::vector<std::string> silent;
   for (const gateway::ToolSetRoute& route : settings.tool_sets) {
-    sandbox::ToolSetClient client(loop, route.endpoint, route.keys, world.clock);
-    auto fetched = run_to_end(loop, client.fetch("", std::chrono::seconds(0)));
+    gateway::ToolSetSource source(loop, route, world.clock);
+    auto fetched = run_to_end(loop, source.fetch("", std::chrono::seconds(0)));
     const std::optional<sandbox::Manifest> manifest = fetched ? *std::move(fetched) : std::nullopt;
     if (manifest) {
       sets.push_back(gateway::compile_tools(route.view, *manifest));

@@ -87,6 +87,14 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.stream_keep_alive = config.limits.stream_keep_alive;
   settings.subscriptions_max = config.limits.subscriptions_max;
   for (const ToolSetConfig& set : config.tool_sets) {
+    if (set.upstream) {
+      settings.tool_sets.push_back(
+          {.view = {.name = set.name, .prefix = set.prefix, .only = set.tools, .is_upstream = true},
+           .upstream = TRY(make_upstream(*set.upstream, set.name, set.trusts_annotations,
+                                         config.limits.result_bytes_max,
+                                         config.limits.upstream_sessions_max))});
+      continue;
+    }
     auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
     settings.tool_sets.push_back(
         {.view = {.name = set.name,
@@ -249,6 +257,12 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   }
   for (const ToolSetConfig& set : config_.tool_sets) {
     files.insert(files.end(), set.signing_keys.begin(), set.signing_keys.end());
+    if (set.upstream && !set.upstream->credential_file.empty()) {
+      files.push_back(set.upstream->credential_file);
+    }
+    if (set.upstream && set.upstream->ca) {
+      files.push_back(*set.upstream->ca);
+    }
   }
   files.insert(files.end(), config_.sealing_keys.begin(), config_.sealing_keys.end());
   for (const IssuerConfig& issuer : config_.issuers) {

@@ -5,28 +5,16 @@
 
 #include "json/parse.h"
 #include "json/raw.h"
-#include "json/write.h"
+#include "mcp/server_message.h"
 
 namespace mcpgate::cli {
 
 namespace {
 
-constexpr std::string_view kRevision = "2026-07-28";
+constexpr std::string_view kRevision = mcp::to_string(mcp::kNewest);
 constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 /// Longer than any call may take by default.
 constexpr std::chrono::seconds kPatience{120};
-
-std::string body_of(std::string_view method, std::string_view members) {
-  std::string body = R"({"jsonrpc":"2.0","id":1,"method":)";
-  json::append_string(body, method);
-  body += R"(,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":")";
-  body += kRevision;
-  body += R"(","io.modelcontextprotocol/clientCapabilities":{},)"
-          R"("io.modelcontextprotocol/clientInfo":{"name":"mcpgate","version":")" MCPGATE_VERSION
-          R"("}})";
-  body.append(members.empty() ? "" : ",").append(members).append("}}");
-  return body;
-}
 
 }  // namespace
 
@@ -40,15 +28,14 @@ Task<Expected<std::string>> McpClient::list_tools() {
 }
 
 Task<Expected<std::string>> McpClient::call_tool(std::string name, std::string arguments) {
-  std::string members = R"("name":)";
-  json::append_string(members, name);
-  members.append(R"(,"arguments":)").append(arguments);
+  std::string members = mcp::call_members(name, arguments);
   co_return co_await request("tools/call", std::move(name), std::move(members));
 }
 
 Task<Expected<std::string>> McpClient::request(std::string method, std::string name,
                                                std::string members) {
-  const std::string body = body_of(method, members);
+  const std::string body =
+      mcp::write_server_request(1, method, mcp::request_params(mcp::Era::kModern, members));
   const auto authorization = co_await target_.authorization(loop_);
   if (!authorization) {
     co_return std::unexpected(authorization.error());

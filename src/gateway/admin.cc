@@ -59,6 +59,7 @@ http::Response AdminHandler::status() const {
     writer.begin_object().field("name", name).field("state", to_string(found.state));
     if (found.tools) {
       writer.field("profile", found.tools->profile).field("tools", found.tools->tools.size());
+      writer.field("withheld", found.tools->withheld + service_.catalogue().withheld_of(name));
     }
     writer.end_object();
   }

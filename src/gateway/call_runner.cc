@@ -22,6 +22,7 @@
 #include "gateway/listing.h"
 #include "gateway/session.h"
 #include "gateway/tasks.h"
+#include "gateway/upstream_call.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/modern.h"
@@ -120,11 +121,13 @@ struct CallRunner::Watched {
   audit::Record record;
 };
 
-/// Where a tool set's calls go.
+/// Where a tool set's calls go: to a sandbox, or to an upstream.
 struct CallRunner::Route {
   http::Endpoint endpoint;
   std::shared_ptr<const sandbox::SigningKeys> keys;
   std::shared_ptr<sandbox::ToolSetClient> client;
+  /// Null: to the sandbox.
+  std::shared_ptr<Upstream> upstream = nullptr;
 };
 
 CallRunner::CallRunner(const GatewayParts& parts, json::Parser& parser)
@@ -136,7 +139,16 @@ void CallRunner::use(std::shared_ptr<const Snapshot> snapshot) {
   std::map<std::string, Route, std::less<>> routes;
   for (const ToolSetRoute& set : snapshot->settings->tool_sets) {
     const auto known = routes_.find(set.view.name);
-    if (known != routes_.end() && known->second.endpoint == set.endpoint) {
+    if (set.upstream) {
+      const auto same = known != routes_.end() ? known->second.upstream : nullptr;
+      const bool stays = same && same->options() == *set.upstream;
+      routes.emplace(set.view.name,
+                     Route{.upstream = stays ? same
+                                             : std::make_shared<Upstream>(parts_.loop, set.upstream,
+                                                                          parts_.clock)});
+      continue;
+    }
+    if (known != routes_.end() && known->second.client && known->second.endpoint == set.endpoint) {
       if (known->second.keys != set.keys) {
         known->second.client->replace_keys(set.keys);
         known->second.keys = set.keys;
@@ -152,7 +164,8 @@ void CallRunner::use(std::shared_ptr<const Snapshot> snapshot) {
                    Route{.endpoint = set.endpoint, .keys = set.keys, .client = std::move(client)});
   }
   for (const auto& [name, route] : routes) {
-    if (std::string instance = snapshot->catalogue->instance_of(name); !instance.empty()) {
+    if (std::string instance = snapshot->catalogue->instance_of(name);
+        route.client && !instance.empty()) {
       route.client->expect_instance(std::move(instance));
     }
   }
@@ -400,7 +413,9 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   const std::string token(asked.id);
   const auto task = open_task(parts_, visit, token);
   const auto route = task ? routes_.find(task->item.tool_set) : routes_.end();
-  const Item* const item = task && route != routes_.end() ? &task->item : nullptr;
+  // A tool set may have become an upstream meanwhile, which knows no task of ours.
+  const bool is_kept = route != routes_.end() && route->second.client;
+  const Item* const item = task && is_kept ? &task->item : nullptr;
   if (!may_use(visit, item, record) || !task) {
     co_return error_answer(request_id, unknown_task());
   }
@@ -449,9 +464,18 @@ std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
   while (lender != nullptr && lender->item.tool_set != call.item.tool_set) {
     lender = lender->outer;
   }
-  const auto client = routes_.find(call.item.tool_set)->second.client;
   sandbox::ExecuteRequest request = request_of(call, arguments);
   request.parent = lender == nullptr ? std::string_view() : lender->visit.request_id;
+  const Route& route = routes_.find(call.item.tool_set)->second;
+  if (route.upstream) {
+    const auto headers = call.item.kind == sandbox::ItemKind::kTool
+                             ? std::span(static_cast<const Tool&>(call.item).param_headers)
+                             : std::span<const mcp::ParamHeader>();
+    return std::make_shared<UpstreamExecution>(
+        route.upstream,
+        UpstreamCall{.request = request, .param_headers = headers, .streaming = streaming});
+  }
+  const auto client = route.client;
   auto execution = client->execute(request, streaming);
   // The client outlives its executions, though a change of the configuration may drop the route.
   return {execution.release(), [client](sandbox::Execution* ended) { delete ended; }};

@@ -96,7 +96,7 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
 
 /// What this gateway shows of a set, whoever asks.
 bool is_in_view(const ToolSetView& view, const std::string& tool) {
-  if (tool == sandbox::kExecuteCode) {
+  if (tool == sandbox::kExecuteCode && !view.is_upstream) {
     return view.code_mode;
   }
   return !view.only || std::ranges::find(*view.only, tool) != view.only->end();
@@ -130,6 +130,8 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
   json::Parser parser(sandbox::kManifestBytesMax);
   auto set = std::make_shared<ToolSetTools>();
   set->tool_set = view.name;
+  set->is_upstream = view.is_upstream;
+  set->withheld = manifest.withheld;
   set->profile = manifest.profile;
   set->instance = manifest.instance;
   for (const sandbox::ManifestTool& tool : manifest.tools) {
@@ -139,6 +141,7 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
     auto compiled = compile_tool(view, tool, parser);
     if (!compiled) {
       log_error("tool set {}: {} is withheld: {}", view.name, tool.name, compiled.error().message);
+      ++set->withheld;
       continue;
     }
     set->tools.push_back(std::move(*compiled));
@@ -158,9 +161,32 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
 
 Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     : sets_(std::move(sets)) {
+  for (const bool of_upstreams : {false, true}) {
+    for (const auto& set : sets_) {
+      if (set && set->is_upstream == of_upstreams) {
+        add(*set);
+      }
+    }
+  }
+  list_in_order();
+}
+
+/// Sets as configured, whatever the order in which they took their names. Resources stay as they
+/// are, since of several templates that fit a URI the first is read.
+void Catalogue::list_in_order() {
   for (const auto& set : sets_) {
-    if (set) {
-      add(*set);
+    if (!set) {
+      continue;
+    }
+    for (const Tool& tool : set->tools) {
+      if (find(tool.name) == &tool) {
+        tools_.push_back(&tool);
+      }
+    }
+    for (const Prompt& prompt : set->prompts) {
+      if (find_prompt(prompt.name) == &prompt) {
+        prompts_.push_back(&prompt);
+      }
     }
   }
 }
@@ -174,17 +200,18 @@ void Catalogue::add(const ToolSetTools& set) {
       continue;
     }
     const std::string& owner = taken->second->tool_set;
-    if (tool.own_name != sandbox::kExecuteCode) {
+    if (tool.own_name != sandbox::kExecuteCode && !set.is_upstream) {
       log_error(
           "tool set {} is withheld: its tool {} has the name of a tool of {}; give it a prefix",
           set.tool_set, tool.name, owner);
+      withheld_[set.tool_set] = set.tools.size() + set.resources.size() + set.prompts.size();
       return;
     }
+    ++withheld_[set.tool_set];
     log_error("tool set {}: its {} is withheld: {} has one already; give it a prefix", set.tool_set,
               tool.name, owner);
   }
   for (const Tool* tool : tools) {
-    tools_.push_back(tool);
     by_name_.emplace(tool->name, tool);
   }
   add_items(set);
@@ -195,6 +222,7 @@ void Catalogue::add_items(const ToolSetTools& set) {
     if (const auto [taken, added] = by_uri_.emplace(resource.uri, &resource); !added) {
       log_error("tool set {}: its resource {} is withheld: {} has one of its URI", set.tool_set,
                 resource.name, taken->second->tool_set);
+      ++withheld_[set.tool_set];
       continue;
     }
     resources_.push_back(&resource);
@@ -203,9 +231,8 @@ void Catalogue::add_items(const ToolSetTools& set) {
     if (const auto [taken, added] = prompts_by_name_.emplace(prompt.name, &prompt); !added) {
       log_error("tool set {}: its prompt {} is withheld: {} has one of its name; give it a prefix",
                 set.tool_set, prompt.name, taken->second->tool_set);
-      continue;
+      ++withheld_[set.tool_set];
     }
-    prompts_.push_back(&prompt);
   }
 }
 
@@ -253,6 +280,11 @@ std::string Catalogue::instance_of(std::string_view tool_set) const {
     }
   }
   return {};
+}
+
+std::size_t Catalogue::withheld_of(std::string_view tool_set) const {
+  const auto found = withheld_.find(tool_set);
+  return found == withheld_.end() ? 0 : found->second;
 }
 
 }  // namespace mcpgate::gateway

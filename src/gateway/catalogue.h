@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,8 @@ struct ToolSetView {
   std::optional<std::vector<std::string>> only;
   /// Whether `execute_code` is among its tools.
   bool code_mode = false;
+  /// Whether an upstream serves it, not a sandbox.
+  bool is_upstream = false;
 
   friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
 };
@@ -85,6 +88,9 @@ struct ToolSetView {
 /// What one set offers at one version of its manifest, compiled once.
 struct ToolSetTools {
   std::string tool_set;
+  bool is_upstream = false;
+  /// How many tools, resources and prompts are not fit to be served.
+  std::size_t withheld = 0;
   std::string profile;
   /// Of the daemon that serves them.
   std::string instance;
@@ -105,7 +111,8 @@ class Catalogue {
   /// Null entries are sets that have not answered yet. A set with a name that an earlier one has is
   /// withheld whole and logged: which of two tools a name means must never depend on chance. Of a
   /// second `execute_code` only that is, since the set did not name it; and so it is with a
-  /// prompt's name and a resource's URI.
+  /// prompt's name, a resource's URI, and any tool of an upstream. An upstream counts as later than
+  /// all sandboxes: whoever runs it must not take a name from them by using it.
   explicit Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets);
 
   /// The tool of that name, or null. Lives as long as the catalogue.
@@ -130,10 +137,13 @@ class Catalogue {
   [[nodiscard]] const std::vector<const Prompt*>& prompts() const { return prompts_; }
   /// The daemon that serves a set, as it named itself; empty while it has not answered.
   [[nodiscard]] std::string instance_of(std::string_view tool_set) const;
+  /// How many tools, resources and prompts of a set are withheld for another set's sake.
+  [[nodiscard]] std::size_t withheld_of(std::string_view tool_set) const;
 
  private:
   void add(const ToolSetTools& set);
   void add_items(const ToolSetTools& set);
+  void list_in_order();
 
   std::vector<std::shared_ptr<const ToolSetTools>> sets_;
   std::vector<const Tool*> tools_;
@@ -142,6 +152,7 @@ class Catalogue {
   std::unordered_map<std::string_view, const Resource*> by_uri_;
   std::vector<const Prompt*> prompts_;
   std::unordered_map<std::string_view, const Prompt*> prompts_by_name_;
+  std::map<std::string, std::size_t, std::less<>> withheld_;
 };
 
 }  // namespace mcpgate::gateway

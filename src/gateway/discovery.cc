@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
+#include "gateway/tool_set_source.h"
 
 namespace mcpgate::gateway {
 
@@ -19,6 +20,8 @@ constexpr std::chrono::seconds kPollWait{30};
 /// once, seldom enough to cost nothing.
 constexpr std::chrono::milliseconds kRetryFirst{50};
 constexpr std::chrono::milliseconds kRetryLast{1000};
+/// The same for an upstream, which may count attempts with a wrong credential.
+constexpr std::chrono::milliseconds kUpstreamRetryLast{30'000};
 /// After an answer: one that comes at once, again and again, must not keep the loop busy.
 constexpr std::chrono::milliseconds kPollPause{50};
 /// A set has failed, rather than not answered yet, after this.
@@ -32,12 +35,12 @@ struct Discovery::Follower {
   Follower(Discovery& owner, const ToolSetRoute& where)
       : discovery(&owner),
         route(where),
-        client(owner.loop_, where.endpoint, where.keys, owner.clock_),
+        source(owner.loop_, where, owner.clock_),
         timer(owner.loop_) {}
 
   Discovery* discovery;
   ToolSetRoute route;
-  sandbox::ToolSetClient client;
+  ToolSetSource source;
   asio::steady_timer timer;
 };
 
@@ -57,8 +60,7 @@ void Discovery::follow(const std::vector<ToolSetRoute>& routes) {
     sets_.emplace(name, std::move(known[name]));
     const auto follower = old.find(name);
     if (follower != old.end() && follower->second->route.view == route.view &&
-        follower->second->route.endpoint == route.endpoint) {
-      follower->second->client.replace_keys(route.keys);
+        follower->second->source.follow(route)) {
       followers_.insert(old.extract(follower));
       continue;
     }
@@ -88,7 +90,8 @@ void Discovery::take(const Follower& follower, State state, const sandbox::Manif
 void Discovery::give_up(const Follower& follower, const Error& error) {
   const std::string& name = follower.route.view.name;
   if (sets_.find(name)->second.state != State::kFailed) {
-    log_warn("tool set {}: its sandbox does not answer: {}", name, error.message);
+    log_warn("tool set {}: its {} does not answer: {}", name,
+             follower.route.upstream ? "upstream" : "sandbox", error.message);
   }
   take(follower, State::kFailed, nullptr);
 }
@@ -99,7 +102,7 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
   const SteadyTime started = follower->discovery->clock_.steady_now();
   while (follower->discovery != nullptr) {
     auto manifest =
-        co_await follower->client.fetch(known, known.empty() ? std::chrono::seconds{0} : kPollWait);
+        co_await follower->source.fetch(known, known.empty() ? std::chrono::seconds{0} : kPollWait);
     if (follower->discovery == nullptr) {
       co_return;
     }
@@ -116,7 +119,8 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
       if (waited || !known.empty()) {
         follower->discovery->give_up(*follower, manifest.error());
       }
-      pause = std::exchange(retry, std::min(retry * 2, kRetryLast));
+      const auto last = follower->route.upstream ? kUpstreamRetryLast : kRetryLast;
+      pause = std::exchange(retry, std::min(retry * 2, last));
     }
     follower->timer.expires_after(pause);
     (void)co_await follower->timer.async_wait(kAwait);

@@ -14,7 +14,8 @@
 
 namespace mcpgate::gateway {
 
-/// Learns what each tool set offers, by a long poll on its sandbox, and follows every change.
+/// Learns what each tool set offers, by a long poll on its sandbox or upstream, and follows every
+/// change.
 ///
 /// One loop. A set whose sandbox is away keeps the tools it had: calls then say that it is not
 /// available, which tells a client more than a list that shrinks and grows.

@@ -60,6 +60,7 @@ class Service {
   [[nodiscard]] const std::string& address() const { return address_; }
   /// Why it is not ready to serve; empty when it is.
   [[nodiscard]] const std::string& not_ready() const { return world_.not_ready; }
+  [[nodiscard]] const Catalogue& catalogue() const { return *world_.catalogue; }
   [[nodiscard]] const Discovery::Sets& tool_sets() const { return discovery_.sets(); }
   /// Called once, on loop 0, when the service is ready for the first time.
   void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }

@@ -82,7 +82,7 @@ TEST_F(ServiceTest, IsReadyOnceASandboxHasAnswered) {
   const auto status = get(admin_address_, "/status");
   EXPECT_EQ(member(status.body, "ready"), "true");
   EXPECT_EQ(member(status.body, "toolSets"),
-            R"([{"name":"demo","state":"ready","profile":"strict","tools":2}])");
+            R"([{"name":"demo","state":"ready","profile":"strict","tools":2,"withheld":0}])");
   EXPECT_EQ(get(admin_address_, "/mcp").status, 404);
   EXPECT_EQ(get(admin_address_, "/status", "DELETE").status, 405);
 }

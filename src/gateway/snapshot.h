@@ -11,17 +11,20 @@
 #include "auth/authenticator.h"
 #include "base/seal.h"
 #include "gateway/catalogue.h"
+#include "gateway/upstream_options.h"
 #include "http/client.h"
 #include "policy/policy.h"
 #include "sandbox/signature.h"
 
 namespace mcpgate::gateway {
 
-/// Where one tool set runs.
+/// Where one tool set runs: at a sandbox, or at an upstream.
 struct ToolSetRoute {
   ToolSetView view;
   http::Endpoint endpoint;
   std::shared_ptr<const sandbox::SigningKeys> keys;
+  /// Null: a sandbox. Otherwise there is nothing in the two above.
+  std::shared_ptr<const UpstreamOptions> upstream = nullptr;
 };
 
 /// What the operator set, as far as a request meets it.

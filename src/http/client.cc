@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/address_rules.h"
 #include "http/chunked.h"
 #include "http/client_pool.h"
 
@@ -169,6 +170,15 @@ Task<Expected<void>> Exchange::State::connect(SteadyTime limit) {
   auto addresses = co_await resolution->resolve(pool->endpoint());
   if (!addresses) {
     co_return std::unexpected(std::move(addresses.error()));
+  }
+  if (const auto& admitted = pool->options().admitted) {
+    std::erase_if(*addresses, [&](const SocketAddress& address) {
+      return !admitted->admits(reinterpret_cast<const sockaddr&>(address.storage));
+    });
+    if (addresses->empty()) {
+      co_return fail(ErrorCode::kPermissionDenied, "{} has no address that may be connected to",
+                     pool->endpoint().host);
+    }
   }
   Expected<void> connected = fail(ErrorCode::kUnavailable, "no address");
   for (const SocketAddress& address : *addresses) {

@@ -21,6 +21,7 @@
 
 namespace mcpgate::http {
 
+class AddressRules;
 class TlsClient;
 
 /// Every bound of a client.
@@ -38,6 +39,8 @@ struct ClientOptions {
   std::size_t headers_max = 128;
   /// Needed for https.
   std::shared_ptr<TlsClient> tls;
+  /// Which addresses may be connected to; null: any.
+  std::shared_ptr<const AddressRules> admitted;
 };
 
 /// What to send. Views must live until send() returns.
@@ -73,7 +76,7 @@ class ClientPool;
 ///
 /// Errors of all: kUnavailable (cannot connect, peer gone, not HTTP), kDeadlineExceeded,
 /// kResourceExhausted (a limit), kCancelled (abort), kInvalidArgument (a field with control
-/// characters).
+/// characters), kPermissionDenied (no address that may be connected to).
 class Exchange {
  public:
   explicit Exchange(Client& client);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace mcpgate::http {
 
@@ -113,6 +114,25 @@ bool has_control(std::string_view text) {
 
 bool is_valid_header(std::string_view name, std::string_view value) {
   return !name.empty() && std::ranges::all_of(name, is_token_char) && !has_control(value);
+}
+
+bool is_media_type(std::optional<std::string_view> value, std::string_view type) {
+  if (!value || !iequals(value->substr(0, type.size()), type)) {
+    return false;
+  }
+  const std::string_view rest = value->substr(type.size());
+  return rest.empty() || rest.front() == ';' || rest.front() == ' ';
+}
+
+std::optional<std::chrono::seconds> parse_retry_after(std::optional<std::string_view> value) {
+  constexpr std::chrono::seconds kMax{3600};
+  const std::string_view text = value.value_or("");
+  std::int64_t seconds = 0;
+  const auto [stop, error] = std::from_chars(text.begin(), text.end(), seconds);
+  if (error != std::errc{} || stop != text.end() || seconds < 0 || seconds > kMax.count()) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds{seconds};
 }
 
 }  // namespace mcpgate::http

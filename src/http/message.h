@@ -3,6 +3,7 @@
 // Requests and answers as values. A Request is views into its connection's buffer; a Response owns
 // its bytes.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -59,6 +60,13 @@ struct Request {
     return count_headers(headers, name);
   }
 };
+
+/// Whether a Content-Type is that media type, whatever its parameters are.
+[[nodiscard]] bool is_media_type(std::optional<std::string_view> value, std::string_view type);
+
+/// A Retry-After of seconds, at most an hour; nothing for a date, or for more.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(
+    std::optional<std::string_view> value);
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 

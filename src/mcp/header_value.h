@@ -11,4 +11,7 @@ namespace mcpgate::mcp {
 /// to be base64 and is not; a marker without its counterpart is plain text.
 [[nodiscard]] std::optional<std::string> decode_header_value(std::string_view value);
 
+/// A value as it goes into a header: plain where that is possible, else as base64.
+[[nodiscard]] std::string encode_header_value(std::string_view value);
+
 }  // namespace mcpgate::mcp

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "http/message.h"
 #include "mcp/header_value.h"
 
 namespace mcpgate::mcp {
@@ -128,7 +127,7 @@ Expected<std::vector<ParamHeader>> find_param_headers(json::Object input_schema)
   return std::move(finder.found);
 }
 
-RpcExpected<void> check_param_headers(const std::vector<ParamHeader>& headers,
+RpcExpected<void> check_param_headers(std::span<const ParamHeader> headers,
                                       std::optional<json::Object> arguments,
                                       const HeaderLookup& lookup) {
   for (const ParamHeader& expected : headers) {
@@ -155,6 +154,27 @@ RpcExpected<void> check_param_headers(const std::vector<ParamHeader>& headers,
     }
   }
   return {};
+}
+
+http::Headers write_param_headers(std::span<const ParamHeader> headers,
+                                  std::optional<json::Object> arguments) {
+  http::Headers written;
+  for (const ParamHeader& header : headers) {
+    const auto argument = argument_at(header.path, arguments);
+    if (!argument) {
+      continue;
+    }
+    bool yes = false;
+    std::int64_t number = 0;
+    if (const auto string = json::as_string(*argument)) {
+      written.emplace_back(header.header, encode_header_value(*string));
+    } else if (argument->get(yes) == simdjson::SUCCESS) {
+      written.emplace_back(header.header, yes ? "true" : "false");
+    } else if (argument->get(number) == simdjson::SUCCESS) {
+      written.emplace_back(header.header, std::to_string(number));
+    }
+  }
+  return written;
 }
 
 }  // namespace mcpgate::mcp

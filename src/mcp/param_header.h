@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "http/message.h"
 #include "json/parse.h"
 #include "mcp/rpc.h"
 
@@ -34,8 +36,12 @@ using HeaderLookup = std::function<std::optional<std::string_view>(std::string_v
 
 /// Whether each header agrees with its argument: equal, or both missing. An argument of a type that
 /// has no header (the schema refuses it) is not compared. The error is kHeaderMismatch.
-[[nodiscard]] RpcExpected<void> check_param_headers(const std::vector<ParamHeader>& headers,
+[[nodiscard]] RpcExpected<void> check_param_headers(std::span<const ParamHeader> headers,
                                                     std::optional<json::Object> arguments,
                                                     const HeaderLookup& lookup);
+
+/// The headers that go with these arguments to a server: names and encoded values.
+[[nodiscard]] http::Headers write_param_headers(std::span<const ParamHeader> headers,
+                                                std::optional<json::Object> arguments);
 
 }  // namespace mcpgate::mcp

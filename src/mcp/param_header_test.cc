@@ -30,9 +30,11 @@ class ParamHeaders : public testing::Test {
     json::Parser parser(1 << 20);
     const auto element = parser.parse(arguments);
     EXPECT_TRUE(element) << arguments;
+    const ParamHeader headers[] = {{.header = "Mcp-Param-R", .path = {"r"}},
+                                   {.header = "Mcp-Param-N", .path = {"o", "n"}}};
     const auto result = check_param_headers(
-        {{.header = "Mcp-Param-R", .path = {"r"}}, {.header = "Mcp-Param-N", .path = {"o", "n"}}},
-        json::as_object(*element), [&](std::string_view name) -> std::optional<std::string_view> {
+        headers, json::as_object(*element),
+        [&](std::string_view name) -> std::optional<std::string_view> {
           const auto header = sent.find(std::string(name));
           return header == sent.end() ? std::nullopt
                                       : std::optional<std::string_view>(header->second);

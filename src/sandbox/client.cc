@@ -4,7 +4,6 @@
 #include "sandbox/client.h"
 
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/random.h"
@@ -23,18 +22,7 @@ constexpr std::size_t kNonceBytes = 16;
 constexpr std::size_t kHeaderBytesMax = 256;
 constexpr std::size_t kRefusalBytesMax = 4096;
 constexpr std::size_t kMetricsBytesMax = std::size_t{4} << 20;
-constexpr std::chrono::seconds kRetryAfterMax{3600};
 constexpr std::string_view kLinesType = "application/x-ndjson";
-
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
-  std::int64_t seconds = 0;
-  const auto [stop, error] = std::from_chars(text.begin(), text.end(), seconds);
-  if (error != std::errc{} || stop != text.end() || seconds < 0 ||
-      std::chrono::seconds{seconds} > kRetryAfterMax) {
-    return std::nullopt;
-  }
-  return std::chrono::seconds{seconds};
-}
 
 /// What a status other than 200 means to the gateway.
 Error error_of(int status) {
@@ -70,11 +58,6 @@ Error error_of_call(int status) {
 
 std::string execute_target(std::string_view call_id) {
   return "/execute/" + std::string(call_id);
-}
-
-bool is_media_type(std::optional<std::string_view> value, std::string_view type) {
-  return value && value->starts_with(type) &&
-         (value->size() == type.size() || (*value)[type.size()] == ';');
 }
 
 }  // namespace
@@ -295,13 +278,13 @@ Task<Expected<void>> ToolSetClient::HttpExecution::start() {
 
 Expected<void> ToolSetClient::HttpExecution::take_head(const http::ResponseHead& head) {
   if (head.status != 200) {
-    retry_after_ = parse_retry_after(head.header("Retry-After").value_or(""));
+    retry_after_ = http::parse_retry_after(head.header("Retry-After"));
     return std::unexpected(request_.method == "GET" ? error_of_call(head.status)
                                                     : error_of(head.status));
   }
   const auto type = head.header("Content-Type");
-  lines_ = is_media_type(type, kLinesType);
-  if (!lines_ && !is_media_type(type, "application/json")) {
+  lines_ = http::is_media_type(type, kLinesType);
+  if (!lines_ && !http::is_media_type(type, "application/json")) {
     return fail(ErrorCode::kUnavailable, "the sandbox daemon's answer is neither JSON nor ndjson");
   }
   return {};

@@ -13,6 +13,7 @@ namespace mcpgate::sandbox {
 namespace {
 
 constexpr std::size_t kMimeTypeBytesMax = 256;
+constexpr std::size_t kForeignNameBytesMax = 1024;
 constexpr std::array<std::string_view, 3> kKindNames{"tool", "resource", "prompt"};
 
 std::unexpected<Error> invalid(std::string_view what) {
@@ -86,6 +87,32 @@ Expected<void> read_arguments(json::Object object, ManifestPrompt& prompt, json:
   return {};
 }
 
+/// All of it but how it is named.
+Expected<ManifestResource> read_named_resource(json::Object object, std::string name) {
+  ManifestResource resource;
+  resource.name = std::move(name);
+  resource.is_template = json::find(object, "uriTemplate").has_value();
+  const std::string_view uri_key = resource.is_template ? "uriTemplate" : "uri";
+  resource.uri = TRY(text_at(object, uri_key, kUriBytesMax));
+  resource.completes = TRY(optional_texts(object, "completes", kToolNameBytesMax));
+  if (resource.is_template) {
+    TRY_VOID(check_template(resource));
+  } else if (!is_uri(resource.uri) || !resource.completes.empty()) {
+    return invalid("uri: want a URI with a scheme, and nothing to complete");
+  }
+  const Presentation presentation = TRY(read_presentation(object));
+  const std::string mime_type = TRY(optional_text(object, "mimeType", kMimeTypeBytesMax));
+  json::Writer writer(resource.definition);
+  writer.begin_object().field(uri_key, resource.uri).field("name", resource.name);
+  write_titles(writer, presentation);
+  if (!mime_type.empty()) {
+    writer.field("mimeType", mime_type);
+  }
+  write_extras(writer, presentation);
+  writer.end_object();
+  return resource;
+}
+
 /// The definition is an object and ends with its brace.
 std::string listed(std::string_view definition, const std::vector<std::string>& completes,
                    std::string_view digest) {
@@ -121,27 +148,15 @@ std::optional<ItemKind> parse_item_kind(std::string_view text) {
 
 Expected<ManifestResource> read_resource(json::Element element) {
   const json::Object object = TRY(object_of(element));
-  ManifestResource resource;
-  resource.name = TRY(name_at(object));
-  resource.is_template = json::find(object, "uriTemplate").has_value();
-  const std::string_view uri_key = resource.is_template ? "uriTemplate" : "uri";
-  resource.uri = TRY(text_at(object, uri_key, kUriBytesMax));
-  resource.completes = TRY(optional_texts(object, "completes", kToolNameBytesMax));
-  if (resource.is_template) {
-    TRY_VOID(check_template(resource));
-  } else if (!is_uri(resource.uri) || !resource.completes.empty()) {
-    return invalid("uri: want a URI with a scheme, and nothing to complete");
-  }
-  const Presentation presentation = TRY(read_presentation(object));
-  const std::string mime_type = TRY(optional_text(object, "mimeType", kMimeTypeBytesMax));
-  json::Writer writer(resource.definition);
-  writer.begin_object().field(uri_key, resource.uri).field("name", resource.name);
-  write_titles(writer, presentation);
-  if (!mime_type.empty()) {
-    writer.field("mimeType", mime_type);
-  }
-  write_extras(writer, presentation);
-  writer.end_object();
+  std::string name = TRY(name_at(object));
+  return read_named_resource(object, std::move(name));
+}
+
+Expected<ManifestResource> read_foreign_resource(json::Element element) {
+  const json::Object object = TRY(object_of(element));
+  std::string name = TRY(text_at(object, "name", kForeignNameBytesMax));
+  ManifestResource resource = TRY(read_named_resource(object, std::move(name)));
+  resource.name = resource.uri;
   return resource;
 }
 

@@ -27,7 +27,7 @@ enum class ItemKind { kTool, kResource, kPrompt };
 
 /// A resource, or a template of many.
 struct ManifestResource {
-  /// As a tool's.
+  /// As a tool's; of an upstream, the same as `uri`.
   std::string name;
   /// The URI, or the template that those of its resources fit.
   std::string uri;
@@ -57,6 +57,8 @@ struct ManifestPrompt {
 /// Reads one from its MCP object, which may have `completes` besides; `digest` stays empty.
 /// kInvalidArgument says which member is wrong, never its bytes.
 [[nodiscard]] Expected<ManifestResource> read_resource(json::Element element);
+/// The same of a server that names its resources freely: the name is its URI, or its template.
+[[nodiscard]] Expected<ManifestResource> read_foreign_resource(json::Element element);
 [[nodiscard]] Expected<ManifestPrompt> read_prompt(json::Element element);
 
 /// As a manifest lists it: the definition with `completes` and `digest`.

@@ -55,6 +55,8 @@ struct Manifest {
   std::vector<ManifestTool> tools;
   std::vector<ManifestResource> resources = {};
   std::vector<ManifestPrompt> prompts = {};
+  /// Of an upstream: how many it listed that are not fit to be served.
+  std::size_t withheld = 0;
 };
 
 /// The document as JSON bytes.

@@ -9,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/log.h"
+#include "json/raw.h"
 #include "json/write.h"
 #include "sandboxd/running_call.h"
 
@@ -32,6 +33,16 @@ std::string printable(std::string_view line) {
       text, [](char byte) { return static_cast<unsigned char>(byte) < ' ' || byte == '\x7f'; },
       ' ');
   return text;
+}
+
+/// Whether what it answered to `initialize` is that of a server with tools.
+Expected<void> check_offer(const ServerAnswer& answer) {
+  if (!answer.error.empty()) {
+    return fail(ErrorCode::kFailedPrecondition, "it refused initialize: {}", answer.error);
+  }
+  const mcp::ServerOffer offer = TRY(mcp::read_initialize_result(answer.result));
+  return offer.has_tools ? Expected<void>()
+                         : fail(ErrorCode::kFailedPrecondition, "it has no tools");
 }
 
 Task<> kill_later(std::shared_ptr<RunningCall> process, std::chrono::milliseconds grace) {
@@ -170,7 +181,7 @@ void StdioServer::take_line(std::string_view line) {
   // A parser keeps the memory of its largest document: a large one gets its own.
   json::Parser large(line.size());
   json::Parser& parser = line.size() > kSmallLineBytes ? large : parser_;
-  const auto message = read_server_message(line, parser);
+  const auto message = mcp::read_server_message(line, parser);
   if (!message) {
     // Many a server greets on the wrong stream; the client of an SDK passes over it as well.
     if (!std::exchange(noise_logged_, true)) {
@@ -179,15 +190,15 @@ void StdioServer::take_line(std::string_view line) {
     }
     return;
   }
-  if (const auto* response = std::get_if<ServerResponse>(&*message)) {
+  if (const auto* response = std::get_if<mcp::ServerResponse>(&*message)) {
     if (question_ != nullptr && response->id == question_id_ && !answer_) {
       answer_ = {.result = std::string(response->result), .error = response->error};
       wake_.cancel();
     }
-  } else if (const auto* note = std::get_if<ServerNotification>(&*message)) {
+  } else if (const auto* note = std::get_if<mcp::ServerNotification>(&*message)) {
     take_notification(std::string(note->method), note->params, parser);
   } else {
-    take_request(std::get<ServerRequest>(*message));
+    take_request(std::get<mcp::ServerRequest>(*message));
   }
 }
 
@@ -203,18 +214,18 @@ void StdioServer::take_notification(std::string_view method, std::string_view pa
     return;
   }
   if (method == "notifications/progress") {
-    if (const std::string json = progress_of(params, question_id_, parser); !json.empty()) {
+    if (const std::string json = mcp::progress_of(params, question_id_, parser); !json.empty()) {
       question_->sink->on_progress(json);
     }
   } else if (method == "notifications/message") {
-    if (const std::string json = log_of(params, parser); !json.empty()) {
+    if (const std::string json = mcp::log_of(params, parser); !json.empty()) {
       question_->sink->on_log(json);
     }
   }
 }
 
-void StdioServer::take_request(const ServerRequest& request) {
-  send(answer_server_request(request));
+void StdioServer::take_request(const mcp::ServerRequest& request) {
+  send(mcp::answer_server_request(request));
 }
 
 void StdioServer::send(const std::string& line) {
@@ -261,7 +272,7 @@ Task<ServerAnswer> StdioServer::shake_hands(SteadyTime until) {
   }
   ServerAnswer answer =
       co_await ask({.method = "initialize",
-                    .params = initialize_params(),
+                    .params = mcp::initialize_params(),
                     .deadline = std::min(until, steady_clock::now() + options_.server.start),
                     .output_bytes_max = options_.limits.output_bytes,
                     .cpu = options_.limits.cpu});
@@ -270,9 +281,7 @@ Task<ServerAnswer> StdioServer::shake_hands(SteadyTime until) {
     stop(std::chrono::milliseconds{0});
     co_return answer;
   }
-  const auto good = answer.error.empty() ? check_initialize_result(answer.result)
-                                         : fail(ErrorCode::kFailedPrecondition,
-                                                "it refused initialize: {}", answer.error);
+  const auto good = check_offer(answer);
   if (!good) {
     answer.reason = EndReason::kCrashed;
     answer.text = good.error().message;
@@ -280,7 +289,7 @@ Task<ServerAnswer> StdioServer::shake_hands(SteadyTime until) {
     co_return answer;
   }
   shaken_ = true;
-  send(write_server_notification("notifications/initialized", "{}"));
+  send(mcp::write_server_notification("notifications/initialized", "{}"));
   co_return answer;
 }
 
@@ -300,7 +309,7 @@ Task<ServerAnswer> StdioServer::ask(ServerQuestion question) {
   const std::shared_ptr<RunningCall> process = process_;
   if (process) {
     process->begin_account(question.cpu);
-    send(write_server_request(question_id_, question.method, question.params));
+    send(mcp::write_server_request(question_id_, question.method, question.params));
     co_await wait_for_answer();
   } else if (!is_over()) {
     stop(std::chrono::milliseconds{
@@ -345,7 +354,7 @@ Task<> StdioServer::give_up_question() {
         .field("requestId", question_id_)
         .field("reason", give_up_text_)
         .end_object();
-    send(write_server_notification("notifications/cancelled", params));
+    send(mcp::write_server_notification("notifications/cancelled", params));
     const auto until = steady_clock::now() + options_.server.cancel_grace;
     while (!answer_ && !end_ && steady_clock::now() < until) {
       wake_.expires_at(until);

@@ -19,10 +19,10 @@
 #include "base/error.h"
 #include "base/task.h"
 #include "json/parse.h"
+#include "mcp/server_message.h"
 #include "sandbox/server_limits.h"
 #include "sandboxd/call.h"
 #include "sandboxd/server_counts.h"
-#include "sandboxd/server_message.h"
 #include "sandboxd/server_peer.h"
 #include "sandboxd/zygote.h"
 
@@ -105,7 +105,7 @@ class StdioServer final : public ServerPeer, public std::enable_shared_from_this
   static Task<> run(std::shared_ptr<StdioServer> self);
   void take_line(std::string_view line);
   void take_notification(std::string_view method, std::string_view params, json::Parser& parser);
-  void take_request(const ServerRequest& request);
+  void take_request(const mcp::ServerRequest& request);
   void send(const std::string& line);
   [[nodiscard]] bool is_within_rate();
   void end_question(EndReason reason, std::string text);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -24,7 +23,7 @@ CallOutcome outcome_of(ServerAnswer answer) {
                       .diagnostics = std::move(answer.diagnostics)};
   outcome.printed_bytes = outcome.diagnostics.size();
   if (!answer.error.empty()) {
-    outcome.result = error_result(answer.error);
+    outcome.result = mcp::error_result(answer.error);
   }
   return outcome;
 }
@@ -45,46 +44,25 @@ std::string write_description(const std::vector<std::string>& tools, std::string
   return json;
 }
 
-std::string list_params(std::string_view cursor) {
-  std::string params;
-  json::Writer writer(params);
-  writer.begin_object();
-  if (!cursor.empty()) {
-    writer.field("cursor", cursor);
-  }
-  writer.end_object();
-  return params;
-}
-
 /// All pages. An answer that is none of them is the outcome, as a reason.
 Task<Expected<std::vector<std::string>>> list_tools(StdioServer& server, Limits limits,
                                                     SteadyTime until) {
-  std::vector<std::string> tools;
-  std::set<std::string> cursors;
-  std::string cursor;
+  mcp::ListReader reader("tools", sandbox::kManifestToolsMax);
   do {
-    ServerAnswer answer = co_await server.ask({.method = "tools/list",
-                                               .params = list_params(cursor),
-                                               .deadline = until,
-                                               .output_bytes_max = sandbox::kManifestBytesMax,
-                                               .cpu = limits.cpu});
+    ServerAnswer answer = co_await server.ask(
+        {.method = "tools/list",
+         .params = mcp::request_params(mcp::Era::kLegacy, reader.next_members()),
+         .deadline = until,
+         .output_bytes_max = sandbox::kManifestBytesMax,
+         .cpu = limits.cpu});
     if (answer.reason != EndReason::kNone || !answer.error.empty()) {
       co_return fail(ErrorCode::kFailedPrecondition, "tools/list: {}{}", answer.text, answer.error);
     }
-    auto page = read_tools_page(answer.result);
-    if (!page) {
-      co_return std::unexpected(std::move(page.error()));
+    if (const auto taken = reader.take(answer.result); !taken) {
+      co_return fail(ErrorCode::kFailedPrecondition, "tools/list: {}", taken.error().message);
     }
-    std::ranges::move(page->tools, std::back_inserter(tools));
-    cursor = std::move(page->next_cursor);
-    if (tools.size() > sandbox::kManifestToolsMax ||
-        (!cursor.empty() && !cursors.insert(cursor).second)) {
-      co_return fail(ErrorCode::kFailedPrecondition,
-                     "tools/list: more than {} tools, or a page that comes again",
-                     sandbox::kManifestToolsMax);
-    }
-  } while (!cursor.empty() && cursors.size() <= sandbox::kManifestToolsMax);
-  co_return tools;
+  } while (!reader.is_done());
+  co_return std::move(reader.items);
 }
 
 }  // namespace
@@ -247,13 +225,17 @@ Task<CallOutcome> StdioServers::run_in_turn(Slot& slot, const CallSpec& spec, Ev
   const std::shared_ptr<StdioServer> server = slot.server;
   ServerAnswer answer = co_await server->shake_hands(until);
   if (answer.reason == EndReason::kNone && !cancelled) {
-    answer = co_await server->ask(
-        {.method = "tools/call",
-         .params = call_params(spec.tool, spec.arguments, server->next_id(), spec.progress_wanted),
-         .deadline = until,
-         .output_bytes_max = spec.limits.output_bytes,
-         .cpu = spec.limits.cpu,
-         .sink = &sink});
+    const auto progress_token =
+        spec.progress_wanted ? std::optional(server->next_id()) : std::nullopt;
+    answer =
+        co_await server->ask({.method = "tools/call",
+                              .params = mcp::request_params(
+                                  mcp::Era::kLegacy, mcp::call_members(spec.tool, spec.arguments),
+                                  {.progress_token = progress_token}),
+                              .deadline = until,
+                              .output_bytes_max = spec.limits.output_bytes,
+                              .cpu = spec.limits.cpu,
+                              .sink = &sink});
   } else if (cancelled) {
     answer.reason = EndReason::kKilled;
     answer.text = "cancelled";

@@ -1,4 +1,4 @@
-// What a stdio server says. The first byte chooses the reader: a line, or what is inside of one.
+// What a server says whose client we are. The first byte chooses the reader: a line, or what is inside of one.
 // What is passed on to the client must be fit to be spliced: valid JSON on one line.
 
 #include <cstddef>
@@ -9,11 +9,13 @@
 #include <variant>
 
 #include "json/parse.h"
-#include "sandboxd/server_message.h"
+#include "mcp/server_message.h"
 
 namespace {
 
-using namespace mcpgate::sandboxd;  // NOLINT: what is tested
+using namespace mcpgate::mcp;  // NOLINT: what is tested
+
+constexpr std::size_t kItemsMax = 1000;
 
 void expect_one_line_of_json(std::string_view json) {
   mcpgate::json::Parser parser(std::size_t{1} << 20);
@@ -48,6 +50,17 @@ void note(std::string_view params, mcpgate::json::Parser& parser) {
   }
 }
 
+void page(std::string_view bytes) {
+  ListReader list("tools", kItemsMax);
+  if (!list.take(bytes)) {
+    return;
+  }
+  for (const std::string& tool : list.items) {
+    expect_one_line_of_json(tool);
+  }
+  expect_one_line_of_json("{" + list.next_members() + "}");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -65,14 +78,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       note(bytes, parser);
       break;
     case 2:
-      (void)check_initialize_result(bytes);
+      (void)read_initialize_result(bytes);
+      (void)read_discover_result(bytes);
       break;
     default:
-      if (const auto page = read_tools_page(bytes)) {
-        for (const std::string& tool : page->tools) {
-          expect_one_line_of_json(tool);
-        }
-      }
+      page(bytes);
   }
   return 0;
 }

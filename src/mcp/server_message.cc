@@ -1,4 +1,4 @@
-#include "sandboxd/server_message.h"
+#include "mcp/server_message.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include "mcp/rpc.h"
 #include "mcp/server_info.h"
 
-namespace mcpgate::sandboxd {
+namespace mcpgate::mcp {
 
 namespace {
 
@@ -21,6 +21,7 @@ constexpr std::size_t kErrorBytesMax = 2000;
 constexpr std::size_t kIdBytesMax = 256;
 /// The first revision, which is spoken in no other place here: as 2025-03-26 for this purpose.
 constexpr std::string_view kFirstRevision = "2024-11-05";
+constexpr std::string_view kMetaPrefix = "io.modelcontextprotocol/";
 
 std::unexpected<Error> invalid(std::string_view what) {
   return fail(ErrorCode::kInvalidArgument, "{}", what);
@@ -61,6 +62,7 @@ Expected<ServerMessage> read_response(json::Object object, json::Element id,
     response.result = result->raw;
   } else {
     const auto code = json::int_at(*error, "code");
+    response.error_code = code;
     response.error =
         fmt::format("{} (JSON-RPC error {})",
                     cut(json::string_at(*error, "message").value_or("an error without a message")),
@@ -77,6 +79,24 @@ void copy_member(json::Object object, std::string_view text, std::string_view fr
   }
 }
 
+/// What `capabilities` declare.
+Expected<ServerOffer> read_capabilities(json::Object result, ServerOffer offer) {
+  const auto capabilities = json::object_at(result, "capabilities");
+  if (!capabilities) {
+    return fail(ErrorCode::kFailedPrecondition, "it names no capabilities");
+  }
+  offer.has_tools = json::find(*capabilities, "tools").has_value();
+  offer.has_resources = json::find(*capabilities, "resources").has_value();
+  offer.has_prompts = json::find(*capabilities, "prompts").has_value();
+  offer.has_completions = json::find(*capabilities, "completions").has_value();
+  for (const std::string_view list : {"tools", "resources", "prompts"}) {
+    const auto of_list = json::object_at(*capabilities, list);
+    offer.tells_changes =
+        offer.tells_changes || (of_list && json::bool_at(*of_list, "listChanged").value_or(false));
+  }
+  return offer;
+}
+
 }  // namespace
 
 Expected<ServerMessage> read_server_message(std::string_view line, json::Parser& parser) {
@@ -85,7 +105,7 @@ Expected<ServerMessage> read_server_message(std::string_view line, json::Parser&
     return invalid("no JSON-RPC 2.0");
   }
   const auto id = json::find_member(object, line, "id");
-  if (id && (!mcp::is_id(id->value) || id->raw.size() > kIdBytesMax)) {
+  if (id && (!is_id(id->value) || id->raw.size() > kIdBytesMax)) {
     return invalid("an id that is neither a short string nor a whole number");
   }
   const auto method = json::find(object, "method");
@@ -105,21 +125,21 @@ Expected<ServerMessage> read_server_message(std::string_view line, json::Parser&
 
 std::string write_server_request(std::uint64_t id, std::string_view method,
                                  std::string_view params) {
-  return mcp::write_request(fmt::format("{}", id), method, params) + '\n';
+  return write_request(fmt::format("{}", id), method, params) + '\n';
 }
 
 std::string write_server_notification(std::string_view method, std::string_view params) {
-  return mcp::write_notification(method, params) + '\n';
+  return write_notification(method, params) + '\n';
 }
 
 std::string answer_server_request(const ServerRequest& request) {
   if (request.method == "ping") {
-    return mcp::write_result(request.id, "{}") + '\n';
+    return write_result(request.id, "{}") + '\n';
   }
-  return mcp::write_error(request.id,
-                          {.code = mcp::RpcCode::kMethodNotFound,
-                           .message = "this client declared no capability, and offers neither "
-                                      "roots, sampling nor elicitation"}) +
+  return write_error(request.id,
+                     {.code = RpcCode::kMethodNotFound,
+                      .message = "this client declared no capability, and offers neither "
+                                 "roots, sampling nor elicitation"}) +
          '\n';
 }
 
@@ -127,45 +147,76 @@ std::string initialize_params() {
   std::string params;
   json::Writer(params)
       .begin_object()
-      .field("protocolVersion", mcp::to_string(mcp::kNewestLegacy))
+      .field("protocolVersion", to_string(kNewestLegacy))
       .key("capabilities")
       .begin_object()
       .end_object()
-      .raw_field("clientInfo", mcp::kServerInfo)
+      .raw_field("clientInfo", kServerInfo)
       .end_object();
   return params;
 }
 
-Expected<void> check_initialize_result(std::string_view result) {
+Expected<ServerOffer> read_initialize_result(std::string_view result) {
   json::Parser parser(result.size());
   const auto object = read_object(result, parser);
   const auto version = object ? json::string_at(*object, "protocolVersion") : std::nullopt;
-  const auto capabilities = object ? json::object_at(*object, "capabilities") : std::nullopt;
-  if (!version || !capabilities) {
-    return fail(ErrorCode::kFailedPrecondition,
-                "its answer to initialize has no protocolVersion or no capabilities");
+  if (!version) {
+    return fail(ErrorCode::kFailedPrecondition, "its answer to initialize has no protocolVersion");
   }
-  const auto revision = mcp::parse_revision(*version);
-  if (*version != kFirstRevision && (!revision || mcp::era_of(*revision) != mcp::Era::kLegacy)) {
+  const auto revision = parse_revision(*version);
+  if (*version != kFirstRevision && (!revision || era_of(*revision) != Era::kLegacy)) {
     return fail(ErrorCode::kFailedPrecondition,
                 "it speaks a revision of MCP that is not spoken here");
   }
-  if (!json::find(*capabilities, "tools")) {
-    return fail(ErrorCode::kFailedPrecondition, "it has no tools");
-  }
-  return {};
+  return read_capabilities(*object, {.era = Era::kLegacy, .version = std::string(*version)});
 }
 
-std::string call_params(std::string_view tool, std::string_view arguments, std::uint64_t id,
-                        bool progress_wanted) {
-  std::string params;
+Expected<ServerOffer> read_discover_result(std::string_view result) {
+  json::Parser parser(result.size());
+  const auto object = read_object(result, parser);
+  const auto versions = object ? json::array_at(*object, "supportedVersions") : std::nullopt;
+  if (!versions || std::ranges::none_of(*versions, [](json::Element version) {
+        return json::as_string(version) == to_string(kNewest);
+      })) {
+    return fail(ErrorCode::kFailedPrecondition, "it does not serve MCP {}", to_string(kNewest));
+  }
+  return read_capabilities(*object,
+                           {.era = Era::kModern, .version = std::string(to_string(kNewest))});
+}
+
+std::string request_params(Era era, std::string_view members, const RequestMeta& meta) {
+  std::string params = "{";
+  params += members;
+  const bool modern = era == Era::kModern;
+  if (!modern && !meta.progress_token && meta.traceparent.empty()) {
+    return params += '}';
+  }
+  params += members.empty() ? R"("_meta":)" : R"(,"_meta":)";
   json::Writer writer(params);
-  writer.begin_object().field("name", tool).raw_field("arguments", arguments);
-  if (progress_wanted) {
-    writer.key("_meta").begin_object().field("progressToken", id).end_object();
+  const auto name = [](std::string_view key) { return std::string(kMetaPrefix).append(key); };
+  writer.begin_object();
+  if (modern) {
+    writer.field(name("protocolVersion"), to_string(kNewest));
+    writer.key(name("clientCapabilities")).begin_object().end_object();
+    writer.raw_field(name("clientInfo"), kServerInfo);
+    if (!meta.log_level.empty()) {
+      writer.field(name("logLevel"), meta.log_level);
+    }
+  }
+  if (meta.progress_token) {
+    writer.field("progressToken", *meta.progress_token);
+  }
+  if (!meta.traceparent.empty()) {
+    writer.field("traceparent", meta.traceparent);
   }
   writer.end_object();
-  return params;
+  return params += '}';
+}
+
+std::string call_members(std::string_view name, std::string_view arguments) {
+  std::string members = R"("name":)";
+  json::append_string(members, name);
+  return members.append(R"(,"arguments":)").append(arguments);
 }
 
 std::string progress_of(std::string_view params, std::uint64_t id, json::Parser& parser) {
@@ -185,16 +236,19 @@ std::string progress_of(std::string_view params, std::uint64_t id, json::Parser&
 }
 
 std::string log_of(std::string_view params, json::Parser& parser) {
-  const auto object = read_object(params, parser);
-  if (!object) {
+  const auto element = parser.parse(params);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto level = object ? json::find_member(*object, params, "level") : std::nullopt;
+  const auto data = object ? json::find_member(*object, params, "data") : std::nullopt;
+  if (!level || !data) {
     return "";
   }
   std::string json;
-  json::Writer writer(json);
-  writer.begin_object();
-  copy_member(*object, params, "level", "level", writer);
-  copy_member(*object, params, "data", "message", writer);
-  writer.end_object();
+  json::Writer(json)
+      .begin_object()
+      .raw_field("level", level->raw)
+      .raw_field("message", data->raw)
+      .end_object();
   return json;
 }
 
@@ -207,20 +261,33 @@ std::string error_result(std::string_view error) {
   return result;
 }
 
-Expected<ToolsPage> read_tools_page(std::string_view result) {
-  json::Parser parser(result.size());
-  const json::Object object = TRY(read_object(result, parser));
-  const auto tools = json::find_member(object, result, "tools");
-  const auto list = tools ? json::as_array(tools->value) : std::nullopt;
-  if (!list) {
-    return invalid("its answer to tools/list has no list of tools");
+std::string ListReader::next_members() const {
+  std::string members;
+  if (!cursor_.empty()) {
+    members = R"("cursor":)";
+    json::append_string(members, cursor_);
   }
-  ToolsPage page;
-  for (const json::Item& item : json::Items(*list, tools->raw)) {
-    page.tools.emplace_back(item.raw);
-  }
-  page.next_cursor = json::string_at(object, "nextCursor").value_or("");
-  return page;
+  return members;
 }
 
-}  // namespace mcpgate::sandboxd
+Expected<void> ListReader::take(std::string_view result) {
+  json::Parser parser(result.size());
+  const json::Object object = TRY(read_object(result, parser));
+  const auto listed = json::find_member(object, result, key_);
+  const auto list = listed ? json::as_array(listed->value) : std::nullopt;
+  if (!list) {
+    return fail(ErrorCode::kFailedPrecondition, "its answer has no list of {}", key_);
+  }
+  for (const json::Item& item : json::Items(*list, listed->raw)) {
+    items.emplace_back(item.raw);
+  }
+  cursor_ = json::string_at(object, "nextCursor").value_or("");
+  if (items.size() > items_max_ || cursors_.size() > items_max_ ||
+      (!cursor_.empty() && !cursors_.insert(cursor_).second)) {
+    return fail(ErrorCode::kFailedPrecondition, "more than {} {}, or a page that comes again",
+                items_max_, key_);
+  }
+  return {};
+}
+
+}  // namespace mcpgate::mcp
