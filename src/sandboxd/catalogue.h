@@ -124,6 +124,8 @@ class Catalogue {
 
   /// Loads the first version and begins to watch. An error leaves it without a version, watching.
   Task<Expected<void>> start();
+  /// The version before drains. What start() and changed files lead to.
+  void put_in_force(std::shared_ptr<Version> version);
   /// Ends the processes of stdio servers, once no call runs any more.
   Task<void> end_servers();
   /// Stops watching and wakes all waiters; completes when no reload is under way.
@@ -164,7 +166,6 @@ class Catalogue {
   void on_list_changed();
   static Task<void> reload_until_settled(Catalogue& self);
   Task<Expected<void>> reload();
-  void put_in_force(std::shared_ptr<Version> version);
   void wake_waiters();
   void retire_later();
 
