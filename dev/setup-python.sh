@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes build/venv, the Python environment of the tests, from tests/requirements.txt (every file
-# pinned by its hash), and build/server-wheels, the packages of the Python server that the tests run
-# as a tool set. Does nothing when they are up to date; `rm -r build/venv` starts afresh.
+# pinned by its hash), and the packages of tool sets that the tests run, which `mcpgate-sandbox
+# prepare` installs from there: build/server-wheels of the Python server, build/package-wheels of
+# those that are preloaded. Does nothing when they are up to date; `rm -r build/venv` starts afresh.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,8 +10,6 @@ cd "$(dirname "$0")/.."
 python=/usr/bin/python3
 requirements=tests/requirements.txt
 venv=build/venv
-server=tests/servers/requirements.txt
-wheels=build/server-wheels
 
 mkdir -p build
 exec 9>build/.setup-python.lock
@@ -31,11 +30,15 @@ if ! is_current "$venv" "$requirements"; then
     --only-binary :all: -r "$requirements"
   set_current "$venv" "$requirements"
 fi
-# Of the stdio server that the tests run: `mcpgate-sandbox prepare` installs it from here.
-if ! is_current "$wheels" "$server"; then
-  echo "Fetching the wheels of $server (about 10 s) …" >&2
-  rm -rf "$wheels"
-  "$venv/bin/pip" download --quiet --disable-pip-version-check --require-hashes \
-    --only-binary :all: -r "$server" -d "$wheels"
-  set_current "$wheels" "$server"
-fi
+# Fetches what $2 names into $1.
+fetch_wheels() {
+  if ! is_current "$1" "$2"; then
+    echo "Fetching the wheels of $2 (about 10 s) …" >&2
+    rm -rf "$1"
+    "$venv/bin/pip" download --quiet --disable-pip-version-check --require-hashes \
+      --only-binary :all: -r "$2" -d "$1"
+    set_current "$1" "$2"
+  fi
+}
+fetch_wheels build/server-wheels tests/servers/requirements.txt
+fetch_wheels build/package-wheels tests/packages/requirements.txt

@@ -49,6 +49,10 @@ class SourceImporter:
         files = (file for file in self.files if "/" not in file and file[0] not in "_.")
         return sorted(files, key=lambda file: (file == BUILT_IN, file))
 
+    def owns(self, name: str) -> bool:
+        """Whether a module of that name would come from here."""
+        return self.find_spec(name) is not None
+
     def keep_only(self, modules: Sequence[str]) -> None:
         """Forgets all modules but these and what is inside them; those that are loaded stay."""
         kept = frozenset(modules)

@@ -6,8 +6,10 @@ Nothing of a tool set is executed here.
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import tempfile  # noqa: F401
+import time
 import warnings
 
 # Imported once, so that no call pays for it.
@@ -30,7 +32,7 @@ import itertools  # noqa: F401
 import json  # noqa: F401
 import math  # noqa: F401
 import operator  # noqa: F401
-import os  # noqa: F401
+import os
 import pathlib  # noqa: F401
 import random  # noqa: F401
 import re  # noqa: F401
@@ -49,7 +51,7 @@ import mcpgate
 from . import _child
 from ._sources import SourceImporter
 
-__all__ = ["load", "serve_rehearsal", "warm_up"]
+__all__ = ["load", "preload", "serve_rehearsal", "warm_up"]
 
 
 def load(tool_set: str, packages: str, sources: dict[str, bytes]) -> None:
@@ -75,6 +77,63 @@ def load(tool_set: str, packages: str, sources: dict[str, bytes]) -> None:
         sys.path.insert(_first_of_debian(), packages)
     gc.collect()
     gc.freeze()
+
+
+#: What numeric libraries ask when they are loaded. Each call has a core or less, and a thread that
+#: one of them started here would be missing in every child.
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def preload(modules: list[str]) -> None:
+    """Imports modules for all children, none of the set's own. Raises RuntimeError naming the module
+    that cannot be."""
+    if not modules:
+        return
+    importer = _child.importer
+    sys.meta_path.remove(importer)  # type: ignore[arg-type]
+    os.environ.update(dict.fromkeys(_THREAD_COUNTS, "1"))
+    for name in modules:
+        if importer.owns(name.partition(".")[0]):
+            raise RuntimeError(
+                f"preload: {name} is a module of the set's own, of which nothing runs before a call"
+            )
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            raise RuntimeError(f"preload: {name}: {type(error).__name__}: {error}") from None
+        if not _is_single_threaded():
+            raise RuntimeError(
+                f"preload: {name} leaves threads running, which no child would have"
+            )
+    for name in list(sys.modules):
+        if importer.owns(name):
+            raise RuntimeError(f"preload: a package has a module {name}; rename the set's own")
+    if "numpy.random" in sys.modules:
+        os.register_at_fork(after_in_child=_reseed_numpy)  # as `random` does by itself
+    sys.meta_path.insert(0, importer)  # type: ignore[arg-type]
+    gc.collect()
+    gc.freeze()
+
+
+def _is_single_threaded() -> bool:
+    """Waits for threads that are ending: the kernel counts one for a moment after it was joined."""
+    for _ in range(200):
+        if len(os.listdir("/proc/self/task")) == 1:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _reseed_numpy() -> None:
+    try:
+        sys.modules["numpy.random"].seed()
+    except BaseException:
+        os._exit(1)  # rather no call than one whose numbers another call had
 
 
 def _first_of_debian() -> int:

@@ -16,6 +16,7 @@ constexpr std::size_t kDataMountsMax = 32;
 /// Each holds some MiB; more than cores is of use for bursts only.
 constexpr std::int64_t kReadyMax = 64;
 constexpr std::size_t kImportableMax = 64;
+constexpr std::size_t kPreloadMax = 32;
 constexpr std::size_t kDescriptionBytesMax = 4096;
 constexpr std::size_t kNameBytesMax = 64;
 /// Of a server's command and environment.
@@ -90,6 +91,30 @@ void read_importable(const YamlNode& node, std::vector<std::string>& modules) {
   }
 }
 
+/// `numpy`, `numpy.random`. Whether there is such a module shows when the set is loaded.
+bool is_dotted_name(std::string_view text) {
+  for (;;) {
+    const std::size_t dot = text.find('.');
+    if (!is_module_name(text.substr(0, dot))) {
+      return false;
+    }
+    if (dot == std::string_view::npos) {
+      return true;
+    }
+    text.remove_prefix(dot + 1);
+  }
+}
+
+void read_preload(const YamlNode& node, std::vector<std::string>& modules) {
+  modules = node.strings();
+  if (modules.size() > kPreloadMax) {
+    node.problem(fmt::format("more than {} modules", kPreloadMax));
+  }
+  if (!std::ranges::all_of(modules, is_dotted_name)) {
+    node.problem("want names of modules as Python imports them: numpy, numpy.random");
+  }
+}
+
 void read_output(YamlMap map, OutputRules& output) {
   output.scrub = map.boolean("scrub", false);
   if (output.scrub) {
@@ -148,7 +173,8 @@ void refuse_beside_server(YamlMap& root, const ToolSetFile& file) {
   if (!file.server) {
     return;
   }
-  for (const std::string_view key : {"codeMode", "importable", "readyChildren", "workspace"}) {
+  for (const std::string_view key :
+       {"codeMode", "importable", "preload", "readyChildren", "workspace"}) {
     if (const YamlNode node = root.key(key)) {
       node.problem("goes with Python files, not with command");
     }
@@ -216,6 +242,7 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   const auto ready_default = static_cast<std::int64_t>(file.ready_children);
   file.ready_children = static_cast<std::size_t>(
       root.integer("readyChildren", ready_default, {.min = 0, .max = kReadyMax}));
+  read_preload(root.find("preload"), file.preload);
   read_data_mounts(root.list("dataMounts"), folder, file.data_mounts);
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);

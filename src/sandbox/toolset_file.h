@@ -66,6 +66,8 @@ struct ToolSetFile {
   /// Two, since the calls of a model come one after the other: while one child serves, the next is
   /// made.
   std::size_t ready_children = 2;
+  /// Modules of packages that are imported once for all calls, before they come.
+  std::vector<std::string> preload;
   std::vector<DataMount> data_mounts;
   bool code_mode = false;
   /// Modules that run in the child of model-written code.

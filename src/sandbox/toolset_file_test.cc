@@ -25,6 +25,7 @@ readyChildren: 2
 recycle: {calls: 7, age: 2h}
 detached: {calls: 5, bytes: 1Mi, ttl: 10m}
 importable: [privacy]
+preload: [numpy, numpy.random]
 output: {scrub: false, maxBytes: 64Ki}
 )",
                                         kFolder);
@@ -53,6 +54,7 @@ output: {scrub: false, maxBytes: 64Ki}
   EXPECT_EQ(file->detached.bytes, 1U << 20);
   EXPECT_EQ(file->detached.ttl, std::chrono::minutes{10});
   EXPECT_EQ(file->importable, std::vector<std::string>{"privacy"});
+  EXPECT_EQ(file->preload, (std::vector<std::string>{"numpy", "numpy.random"}));
   EXPECT_FALSE(file->output.scrub);
   EXPECT_EQ(file->output.bytes_max, 64U << 10);
 }
@@ -110,6 +112,8 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"dataMounts: [{name: a, path: /x}, {name: a, path: /y}]", "another"},
            {"dataMounts: [{name: a, path: /x, mode: rw}]", "mode"},
            {"importable: [os.path]", "module"},
+           {"preload: [numpy.]", "preload: want names of modules"},
+           {"preload: [a-b]", "preload: want names of modules"},
            {"codeMode: yes", "codeMode"},
            {"readyChildren: 65", "readyChildren"},
            {"readyChildren: -1", "readyChildren"},
@@ -127,6 +131,7 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"command: [a]\ncodeMode: true", "toolset.yaml:2:11: codeMode: goes with Python files"},
            {"command: [a]\nreadyChildren: 2", "goes with Python files"},
            {"command: [a]\nimportable: [x]", "goes with Python files"},
+           {"command: [a]\npreload: [x]", "goes with Python files"},
            {"command: [a]\ntools: {x: {limits: {memory: 1Gi}}}", "are the whole server's"},
            {"output: {scrub: true}", "not supported"},
            {"description: [", "toolset.yaml:1"},

@@ -377,6 +377,7 @@ Expected<ZygoteOptions> plan_zygote(asio::io_context& loop, const CatalogueOptio
   if (version.workspaces) {
     zygote.workspaces = version.workspaces->path();
   }
+  zygote.preload = settings.preload;
   zygote.recycle = settings.recycle;
   zygote.memory_bytes = memory_of_all(settings, version.limits);
   zygote.tasks = tasks_of_all(settings, version.limits);
@@ -405,6 +406,10 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
     co_return std::unexpected(std::move(zygote.error()));
   }
   auto started = co_await Zygote::start(loop, *std::move(zygote));
+  if (!started && started.error().code == ErrorCode::kInvalidArgument) {
+    co_return fail(ErrorCode::kInvalidArgument, "tool set {}: {}", settings.name,
+                   started.error().message);
+  }
   if (!started && started.error().code != ErrorCode::kFailedPrecondition) {
     co_return fail(ErrorCode::kUnavailable, "{}", started.error().message);
   }

@@ -101,6 +101,7 @@ std::string encode(const ZygoteSetup& setup) {
       .strings(setup.arguments)
       .strings(setup.environment)
       .strings(setup.executable)
+      .strings(setup.preload)
       .integer(static_cast<std::uint64_t>(setup.sources.size()));
   for (const auto& [path, bytes] : setup.sources) {
     writer.string(path).string(bytes);
@@ -131,7 +132,11 @@ std::string encode(const SpawnMessage& message) {
 }
 
 std::string encode(const ReadyMessage& message) {
-  return Writer(Kind::kReady).string(message.error).integer(message.layer).take();
+  return Writer(Kind::kReady)
+      .string(message.error)
+      .integer(message.layer)
+      .integer(static_cast<std::uint8_t>(message.is_of_set))
+      .take();
 }
 
 std::string encode(const PingMessage& /*message*/) {
@@ -177,6 +182,7 @@ std::optional<ZygoteSetup> decode_setup(std::string_view bytes) {
       .strings(setup.arguments)
       .strings(setup.environment)
       .strings(setup.executable)
+      .strings(setup.preload)
       .integer(files);
   for (; reader.good() && files > 0; --files) {
     std::string path;
@@ -226,7 +232,13 @@ std::optional<PingMessage> decode_ping(std::string_view bytes) {
 
 std::optional<ZygoteMessage> decode_zygote_message(std::string_view bytes) {
   ReadyMessage ready;
-  if (Reader(bytes, Kind::kReady).string(ready.error).integer(ready.layer).done()) {
+  std::uint8_t is_of_set = 0;
+  if (Reader(bytes, Kind::kReady)
+          .string(ready.error)
+          .integer(ready.layer)
+          .integer(is_of_set)
+          .done()) {
+    ready.is_of_set = is_of_set != 0;
     return ready;
   }
   SpawnedMessage spawned;

@@ -55,6 +55,8 @@ struct ZygoteSetup {
   /// Where the private tree is put together; an existing folder.
   std::string workbench = {};
   std::map<std::string, std::string> sources = {};
+  /// Python modules that are imported before the first fork.
+  std::vector<std::string> preload = {};
 };
 
 /// What a child is for.
@@ -116,6 +118,8 @@ struct ReadyMessage {
   std::string error = {};
   /// The layer that could not be had, as a number of Layer; -1: something else is wrong.
   std::int32_t layer = -1;
+  /// Whether it lies at the set: the same files would fail again.
+  bool is_of_set = false;
 };
 
 /// Zygote → daemon, with the child's pidfd; without one and `error` set where fork failed.

@@ -55,6 +55,8 @@ struct ZygoteOptions {
   /// the folder holds later. Files of the top level whose names do not start with `_` declare
   /// tools.
   std::map<std::string, std::string> sources = {};
+  /// Modules of its packages, or of the system's, that every child finds imported.
+  std::vector<std::string> preload = {};
   /// Instead of Python files: serve() starts it, and describe() and run() are not to be called.
   std::optional<ServerCommand> server = {};
   /// What all calls together and the zygote may use, bytes, where a control group can be had.
@@ -86,7 +88,8 @@ struct ZygoteOptions {
 class Zygote {
  public:
   /// Starts the process, loads the sources and runs the self-test. kFailedPrecondition, naming the
-  /// layer, where one that the profile requires cannot be had or does not hold here.
+  /// layer, where one that the profile requires cannot be had or does not hold here;
+  /// kInvalidArgument, naming the module, where one cannot be preloaded.
   [[nodiscard]] static Task<Expected<std::unique_ptr<Zygote>>> start(asio::io_context& loop,
                                                                      ZygoteOptions options);
   Zygote(const Zygote&) = delete;

@@ -63,6 +63,9 @@ Task<Expected<void>> ZygoteProcess::wait_loaded() {
     changed_.expires_at(until);
     co_await changed_.async_wait(kAwait);
   }
+  if (is_error_of_set_) {
+    co_return fail(ErrorCode::kInvalidArgument, "{}", load_error_);
+  }
   if (has_ended_ || !has_loaded_ || !load_error_.empty()) {
     const std::string why = !load_error_.empty()  ? load_error_
                             : process_.try_wait() ? describe_wait_status(process_.wait_status())
@@ -124,6 +127,7 @@ void ZygoteProcess::take(const ZygoteMessage& message, UniqueFd descriptor) {
   if (const auto* told = std::get_if<ReadyMessage>(&message)) {
     has_loaded_ = true;
     load_error_ = told->error;
+    is_error_of_set_ = told->is_of_set;
     if (told->layer >= 0 && told->layer < static_cast<int>(kLayerCount)) {
       layer_failure_ = {.layer = static_cast<Layer>(told->layer), .why = told->error};
     }

@@ -49,7 +49,7 @@ class ZygoteProcess : public std::enable_shared_from_this<ZygoteProcess> {
   ~ZygoteProcess() = default;
 
   /// Until it can fork; the error says why it will not, and layer_failure() for want of which
-  /// layer.
+  /// layer. kInvalidArgument: it lies at the set.
   Task<Expected<void>> wait_loaded();
   [[nodiscard]] const std::optional<LayerFailure>& layer_failure() const { return layer_failure_; }
 
@@ -101,6 +101,7 @@ class ZygoteProcess : public std::enable_shared_from_this<ZygoteProcess> {
   asio::posix::stream_descriptor control_;
   bool has_loaded_ = false;
   std::string load_error_;
+  bool is_error_of_set_ = false;
   std::optional<LayerFailure> layer_failure_;
   bool has_ended_ = false;
   bool is_retired_ = false;

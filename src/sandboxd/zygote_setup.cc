@@ -44,7 +44,8 @@ Expected<UniqueFd> make_setup_file(const ZygoteOptions& options, const std::stri
                     .without = without,
                     .landlock_abi_max = options.landlock_abi_max,
                     .workbench = options.scratch,
-                    .sources = options.sources};
+                    .sources = options.sources,
+                    .preload = options.preload};
   setup.read_only.push_back(options.harness);
   setup.read_only.push_back(options.tool_set);
   if (!options.packages.empty()) {

@@ -5,12 +5,13 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
-from support import BIN
+from support import BIN, ROOT
 from support.gateway import run
 from support.processes import wait_until
 
@@ -44,10 +45,13 @@ def spoil() -> dict:
 '''
 
 
-def make_wheel(folder: Path, version: str = "1.0", body: str = "return text.upper() + '!'") -> str:
+SHOUT = "def shout(text):\n    return text.upper() + '!'\n"
+
+
+def make_wheel(folder: Path, version: str = "1.0", source: str = SHOUT) -> str:
     """A wheel as PEP 427 has it; its SHA-256."""
     files = {
-        "loud/__init__.py": f"def shout(text):\n    {body}\n",
+        "loud/__init__.py": source,
         f"loud-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: loud\nVersion: {version}\n",
         f"loud-{version}.dist-info/WHEEL": (
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -135,7 +139,7 @@ def test_preparing_again_does_nothing_and_another_requirement_is_another_tool(sh
     assert (again.returncode, again.stdout) == (0, first.stdout)
     assert "installing" not in again.stderr
     before = shouting.tool_digest()
-    newer = make_wheel(shouting.wheels, "2.0", "return text + '?'")
+    newer = make_wheel(shouting.wheels, "2.0", "def shout(text):\n    return text + '?'\n")
     shouting.require(f"loud==2.0 --hash=sha256:{newer}\n")
     refused = shouting.sandbox("run", "shout", '{"text":"a"}')
     assert refused.returncode == 1
@@ -176,11 +180,16 @@ def test_without_a_network_it_says_so(shouting, monkeypatch):
     assert os.listdir(shouting.packages) == []
 
 
-def test_up_prepares_before_it_serves(shouting, start_gateway, monkeypatch):
-    configuration = shouting.root / ".config/pip/pip.conf"
+def let_pip_find(wheels: Path, home: Path, monkeypatch) -> None:
+    """As an operator without a network would."""
+    configuration = home / ".config/pip/pip.conf"
     configuration.parent.mkdir(parents=True)
-    configuration.write_text(f"[global]\nno-index = true\nfind-links = {shouting.wheels}\n")
-    monkeypatch.setenv("HOME", str(shouting.root))
+    configuration.write_text(f"[global]\nno-index = true\nfind-links = {wheels}\n")
+    monkeypatch.setenv("HOME", str(home))
+
+
+def test_up_prepares_before_it_serves(shouting, start_gateway, monkeypatch):
+    let_pip_find(shouting.wheels, shouting.root, monkeypatch)
     gateway = start_gateway(tools=shouting.tools)
     client = gateway.client("demo-token-12345")
     wait_until(lambda: "shout" in client.tool_names(), "the tool set is served", 60)
@@ -189,3 +198,77 @@ def test_up_prepares_before_it_serves(shouting, start_gateway, monkeypatch):
     assert result["content"][0]["text"] == "UP!"
 
 
+
+
+# ---- Preloaded
+
+DRAW = '''
+import random
+import sys
+
+# Before this file imports anything of it.
+FOUND = "numpy" in sys.modules
+
+import numpy
+from mcpgate import tool
+
+
+@tool
+def draw() -> dict:
+    """Draws from every generator that a zygote could hand on."""
+    return {
+        "found": FOUND,
+        "random": random.random(),
+        "legacy": float(numpy.random.random_sample()),
+        "new": float(numpy.random.default_rng().random()),
+        "sum": float((numpy.ones((64, 64)) @ numpy.ones((64, 64))).sum()),
+    }
+'''
+NUMPY_WHEELS = ROOT / "build" / "package-wheels"
+
+
+def test_a_preloaded_numpy_is_there_and_each_call_draws_its_own(
+    tmp_path, start_gateway, monkeypatch
+):
+    assert NUMPY_WHEELS.exists(), "no numpy: run dev/setup-python.sh"
+    folder = tmp_path / "tools" / "numbers"
+    folder.mkdir(parents=True)
+    (folder / "draw.py").write_text(DRAW)
+    (folder / "toolset.yaml").write_text("preload: [numpy, numpy.random]\n")
+    shutil.copy(ROOT / "tests" / "packages" / "requirements.txt", folder)
+    let_pip_find(NUMPY_WHEELS, tmp_path, monkeypatch)
+    client = start_gateway(tools=tmp_path / "tools").client("demo-token-12345")
+    wait_until(lambda: "draw" in client.tool_names(), "the tool set is served", 60)
+    drawn = [client.call("draw", {})["structuredContent"] for _ in range(5)]
+    for one in drawn:
+        assert (one["found"], one["sum"]) == (True, 64.0**3)
+    for generator in ("random", "legacy", "new"):
+        assert len({one[generator] for one in drawn}) == len(drawn), generator
+
+
+LEAVES_A_THREAD = """
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+NOT_PRELOADED = {
+    "one that ends": ("loud", "raise SystemExit(3)", "loud: SystemExit: 3"),
+    "one that leaves a thread": ("loud", LEAVES_A_THREAD, "loud leaves threads running"),
+    "one that asks for the set's": ("loud", "import shout", "loud: ModuleNotFoundError: No module"),
+    "one of the set's": ("shout", SHOUT, "shout is a module of the set's own"),
+    "one that brings its name": (
+        "loud",
+        "import sys\nsys.modules['shout'] = sys",
+        "a package has a module shout",
+    ),
+    "none": ("louder", SHOUT, "louder: ModuleNotFoundError: No module named 'louder'"),
+}
+
+
+def test_what_cannot_be_preloaded_is_named_and_nothing_is_served(shouting):
+    installed = Path(shouting.prepare().stdout.strip()) / "loud/__init__.py"
+    for module, source, message in NOT_PRELOADED.values():
+        (shouting.folder / "toolset.yaml").write_text(f"preload: [{module}]\n")
+        installed.write_text(source)
+        done = shouting.sandbox("run", "shout", '{"text":"a"}')
+        assert f"tool set shouting: preload: {message}" in done.stderr, done.stderr
+        assert done.returncode == 2 and done.stdout == ""

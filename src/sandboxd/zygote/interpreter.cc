@@ -24,7 +24,8 @@ using Reference = std::unique_ptr<PyObject, Release>;
 
 /// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
 PyObject* serve_function = nullptr;
-/// `mcpgate._zygote.warm_up` and `.serve_rehearsal`; likewise.
+/// `mcpgate._zygote.preload`, `.warm_up` and `.serve_rehearsal`; likewise.
+PyObject* preload_function = nullptr;
 PyObject* warm_up_function = nullptr;
 PyObject* rehearsal_function = nullptr;
 
@@ -157,12 +158,29 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   const Reference loaded(PyObject_CallMethod(zygote.get(), "load", "ssO", tool_set.c_str(),
                                              packages.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
+  preload_function = PyObject_GetAttrString(zygote.get(), "preload");
   warm_up_function = PyObject_GetAttrString(zygote.get(), "warm_up");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
-  layout.settle(objects.base);
-  const bool complete = loaded && serve_function != nullptr && warm_up_function != nullptr &&
-                        rehearsal_function != nullptr;
+  const bool complete = loaded && serve_function != nullptr && preload_function != nullptr &&
+                        warm_up_function != nullptr && rehearsal_function != nullptr;
   return complete ? "" : take_exception();
+}
+
+std::string preload(const std::vector<std::string>& modules) {
+  const Reference names(PyList_New(0));
+  for (const std::string& module : modules) {
+    const Reference name(
+        PyUnicode_FromStringAndSize(module.data(), static_cast<Py_ssize_t>(module.size())));
+    if (!names || !name || PyList_Append(names.get(), name.get()) != 0) {
+      return take_exception();
+    }
+  }
+  const Reference done(names ? PyObject_CallOneArg(preload_function, names.get()) : nullptr);
+  return done ? "" : take_exception();
+}
+
+void settle_heap(HeapLayout& layout) {
+  layout.settle(objects.base);
 }
 
 void before_fork() {

@@ -400,14 +400,14 @@ void rehearse() {
   }
 }
 
-/// Loads everything; empty, or why it cannot serve.
-std::string load(Zygote& zygote) {
+/// Loads everything; the error, where there is one, says why it cannot serve.
+ReadyMessage load(Zygote& zygote) {
   zygote.filter.resize(zygote.setup.filter.size() / sizeof(sock_filter));
   std::memcpy(zygote.filter.data(), zygote.setup.filter.data(),
               zygote.filter.size() * sizeof(sock_filter));
   zygote.self.reset(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   if (!zygote.self) {
-    return std::string("pidfd_open: ") + std::strerror(errno);
+    return {.error = std::string("pidfd_open: ") + std::strerror(errno)};
   }
   const auto start = [&setup = zygote.setup](HeapLayout& layout) {
     return start_interpreter(setup.harness, setup.tool_set, setup.packages, setup.sources, layout);
@@ -415,24 +415,30 @@ std::string load(Zygote& zygote) {
   zygote.layout.learn(
       [&](HeapLayout& layout) {
         const bool started = start(layout).empty();
+        settle_heap(layout);
         before_fork();
         return started;
       },
       &rehearse);
   if (std::string error = start(zygote.layout); !error.empty()) {
-    return error;
+    return {.error = std::move(error)};
   }
+  if (std::string error = preload(zygote.setup.preload); !error.empty()) {
+    return {.error = std::move(error), .is_of_set = true};
+  }
+  settle_heap(zygote.layout);
   zygote.setup.sources.clear();
   // A second thread would not be in the children, but its locks would.
   if (const std::uint64_t threads = own_status("Threads:"); threads != 1) {
-    return "the interpreter has " + std::to_string(threads) + " threads; only 1 can be forked";
+    return {.error = "the interpreter has " + std::to_string(threads) +
+                     " threads; only 1 can be forked"};
   }
   before_fork();
   zygote.hot_pages.learn(&rehearse);
   after_fork_in_parent();
   constexpr std::uint64_t kKibibyte = 1024;
   zygote.address_space_bytes = own_status("VmSize:") * kKibibyte;
-  return "";
+  return {};
 }
 
 /// Whether children can be had as the profile wants them.
@@ -469,8 +475,8 @@ ReadyMessage prepare(Zygote& zygote, UniqueFd& signals) {
   if (!signals) {
     return {.error = std::string("signalfd: ") + std::strerror(errno)};
   }
-  if (std::string error = load(zygote); !error.empty()) {
-    return {.error = std::move(error)};
+  if (ReadyMessage loaded = load(zygote); !loaded.error.empty()) {
+    return loaded;
   }
   if (!has(without, Layer::kMountNamespace)) {
     std::vector<std::string> readable = zygote.setup.read_only;
