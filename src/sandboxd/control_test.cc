@@ -16,7 +16,8 @@ ZygoteSetup sample_setup() {
           .without = 5,
           .landlock_abi_max = 3,
           .workbench = "/w",
-          .sources = {{"a.py", "x = 1\n"}, {"b/c.py", ""}}};
+          .sources = {{"a.py", "x = 1\n"}, {"b/c.py", ""}},
+          .preload = {"numpy"}};
 }
 
 TEST(Control, SetupComesBackAsItWent) {
@@ -32,6 +33,7 @@ TEST(Control, SetupComesBackAsItWent) {
   EXPECT_EQ(setup->landlock_abi_max, 3);
   EXPECT_EQ(setup->workbench, "/w");
   EXPECT_EQ(setup->sources, sample_setup().sources);
+  EXPECT_EQ(setup->preload, sample_setup().preload);
 }
 
 TEST(Control, MessagesComeBackAsTheirKind) {
@@ -43,8 +45,9 @@ TEST(Control, MessagesComeBackAsTheirKind) {
   EXPECT_EQ(std::get<ExitedMessage>(*message).peak_rss_bytes, 2U);
   EXPECT_TRUE(std::holds_alternative<SpawnedMessage>(
       *decode_zygote_message(encode(SpawnedMessage{.number = 1, .pid = 2}))));
-  EXPECT_TRUE(std::holds_alternative<ReadyMessage>(
-      *decode_zygote_message(encode(ReadyMessage{.error = "no"}))));
+  const auto ready = decode_zygote_message(encode(ReadyMessage{.error = "no", .is_of_set = true}));
+  ASSERT_TRUE(ready && std::holds_alternative<ReadyMessage>(*ready));
+  EXPECT_TRUE(std::get<ReadyMessage>(*ready).is_of_set);
   EXPECT_TRUE(std::holds_alternative<PongMessage>(*decode_zygote_message(encode(PongMessage{}))));
   EXPECT_TRUE(decode_ping(encode(PingMessage{})));
   EXPECT_FALSE(decode_ping(encode(PongMessage{})));
