@@ -18,6 +18,7 @@
 #include "json/parse.h"
 #include "sandboxd/catalogue.h"
 #include "sandboxd/daemon_metrics.h"
+#include "sandboxd/namespaces_test_support.h"
 #include "sandboxd/run_tool.h"
 #include "sandboxd/task_testing.h"
 
@@ -182,6 +183,16 @@ class StdioServersTest : public testing::Test {
     EXPECT_TRUE(fs::is_empty(root_ / "scratch")) << "a server's files were left behind";
     fs::remove_all(root_);
   }
+  void SetUp() override {
+    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    if (!name.starts_with("InStrict")) {
+      return;
+    }
+    if (!namespaces_are_allowed()) {
+      GTEST_SKIP() << "no namespaces may be made here";
+    }
+    profile_ = Profile::kStrict;
+  }
   StdioServersTest() {
     std::string name = (fs::path(testing::TempDir()) / "stdio-XXXXXX").string();
     EXPECT_NE(::mkdtemp(name.data()), nullptr);
@@ -206,6 +217,7 @@ class StdioServersTest : public testing::Test {
     CatalogueOptions options{.tool_set = root_ / "set", .instance = "test"};
     EXPECT_TRUE(locate_installed(options.zygote));
     options.zygote.scratch = root_ / "scratch";
+    options.zygote.profile = profile_;
     options.on_list_changed = [this] { ++list_changes_; };
     options.server_counts = counts_;
     return wait(load_version(loop_, std::move(options)));
@@ -256,6 +268,7 @@ class StdioServersTest : public testing::Test {
 
   asio::io_context loop_;
   fs::path root_;
+  Profile profile_ = Profile::kPod;
   std::shared_ptr<Version> version_;
   RecordingEvents events_;
   int list_changes_ = 0;
@@ -477,6 +490,35 @@ TEST_F(StdioServersTest, TheProcessIsConfined) {
     EXPECT_EQ(json::string_at(object, what), how) << what;
   }
   EXPECT_NE(report.find(R"("arguments": ["--flag"])"), std::string::npos) << report;
+}
+
+/// The same, but that no path of others is there at all, and that the process ends its namespace.
+TEST_F(StdioServersTest, InStrictTheProcessIsConfinedAndServesAsEver) {
+  start();
+  EXPECT_EQ(version_->manifest.profile, "strict+stdio");
+  const std::string report = text(run("confined"));
+  json::Parser parser(1 << 20);
+  const auto parsed = parser.parse(report);
+  ASSERT_TRUE(parsed) << report;
+  const auto object = *json::as_object(*parsed);
+  for (const auto& [what, how] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"execute", "PermissionError 1"},
+           {"execute itself", "PermissionError 1"},
+           {"fork", "PermissionError 1"},
+           {"network", "PermissionError 1"},
+           {"passwords", "FileNotFoundError 2"},
+           {"write", "done"}}) {
+    EXPECT_EQ(json::string_at(object, what), how) << what;
+  }
+  for (const char* what : {"write the set", "change the set"}) {
+    EXPECT_NE(json::string_at(object, what), "done")
+        << what << ": Landlock and the mount refuse it";
+  }
+  EXPECT_EQ(text(run("count")), "2 1") << "the second call, in the first process of its namespace";
+  EXPECT_EQ(text(run("count", "bob")), "1 1");
+  run("die", "bob");
+  EXPECT_EQ(text(run("count")), "3 1") << "a process ended its user's alone";
+  EXPECT_EQ(counts_->living(), 1U);
 }
 
 TEST_F(StdioServersTest, AChangeOfTheToolsIsHeardButNotBeforeTheHandshake) {

@@ -12,6 +12,7 @@ from support.clients import NODE
 from support.gateway import Gateway
 from support.processes import descendants, wait_until
 from support.rpc import text_of
+from support.streams import listen
 
 PACKAGES = ROOT / "build" / "servers" / "node_modules"
 WHEELS = ROOT / "build" / "server-wheels"
@@ -141,3 +142,49 @@ def test_a_process_that_dies_is_replaced(gateway, ada):
         lambda: text_of(ada.call("echo", {"message": "after"})) == "Echo: after",
         "another process serves",
     )
+
+
+LISTING_SERVER = """
+import json, os, sys
+
+def send(**message):
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+for line in sys.stdin:
+    message = json.loads(line)
+    method, id = message["method"], message.get("id")
+    if method == "initialize":
+        send(id=id, result={
+            "protocolVersion": message["params"]["protocolVersion"],
+            "capabilities": {"tools": {"listChanged": True}},
+            "serverInfo": {"name": "listing", "version": "1"}})
+    elif method == "tools/list":
+        names = ["refresh", *sorted(os.listdir(sys.argv[1]))]
+        send(id=id, result={
+            "tools": [{"name": name, "inputSchema": {"type": "object"}} for name in names]})
+    elif method == "tools/call":
+        send(method="notifications/tools/list_changed")
+        send(id=id, result={"content": [{"type": "text", "text": message["params"]["name"]}]})
+"""
+
+
+def test_a_server_that_says_its_list_has_changed_is_asked_again(tmp_path, start_gateway):
+    names, folder = tmp_path / "names", tmp_path / "tools" / "listing"
+    names.mkdir()
+    folder.mkdir(parents=True)
+    (folder / "server.py").write_text(LISTING_SERVER)
+    (folder / "toolset.yaml").write_text(
+        f"command: [python3, server.py, {names}]\nrequiredRole: mcp-tester\n"
+        f"dataMounts: [{{name: names, path: {names}}}]\n"
+    )
+    gateway = start_gateway(tools=tmp_path / "tools")
+    key = gateway.known_key("tester@example.com", "mcp-tester")
+    client = gateway.client(key)
+    wait_until(lambda: "refresh" in client.tool_names(), "the server is listed", 60)
+    stream = listen(gateway.port, key, toolsListChanged=True)
+    assert stream.method() == "notifications/subscriptions/acknowledged"
+    (names / "hello").touch()
+    assert text_of(client.call("refresh", {})) == "refresh"
+    assert stream.method() == "notifications/tools/list_changed"
+    wait_until(lambda: "hello" in client.tool_names(), "the new tool is listed")
+    assert text_of(client.call("hello", {})) == "hello"
