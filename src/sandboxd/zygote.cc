@@ -30,6 +30,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
+/// To load the interpreter and compile a set: 0.1 s usually, more on a busy machine; and to import
+/// large packages from a slow disk, too.
+constexpr std::chrono::seconds kLoadPatience{20};
+constexpr std::chrono::seconds kPreloadPatience{120};
 /// Between starts that fail; doubles from the first to the second.
 constexpr std::chrono::milliseconds kBackoffMin{100};
 constexpr std::chrono::milliseconds kBackoffMax{10'000};
@@ -237,7 +241,8 @@ Task<Expected<void>> Zygote::State::start_once() {
     co_return std::unexpected(std::move(started.error()));
   }
   const std::shared_ptr<ZygoteProcess> candidate = *std::move(started);
-  auto result = co_await candidate->wait_loaded();
+  auto result =
+      co_await candidate->wait_loaded(options.preload.empty() ? kLoadPatience : kPreloadPatience);
   if (result) {
     result = co_await test(candidate);
   } else {

@@ -18,8 +18,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// To load the interpreter and compile a set: 0.1 s usually, more on a busy machine.
-constexpr std::chrono::seconds kLoadPatience{20};
 /// From SPAWN to SPAWNED: 0.3 ms usually. A zygote that takes longer hangs.
 constexpr std::chrono::seconds kSpawnPatience{2};
 /// From PING to PONG; it may be forking.
@@ -57,8 +55,8 @@ Expected<std::shared_ptr<ZygoteProcess>> ZygoteProcess::start(
   return self;
 }
 
-Task<Expected<void>> ZygoteProcess::wait_loaded() {
-  const auto until = steady_clock::now() + kLoadPatience;
+Task<Expected<void>> ZygoteProcess::wait_loaded(std::chrono::seconds patience) {
+  const auto until = steady_clock::now() + patience;
   while (!has_ended_ && !has_loaded_ && steady_clock::now() < until) {
     changed_.expires_at(until);
     co_await changed_.async_wait(kAwait);

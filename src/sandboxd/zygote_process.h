@@ -48,9 +48,9 @@ class ZygoteProcess : public std::enable_shared_from_this<ZygoteProcess> {
   ZygoteProcess& operator=(const ZygoteProcess&) = delete;
   ~ZygoteProcess() = default;
 
-  /// Until it can fork; the error says why it will not, and layer_failure() for want of which
-  /// layer. kInvalidArgument: it lies at the set.
-  Task<Expected<void>> wait_loaded();
+  /// Until it can fork, for `patience` at most; the error says why it will not, and layer_failure()
+  /// for want of which layer. kInvalidArgument: it lies at the set.
+  Task<Expected<void>> wait_loaded(std::chrono::seconds patience);
   [[nodiscard]] const std::optional<LayerFailure>& layer_failure() const { return layer_failure_; }
 
   /// Called once, when it forks no more by its own fault: it has ended, and its children are lost;
