@@ -108,6 +108,8 @@ std::string_view to_string(RecordType type) {
       return "mcp_call_start";
     case RecordType::kMcpCallEnd:
       return "mcp_call_end";
+    case RecordType::kMcpAdmin:
+      return "mcp_admin";
     case RecordType::kChainStart:
       return "chain_start";
     case RecordType::kChainEnd:
@@ -140,12 +142,11 @@ void append_json(std::string& out, const Record& record, RecordType type, std::u
   append_word(out, R"(,"timestamp":)", format_rfc3339(record.timestamp));
   fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"seq\":{}"), seq);
   append_word(out, R"(,"prev":)", prev);
-  if (type == RecordType::kMcpRequest || type == RecordType::kMcpCallStart ||
-      type == RecordType::kMcpCallEnd) {
-    append_request(out, record, type);
-  } else {
+  if (type == RecordType::kChainStart || type == RecordType::kChainEnd) {
     append_if_any(out, R"(,"writer":)", record.writer);
     append_if_any(out, R"(,"reason":)", record.reason);
+  } else {
+    append_request(out, record, type);
   }
   out += '}';
 }

@@ -23,6 +23,8 @@ enum class RecordType {
   kMcpCallStart,
   /// A tool call that outlived its request has ended.
   kMcpCallEnd,
+  /// Something of the gateway itself changed, or was to: its configuration.
+  kMcpAdmin,
   /// The first and the last record of one chain.
   kChainStart,
   kChainEnd,

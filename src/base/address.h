@@ -1,8 +1,41 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace mcpgate {
+
+/// An IPv4 or IPv6 address. One of IPv4 that is mapped into IPv6 is the IPv4 one.
+class IpAddress {
+ public:
+  /// Without port, brackets and zone; nothing for any other text.
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+
+ private:
+  friend class Network;
+  /// An IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2).
+  std::array<std::uint8_t, 16> bytes_{};
+};
+
+/// A network as people write it: `10.128.0.0/14`, `2001:db8::/32`, or one address.
+class Network {
+ public:
+  /// Nothing where it is none, or where bits beyond the prefix are set: a slip of the pen.
+  [[nodiscard]] static std::optional<Network> parse(std::string_view text);
+  [[nodiscard]] bool contains(const IpAddress& address) const;
+  [[nodiscard]] std::string to_string() const;
+
+ private:
+  IpAddress base_;
+  /// Of the 128 bits of the mapped form.
+  unsigned prefix_ = 0;
+};
 
 /// Whether an IP address, without port or brackets, is this machine's own: 127.0.0.0/8 (RFC 1122,
 /// 3.2.1.3), ::1, or the former mapped into IPv6. Whole addresses only, in their usual form.

@@ -367,6 +367,15 @@ bool YamlNode::is_list() const {
 bool YamlNode::is_scalar() const {
   return value_ != nullptr && value_->kind == Kind::kScalar;
 }
+
+bool YamlNode::is_quoted() const {
+  return is_scalar() && value_->quoted;
+}
+
+std::string YamlNode::place() const {
+  return fmt::format("{}:{}:{}: {}", state_ == nullptr ? "" : state_->name, line(), column(),
+                     path_);
+}
 int YamlNode::line() const {
   return value_ == nullptr ? 0 : value_->line;
 }

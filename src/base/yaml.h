@@ -57,9 +57,13 @@ class YamlNode {
   [[nodiscard]] bool is_map() const;
   [[nodiscard]] bool is_list() const;
   [[nodiscard]] bool is_scalar() const;
+  /// A scalar that is written in quotes.
+  [[nodiscard]] bool is_quoted() const;
 
   /// `toolSets.log-analysis.tools[2]`.
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// `mcpgate.yaml:14:3: toolSets.log-analysis`, for messages that are no problems.
+  [[nodiscard]] std::string place() const;
   /// Counted from 1; 0 when absent.
   [[nodiscard]] int line() const;
   [[nodiscard]] int column() const;

@@ -35,11 +35,6 @@ bool is_prefix(std::string_view prefix) {
          });
 }
 
-bool is_role(std::string_view role) {
-  return !role.empty() && role.size() <= 128 && is_utf8(role) && !has_control_character(role) &&
-         role.find_first_of(", ") == std::string_view::npos;
-}
-
 /// Scheme and host of an `http(s)` URL; nothing where it is none, or has user information, a query
 /// or a fragment.
 struct WebUrl {
@@ -81,8 +76,7 @@ class ConfigReader {
       config_.warnings.push_back(
           fmt::format("{}: toolSets: there are none, so there is no tool", shown_file_.string()));
     }
-    read_roles(root);
-    read_policy(root.map("policy"));
+    config_.policy = read_policy(root, config_.policy_options().tool_sets, config_.warnings);
     config_.limits = read_limits(root.map("limits"));
     read_audit(root.map("audit"));
     for (const char* key : {"trustedProxies", "peers", "rates", "telemetry"}) {
@@ -110,8 +104,7 @@ class ConfigReader {
   }
 
   void warn(const YamlNode& node, std::string_view message) {
-    config_.warnings.push_back(fmt::format("{}:{}:{}: {}: {}", shown_file_.string(), node.line(),
-                                           node.column(), node.path(), message));
+    config_.warnings.push_back(fmt::format("{}: {}", node.place(), message));
   }
 
   /// A file's path against the state folder; empty when absent or wrong.
@@ -481,41 +474,6 @@ class ConfigReader {
     tool_set.code_mode = set.boolean("codeMode");
   }
 
-  void read_roles(YamlMap& root) {
-    if (!root.find("roles")) {
-      config_.roles = policy::default_roles();
-      return;
-    }
-    for (const auto& [name, node] : root.map("roles").entries()) {
-      if (!is_role(name)) {
-        node.problem("a role is not empty and has no comma and no space");
-      }
-      YamlMap entry = node.map();
-      policy::Grant grant;
-      grant.read_only = entry.boolean("readOnly");
-      if (entry.node().is_map() && !entry.key("toolSets")) {
-        node.problem("toolSets is missing: names of tool sets, or [\"*\"]");
-      }
-      for (const YamlNode& covered : entry.list("toolSets")) {
-        std::string set = covered.string();
-        const bool is_known =
-            set == "*" || std::ranges::find(config_.tool_sets, set, &ToolSetConfig::name) !=
-                              config_.tool_sets.end();
-        if (covered.is_scalar() && !is_known) {
-          warn(covered, "no such tool set, so this opens nothing");
-        }
-        grant.tool_sets.push_back(std::move(set));
-      }
-      entry.reject_unknown();
-      config_.roles.emplace(name, std::move(grant));
-    }
-  }
-
-  static void read_policy(YamlMap policy) {
-    refuse(policy, "rules");
-    policy.reject_unknown();
-  }
-
   void read_audit(YamlMap audit) {
     config_.audit.directory = path_at(audit, "directory", "audit");
     config_.audit.to_stdout = audit.boolean("stdout", true);
@@ -539,7 +497,7 @@ Config built_in_config(const Environment& environment) {
   config.public_url = fmt::format("http://{}/", config.listen.to_string());
   config.allowed_hosts = {"localhost", "127.0.0.1", "::1"};
   config.api_keys = ApiKeysConfig{.directory = config.state / "keys", .max_ttl = kNever};
-  config.roles = policy::default_roles();
+  config.policy.roles = policy::default_roles();
   config.audit = {.directory = config.state / "audit", .to_stdout = false};
   return config;
 }
@@ -593,7 +551,7 @@ void Config::set_port(std::uint16_t port) {
 }
 
 policy::Policy::Options Config::policy_options() const {
-  policy::Policy::Options options{.roles = roles, .tool_sets = {}};
+  policy::Policy::Options options{.roles = policy.roles, .rules = policy.rules};
   for (const ToolSetConfig& set : tool_sets) {
     options.tool_sets.push_back({.name = set.name, .required_role = set.required_role});
   }
@@ -662,7 +620,9 @@ std::vector<std::string> config_keys() {
                                 "auth.apiKeys.kubernetes.maxStale",
                                 "auth.demoToken.insecureAllow",
                                 "roles.*.toolSets",
+                                "roles.*.tools",
                                 "roles.*.readOnly",
+                                "roles.*.when",
                                 "toolSets.*.requiredRole",
                                 "toolSets.*.sandbox",
                                 "toolSets.*.allowPlaintext",
@@ -677,7 +637,10 @@ std::vector<std::string> config_keys() {
                                 "toolSets.*.upstream.allowPlaintext",
                                 "toolSets.*.upstream.allowAddresses",
                                 "toolSets.*.trustAnnotations",
-                                "policy.rules",
+                                "policy.rules.name",
+                                "policy.rules.deny.toolSets",
+                                "policy.rules.deny.tools",
+                                "policy.rules.when",
                                 "rates",
                                 "telemetry",
                                 "audit.directory",

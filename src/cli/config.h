@@ -20,11 +20,11 @@
 #include "base/units.h"
 #include "base/yaml.h"
 #include "cli/environment.h"
+#include "cli/policy_config.h"
 #include "cli/upstream_config.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "http/tls.h"
-#include "policy/policy.h"
 
 namespace mcpgate::cli {
 
@@ -143,7 +143,7 @@ struct Config {
   std::optional<ApiKeysConfig> api_keys;
   bool demo_token_allowed = false;
   std::vector<ToolSetConfig> tool_sets;
-  std::map<std::string, policy::Grant> roles;
+  PolicyConfig policy;
   Limits limits;
   AuditConfig audit;
 
@@ -154,7 +154,7 @@ struct Config {
   /// Listens on another port; `public_url` follows where it was made from `listen`.
   void set_port(std::uint16_t port);
 
-  /// `roles:` and the sets' required roles.
+  /// `roles:`, `policy:` and the sets' required roles.
   [[nodiscard]] policy::Policy::Options policy_options() const;
 };
 

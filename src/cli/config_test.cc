@@ -94,7 +94,7 @@ TEST(Config, AWholeFileIsRead) {
   EXPECT_EQ(config.tool_sets[1].sandbox.port, 8443);
   EXPECT_EQ(config.tool_sets[1].signing_keys.size(), 2U);
   EXPECT_EQ(config.tool_sets[1].signing_keys[1], "/keys/old");
-  EXPECT_TRUE(config.roles.at("mcp-viewer").read_only);
+  EXPECT_TRUE(config.policy.roles.at("mcp-viewer").front().read_only);
   EXPECT_EQ(config.limits.http.body_bytes_max, 8U << 20);
   EXPECT_EQ(config.limits.http.connections_max, 100U);
   EXPECT_EQ(config.limits.call_timeout, 30s);
@@ -113,7 +113,7 @@ TEST(Config, ThreeLinesServe) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->listen.to_string(), "127.0.0.1:8080");
   EXPECT_EQ(config->public_url, "http://127.0.0.1:8080/");
-  EXPECT_TRUE(config->roles.contains("mcp-admin")) << "the default roles";
+  EXPECT_TRUE(config->policy.roles.contains("mcp-admin")) << "the default roles";
   EXPECT_EQ(config->api_keys->max_ttl, kNever);
 }
 
@@ -247,8 +247,6 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
             Problems{"22:54: audit.durability: not supported by this version; only written is"});
   EXPECT_EQ(problems(changed("onFailure: refuse", "onFailure: allow")),
             Problems{"22:74: audit.onFailure: not supported by this version; only refuse is"});
-  EXPECT_EQ(problems(std::string(kGood) + "policy: {rules: []}\n"),
-            Problems{"23:17: policy.rules: not supported by this version"});
   EXPECT_EQ(
       problems(changed("auth:\n", "auth:\n  oidc: [{issuer: 'https://as', introspection: {}}]\n")),
       Problems{"6:48: auth.oidc[0].introspection: not supported by this version"});
@@ -362,6 +360,117 @@ TEST(Config, AGrantForASetThatDoesNotExistIsWarnedOf) {
   EXPECT_EQ(config->warnings,
             std::vector<std::string>{"conf/f.yaml:9:27: roles.mcp-viewer.toolSets[0]: no such tool "
                                      "set, so this opens nothing"});
+}
+
+/// A configuration with the tool sets `a` and `b`, and `rest`, which begins in line 5.
+std::string with_sets(std::string_view rest) {
+  return fmt::format(
+      "auth: {{apiKeys: {{}}}}\n"
+      "toolSets:\n"
+      "  a: {{sandbox: 'unix:a', signingKey: {{file: a}}}}\n"
+      "  b: {{sandbox: 'unix:b', signingKey: {{file: b}}}}\n{}",
+      rest);
+}
+
+TEST(Config, GrantsHaveLimitsOfTheirOwn) {
+  const auto config =
+      parse(with_sets("roles:\n"
+                      "  r:\n"
+                      "    - {toolSets: [a], tools: [x], when: {argument: /n, atMost: 3}}\n"
+                      "    - {toolSets: [b], readOnly: true}\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->warnings, std::vector<std::string>{});
+  const auto& grants = config->policy.roles.at("r");
+  ASSERT_EQ(grants.size(), 2U);
+  EXPECT_EQ(grants[0].covers.tools, std::vector<std::string>{"x"});
+  EXPECT_EQ(policy::describe(*grants[0].when), "argument /n is at most 3");
+  EXPECT_EQ(grants[0].place, "conf/f.yaml:7:7: roles.r[0]");
+  EXPECT_TRUE(grants[1].read_only);
+}
+
+std::string condition(std::string_view when) {
+  const auto config = parse(with_sets(
+      fmt::format("policy: {{rules: [{{name: n, deny: {{toolSets: [a]}}, when: {}}}]}}\n", when)));
+  return config ? policy::describe(*config->policy.rules.at(0).when) : config.error().message;
+}
+
+TEST(Config, ConditionsAreReadAsWritten) {
+  EXPECT_EQ(condition("{argument: /a/0/b~1c, equals: 7}"), "argument /a/0/b~1c equals 7");
+  EXPECT_EQ(condition("{argument: /a, equals: '7'}"), R"(argument /a equals "7")");
+  EXPECT_EQ(condition("{argument: /a, oneOf: [1.50, 100, -0.02, 1e30, true, word, 'true']}"),
+            R"(argument /a is one of 1.5, 100, -0.02, 1e30, true, "word", "true")");
+  EXPECT_EQ(condition("{argument: /l/*, of: some, matches: '^x'}"),
+            R"(some argument /l/* matches "^x")");
+  EXPECT_EQ(condition("{all: [{not: {argument: /p, pathPrefix: /var}}, {any: [{principal: role, "
+                      "equals: r}]}]}"),
+            R"(all (not (argument /p is a path in /var); any (a role equals "r")))");
+  EXPECT_EQ(condition("{address: [10.0.0.0/8, '::1']}"), "address in 10.0.0.0/8, ::1");
+  EXPECT_EQ(condition("{time: {from: '08:30', to: '24:00', days: [sat, sun]}}"),
+            "time 08:30-24:00 UTC sun sat");
+}
+
+TEST(Config, AConditionThatCannotBeIsAProblem) {
+  const auto problem = [](std::string_view when) {
+    const Problems found = problems(with_sets(fmt::format(
+        "policy:\n  rules:\n    - name: n\n      deny: {{toolSets: [a]}}\n      when: {}\n",
+        when)));
+    return found.size() == 1 ? found[0] : fmt::format("{}", fmt::join(found, "\n"));
+  };
+  EXPECT_EQ(problem("{argument: a, equals: 1}"),
+            "9:24: policy.rules[0].when.argument: expected a JSON pointer such as /path or "
+            "/filters/*/name");
+  EXPECT_EQ(problem("{argument: /a}"),
+            "9:13: policy.rules[0].when: expected one test: equals, oneOf, matches, atMost, "
+            "pathPrefix");
+  EXPECT_EQ(problem("{argument: /a, equals: 1, atMost: 2}"),
+            "9:13: policy.rules[0].when: expected one test: equals, oneOf, matches, atMost, "
+            "pathPrefix");
+  EXPECT_EQ(problem("{argument: /a, atMost: many}"),
+            "9:36: policy.rules[0].when.atMost: expected a number, else nothing passes");
+  EXPECT_EQ(problem("{argument: /a, matches: '(?=x)'}"),
+            "9:37: policy.rules[0].when.matches: not a pattern that can be run: no look-around, "
+            "no back-references");
+  EXPECT_EQ(problem("{argument: /a, oneOf: []}"),
+            "9:35: policy.rules[0].when.oneOf: an empty list, so nothing passes");
+  EXPECT_EQ(problem("{argument: /a/*, equals: 1}"),
+            "9:13: policy.rules[0].when: of is missing: must every value that * names pass, or "
+            "some?");
+  EXPECT_EQ(problem("{any: []}"), "9:19: policy.rules[0].when.any: an empty list");
+  EXPECT_EQ(problem("{argumnt: /a, equals: 1}").substr(0, 28), "9:13: policy.rules[0].when: ");
+  EXPECT_EQ(problem("{address: [10.0.0.1/8]}"),
+            "9:24: policy.rules[0].when.address[0]: expected an address or a network such as "
+            "10.0.0.0/8 or 2001:db8::/32");
+  EXPECT_EQ(problem("{time: {from: '8:00', to: '9:99'}}").find("expected a time of day") !=
+                std::string::npos,
+            true);
+  EXPECT_EQ(problem("{all: [{argument: /x, equals: 1}, {argument: /x, equals: 2}]}"),
+            "9:13: policy.rules[0].when: argument /x equals 1 and argument /x equals 2 never hold "
+            "together");
+}
+
+TEST(Config, RulesAreChecked) {
+  EXPECT_EQ(problems(with_sets("policy:\n"
+                               "  rules:\n"
+                               "    - {name: n, deny: {toolSets: [c]}}\n"
+                               "    - {name: n, deny: {toolSets: [a]}}\n"
+                               "    - {deny: {toolSets: []}}\n"
+                               "    - {name: m}\n")),
+            (Problems{"7:35: policy.rules[0].deny.toolSets[0]: no such tool set",
+                      "8:14: policy.rules[1].name: another rule has this name",
+                      "9:7: policy.rules[2]: name is missing: what the audit says of a call that "
+                      "it denies",
+                      "9:25: policy.rules[2].deny.toolSets: an empty list, so this denies nothing",
+                      "10:7: policy.rules[3]: deny is missing: {toolSets: [...], tools: [...]}"}));
+  const auto config =
+      parse(with_sets("policy:\n"
+                      "  rules:\n"
+                      "    - {name: n, deny: {toolSets: ['*']}}\n"
+                      "    - {name: m, deny: {toolSets: [a]}}\n"
+                      "roles: {}\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->warnings, std::vector<std::string>{
+                                  "conf/f.yaml:8:7: policy.rules[1]: never decides, since rule n "
+                                  "before it denies all of this"});
 }
 
 TEST(Config, ListeningToTheWorldNeedsAName) {

@@ -8,15 +8,14 @@
 #include <utility>
 
 #include "auth/jwks_watch.h"
-#include "base/run_to_end.h"
 #include "cli/config_flag.h"
 #include "cli/credential.h"
 #include "cli/gateway_process.h"
 #include "cli/key_stores.h"
 #include "cli/local_tool_sets.h"
+#include "cli/offer.h"
 #include "cli/terminal.h"
 #include "gateway/tool_call.h"
-#include "gateway/tool_set_source.h"
 #include "json/raw.h"
 #include "json/write.h"
 
@@ -32,12 +31,9 @@ struct Question {
   Principal principal;
   /// JSON bytes; nothing: they are not asked about.
   std::optional<std::string> arguments;
-};
-
-/// The tools as the sandboxes offer them now, and the sets whose sandbox does not answer.
-struct Offer {
-  gateway::Catalogue catalogue;
-  std::vector<std::string> silent;
+  /// From where and when.
+  std::string address;
+  WallTime now;
 };
 
 /// The configuration as `up` and `serve` would have it.
@@ -49,23 +45,6 @@ std::optional<Config> read_config(const Arguments& arguments, const World& world
     config->demo_token_allowed = true;
   }
   return config;
-}
-
-Offer read_offer(const gateway::Settings& settings, const World& world) {
-  asio::io_context loop;
-  std::vector<std::shared_ptr<const gateway::ToolSetTools>> sets;
-  std::vector<std::string> silent;
-  for (const gateway::ToolSetRoute& route : settings.tool_sets) {
-    gateway::ToolSetSource source(loop, route, world.clock);
-    auto fetched = run_to_end(loop, source.fetch("", std::chrono::seconds(0)));
-    const std::optional<sandbox::Manifest> manifest = fetched ? *std::move(fetched) : std::nullopt;
-    if (manifest) {
-      sets.push_back(gateway::compile_tools(route.view, *manifest));
-    } else {
-      silent.push_back(route.view.name);
-    }
-  }
-  return {.catalogue = gateway::Catalogue(std::move(sets)), .silent = std::move(silent)};
 }
 
 /// The issuers with their keys, as far as they can be had.
@@ -124,7 +103,21 @@ std::vector<std::string> split_roles(std::string_view text) {
 
 Expected<Question> read_question(const Arguments& arguments, const Config& config,
                                  const World& world) {
-  Question question{.tool = arguments.get("tool"), .arguments = arguments.find("arguments")};
+  Question question{.tool = arguments.get("tool"),
+                    .arguments = arguments.find("arguments"),
+                    .address = arguments.get("address", "127.0.0.1"),
+                    .now = world.clock.wall_now()};
+  if (!IpAddress::parse(question.address)) {
+    return fail(ErrorCode::kInvalidArgument, "--address: expected an IP address");
+  }
+  if (const auto at = arguments.find("at")) {
+    const auto time = parse_rfc3339(*at);
+    if (!time) {
+      return fail(ErrorCode::kInvalidArgument, "--at: expected a time such as {}",
+                  format_rfc3339(question.now));
+    }
+    question.now = *time;
+  }
   const auto file = arguments.find("token-file");
   if (file.has_value() == arguments.has("roles") || (file && arguments.has("user"))) {
     return fail(ErrorCode::kInvalidArgument,
@@ -139,29 +132,49 @@ Expected<Question> read_question(const Arguments& arguments, const Config& confi
   return question;
 }
 
-/// What is wrong with the arguments by the tool's schema; empty: nothing, or they are not asked
-/// about.
-Expected<std::string> check_arguments(const gateway::Tool& tool, const Question& question) {
+/// What the gateway would say.
+struct Verdict {
+  policy::Explanation why;
+  /// What is wrong with the arguments by the tool's schema; empty: nothing, or they are not asked
+  /// about.
+  std::string problem;
+
+  [[nodiscard]] bool allowed() const { return why.decision.allowed && problem.empty(); }
+};
+
+Expected<Verdict> judge(const policy::Policy& policy, const gateway::Tool& tool,
+                        const Question& question) {
+  Verdict verdict;
+  policy::Circumstances circumstances{.address = question.address, .now = question.now};
   if (!question.arguments) {
-    return "";
+    circumstances.arguments.any = true;
+    verdict.why = policy.explain(question.principal, tool.action(), circumstances);
+    return verdict;
   }
   json::Parser parser(kArgumentsBytesMax);
   const auto element = parser.parse(*question.arguments);
   if (!element || !element->is_object()) {
     return fail(ErrorCode::kInvalidArgument, "--arguments: expected one JSON object");
   }
+  circumstances.arguments.these = json::as_object(*element);
+  verdict.why = policy.explain(question.principal, tool.action(), circumstances);
   const mcp::CallTool call{
       .name = tool.name, .arguments = *element, .arguments_json = *question.arguments};
-  return gateway::check_arguments(tool, call, parser).value_or("");
+  verdict.problem = gateway::check_arguments(tool, call, parser).value_or("");
+  return verdict;
 }
 
 void print_text(const World& world, const gateway::Tool& tool, const Question& question,
-                const policy::Explanation& why, std::string_view problem) {
+                const Verdict& verdict) {
+  const policy::Explanation& why = verdict.why;
   std::string text =
       fmt::format("{}: {}\n", why.decision.allowed ? "allowed" : "denied", why.decision.reason);
   text += fmt::format("tool      {} of tool set {}, which {}\n", tool.name, tool.tool_set,
                       tool.read_only ? "only reads" : "may write");
   text += fmt::format("caller    {}\n", question.principal.user);
+  for (const policy::RuleFinding& rule : why.rules) {
+    text += fmt::format("rule      {} {}\n", rule.name, rule.why);
+  }
   for (const policy::RoleFinding& finding : why.roles) {
     text += fmt::format("role      {} {}\n", finding.role, finding.why);
   }
@@ -171,14 +184,15 @@ void print_text(const World& world, const gateway::Tool& tool, const Question& q
   text += fmt::format("opened by {}\n", why.opened_by.empty()
                                             ? "nothing"
                                             : fmt::format("{}", fmt::join(why.opened_by, ", ")));
-  if (!problem.empty()) {
-    text += fmt::format("arguments refused: {}\n", problem);
+  if (!verdict.problem.empty()) {
+    text += fmt::format("arguments refused: {}\n", verdict.problem);
   }
   world.out << for_descriptor(1, text);
 }
 
 void print_json(const World& world, const gateway::Tool& tool, const Question& question,
-                const policy::Explanation& why, std::string_view problem) {
+                const Verdict& verdict) {
+  const policy::Explanation& why = verdict.why;
   std::string text;
   json::Writer writer(text, json::Layout::kPretty);
   writer.begin_object()
@@ -188,8 +202,16 @@ void print_json(const World& world, const gateway::Tool& tool, const Question& q
       .field("toolSet", tool.tool_set)
       .field("readOnly", tool.read_only)
       .field("user", question.principal.user)
-      .key("roles")
+      .key("rules")
       .begin_array();
+  for (const policy::RuleFinding& rule : why.rules) {
+    writer.begin_object()
+        .field("rule", rule.name)
+        .field("denies", rule.denies)
+        .field("why", rule.why)
+        .end_object();
+  }
+  writer.end_array().key("roles").begin_array();
   for (const policy::RoleFinding& finding : why.roles) {
     writer.begin_object()
         .field("role", finding.role)
@@ -203,7 +225,7 @@ void print_json(const World& world, const gateway::Tool& tool, const Question& q
   }
   writer.end_array();
   if (question.arguments) {
-    writer.field("argumentsProblem", problem);
+    writer.field("argumentsProblem", verdict.problem);
   }
   writer.end_object();
   world.out << text << '\n';
@@ -245,14 +267,13 @@ int explain(const Arguments& arguments, const World& world) {
   if (!tool) {
     return complain(tool.error());
   }
-  const auto problem = check_arguments(**tool, *question);
-  if (!problem) {
-    return complain(problem.error());
+  const auto verdict = judge(settings->policy, **tool, *question);
+  if (!verdict) {
+    return complain(verdict.error());
   }
-  const auto why = settings->policy.explain(question->principal, (*tool)->action());
   const auto print = arguments.get("output") == "json" ? &print_json : &print_text;
-  print(world, **tool, *question, why, *problem);
-  return why.decision.allowed && problem->empty() ? kDone : kAnswerIsNo;
+  print(world, **tool, *question, *verdict);
+  return verdict->allowed() ? kDone : kAnswerIsNo;
 }
 
 }  // namespace
@@ -268,7 +289,11 @@ Command explain_command() {
                      .help = "or: file with the key or access token of who asks"},
                     {.name = "arguments",
                      .value = "JSON",
-                     .help = "whether the tool takes these arguments, too"},
+                     .help = "the call's arguments, which the policy and the tool's schema judge"},
+                    {.name = "address",
+                     .value = "IP",
+                     .help = "from where it is asked [default: 127.0.0.1]"},
+                    {.name = "at", .value = "TIME", .help = "when, RFC 3339 [default: now]"},
                     {.name = "tools",
                      .value = "DIR",
                      .help = "without a configuration: folder of tool sets [default: ./tools]"},

@@ -5,6 +5,7 @@
 #include "cli/explain_command.h"
 #include "cli/keys_command.h"
 #include "cli/login_command.h"
+#include "cli/policy_command.h"
 #include "cli/serve_command.h"
 #include "cli/stdio_command.h"
 #include "cli/tools_command.h"
@@ -17,6 +18,9 @@ int main(int argc, char** argv) {
   commands.push_back(cli::serve_command());
   commands.push_back(cli::check_command());
   commands.push_back(cli::explain_command());
+  for (cli::Command& command : cli::policy_commands()) {
+    commands.push_back(std::move(command));
+  }
   for (cli::Command& command : cli::keys_commands()) {
     commands.push_back(std::move(command));
   }

@@ -290,37 +290,36 @@ void GatewayProcess::reload_tls() {
 }
 
 void GatewayProcess::reload() {
-  auto fresh = options_.load();
-  // What serves stays as it is unless all of the new is good.
-  auto settings =
-      fresh ? serving_settings(*fresh)
-            : Expected<std::shared_ptr<const gateway::Settings>>(std::unexpected(fresh.error()));
-  auto issuers = settings
-                     ? make_issuers(*fresh)
-                     : Expected<std::vector<auth::IssuerSource>>(std::unexpected(settings.error()));
-  if (!issuers) {
-    log_error("the configuration in force stays: {}", issuers.error().message);
-    return;
+  const auto applied = apply_fresh();
+  if (applied) {
+    log_info("the configuration was read again");
+  } else {
+    log_error("the configuration in force stays: {}", applied.error().message);
   }
-  if (const auto& tls = fresh->tls; tls_ && tls && tls != config_.tls) {
-    if (auto used = tls_->use(*tls); !used) {
-      log_error("the configuration in force stays: {}", used.error().message);
-      return;
-    }
+  service_->note_reload(applied);
+}
+
+/// What serves stays as it is unless all of the new is good.
+Expected<void> GatewayProcess::apply_fresh() {
+  Config fresh = TRY(options_.load());
+  auto settings = TRY(serving_settings(fresh));
+  const auto issuers = TRY(make_issuers(fresh));
+  if (const auto& tls = fresh.tls; tls_ && tls && tls != config_.tls) {
+    TRY_VOID(tls_->use(*tls));
   }
-  warn_of_what_needs_a_restart(*fresh);
-  config_ = *std::move(fresh);
+  warn_of_what_needs_a_restart(fresh);
+  config_ = std::move(fresh);
   for (const std::string& warning : config_.warnings) {
     log_warn("{}", warning);
   }
   if (options_.applied) {
     options_.applied(config_);
   }
-  issuers_->follow(*issuers, token_limits(config_));
-  service_->use(*std::move(settings));
+  issuers_->follow(issuers, token_limits(config_));
+  service_->use(std::move(settings));
   service_->use(make_authenticator());
   config_watch_->set_paths(watched_files());
-  log_info("the configuration was read again");
+  return {};
 }
 
 /// Sockets and logs are opened once; the rest of the configuration takes effect at once.

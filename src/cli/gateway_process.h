@@ -65,6 +65,7 @@ class GatewayProcess {
   /// Waits for the next signal.
   void follow_signals();
   void reload();
+  Expected<void> apply_fresh();
   void reload_tls();
   [[nodiscard]] std::shared_ptr<const auth::Authenticator> make_authenticator() const;
   [[nodiscard]] std::vector<std::filesystem::path> watched_files() const;

@@ -1,5 +1,7 @@
 #include "gateway/admin.h"
 
+#include <fmt/format.h>
+
 #include "gateway/answer.h"
 #include "json/write.h"
 
@@ -41,7 +43,20 @@ http::Response AdminHandler::page(const http::Request& request) const {
   if (request.path == "/status") {
     return status();
   }
-  return to_response(refusal_answer(404, "Not found. Here are /health, /ready and /status."));
+  if (request.path == "/metrics") {
+    return metrics();
+  }
+  return to_response(
+      refusal_answer(404, "Not found. Here are /health, /ready, /status and /metrics."));
+}
+
+http::Response AdminHandler::metrics() const {
+  const Service::Reloads& reloads = service_.reloads();
+  return {.body = fmt::format("# TYPE mcpgate_configuration_reloads_total counter\n"
+                              "mcpgate_configuration_reloads_total{{outcome=\"applied\"}} {}\n"
+                              "mcpgate_configuration_reloads_total{{outcome=\"refused\"}} {}\n",
+                              reloads.applied, reloads.refused),
+          .content_type = "text/plain; version=0.0.4"};
 }
 
 /// What runs here, for an operator: tool sets with their state, profile and number of tools, and

@@ -17,6 +17,7 @@ class AdminHandler final : public http::Handler {
  private:
   [[nodiscard]] http::Response page(const http::Request& request) const;
   [[nodiscard]] http::Response status() const;
+  [[nodiscard]] http::Response metrics() const;
 
   const Service& service_;
 };

@@ -67,6 +67,14 @@ mcp::RpcExpected<void> check_headers(const Visit& visit, const mcp::Message& mes
       [&](std::string_view name) { return visit.request.header(name); });
 }
 
+/// What a tool's arguments are to the decision.
+policy::Arguments arguments_of(const mcp::CallTool& call) {
+  return {.these = call.arguments ? json::as_object(*call.arguments) : std::nullopt};
+}
+
+/// What is said of arguments that the policy refuses: which rule it was is for the record alone.
+constexpr std::string_view kNotLikeThis = "You may use this, but not with these arguments.";
+
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -180,8 +188,14 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
   const AskedCall asked = asked_call(visit, incoming, record, stream);
   const Tool* const tool = visit.snapshot->catalogue->find(call.name);
   note_tool_call(call, tool, record);
-  if (!may_use(visit, tool, record)) {
+  const Use use = may_use(visit, tool, arguments_of(call), record);
+  if (use == Use::kHidden) {
     co_return error_answer(incoming.id, unknown_tool(call.name));
+  }
+  if (use == Use::kNotLikeThis) {
+    Answer answer = call_answer(asked, *tool, error_result(kNotLikeThis), parser_, record);
+    record.status = audit::Status::kDenied;
+    co_return answer;
   }
   if (tool->task_support == sandbox::TaskSupport::kRequired && !asked.takes_tasks) {
     record.status = audit::Status::kInvalid;
@@ -217,10 +231,15 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
 Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& incoming,
                                    audit::Record& record, EventStream* stream) {
   const AskedCall asked = asked_call(visit, incoming, record, stream);
-  const ItemOrder order = find_item(visit, *incoming.message);
+  const ItemOrder order = find_item(visit, *incoming.message, record.timestamp);
   record.arguments_sha256 = sha256(order.arguments);
-  if (!may_use(visit, order.item, record)) {
-    co_return error_answer(asked.id, order.unknown);
+  const Use use =
+      may_use(visit, order.item, gateway::arguments_of(incoming.message->operation), record);
+  if (use != Use::kAllowed) {
+    co_return error_answer(asked.id, use == Use::kHidden
+                                         ? order.unknown
+                                         : mcp::RpcError{.code = mcp::RpcCode::kInvalidParams,
+                                                         .message = std::string(kNotLikeThis)});
   }
   const auto busy = turn_away(visit, *order.item);
   if (order.refusal || busy) {
@@ -416,7 +435,8 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   // A tool set may have become an upstream meanwhile, which knows no task of ours.
   const bool is_kept = route != routes_.end() && route->second.client;
   const Item* const item = task && is_kept ? &task->item : nullptr;
-  if (!may_use(visit, item, record) || !task) {
+  // It was decided with its arguments when it began; now, whether its tool is still open at all.
+  if (may_use(visit, item, {.any = true}, record) != Use::kAllowed || !task) {
     co_return error_answer(request_id, unknown_task());
   }
   const auto client = route->second.client;
@@ -627,8 +647,12 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
   }
   const Tool* const named = visit.snapshot->catalogue->find_from(outer.item.tool_set, call.name);
   note_tool_call(call, named, record);
-  if (!may_use(visit, named, record)) {
+  const Use use = may_use(visit, named, arguments_of(call), record);
+  if (use == Use::kHidden) {
     co_return fail(ErrorCode::kNotFound, "{}", unknown_tool(call.name).message);
+  }
+  if (use == Use::kNotLikeThis) {
+    co_return error_result(kNotLikeThis);
   }
   const Tool& tool = *named;
   record.status = audit::Status::kInvalid;

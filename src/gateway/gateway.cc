@@ -337,7 +337,7 @@ Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
   audit::Record record = begin_record(visit, parts_.clock);
   if (incoming.message && std::holds_alternative<mcp::Listen>(incoming.message->operation)) {
     record.method = incoming.method;
-    co_await serve_stream(visit, order_of_listen(visit, incoming), record);
+    co_await serve_stream(visit, order_of_listen(visit, incoming, parts_.clock.wall_now()), record);
     co_return;
   }
   EventStream stream(*visit.responder, visit.headers);
@@ -509,8 +509,8 @@ Answer Gateway::subscribe(const Visit& visit, const mcp::Incoming& incoming,
     parts_.sessions.unsubscribe(*session, asked.uri);
     return result_answer(incoming.id, "{}");
   }
-  const ItemOrder order = find_item(visit, *incoming.message);
-  if (!may_use(visit, order.item, record)) {
+  const ItemOrder order = find_item(visit, *incoming.message, record.timestamp);
+  if (may_use(visit, order.item, {}, record) != Use::kAllowed) {
     return error_answer(incoming.id, order.unknown);
   }
   const std::size_t most = visit.snapshot->settings->subscriptions_max;

@@ -382,10 +382,10 @@ class TestGateway : public testing::Test {
     settings_.tool_sets = {
         {.view = {.name = "demo"}, .endpoint = sandbox_.endpoint, .keys = sandbox_.keys},
         {.view = {.name = "secret"}, .endpoint = sandbox_.endpoint, .keys = sandbox_.keys}};
-    settings_.policy =
-        policy::Policy({.roles = {{"mcp-admin", {.tool_sets = {"*"}}},
-                                  {"mcp-viewer", {.tool_sets = {"demo"}, .read_only = true}}},
-                        .tool_sets = {{"demo", "mcp-demo"}, {"secret", "mcp-secret"}}});
+    settings_.policy = policy::Policy(
+        {.roles = {{"mcp-admin", {{.covers = {.tool_sets = {"*"}}}}},
+                   {"mcp-viewer", {{.covers = {.tool_sets = {"demo"}}, .read_only = true}}}},
+         .tool_sets = {{"demo", "mcp-demo"}, {"secret", "mcp-secret"}}});
     gateway_ = std::make_unique<Gateway>(
         GatewayParts{.loop = loop_,
                      .audit = *audit_,

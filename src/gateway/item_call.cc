@@ -24,7 +24,7 @@ mcp::RpcError invalid_params(std::string_view what, std::string_view name) {
           .message = std::string(what) + ": " + std::string(name)};
 }
 
-void find(const Visit& visit, const mcp::ReadResource& read, ItemOrder& order) {
+void find(const Visit& visit, const mcp::ReadResource& read, WallTime now, ItemOrder& order) {
   order.what = ItemOrder::What::kRead;
   order.unknown = is_modern(order.revision) ? mcp::modern::resource_not_found(read.uri)
                                             : mcp::legacy::resource_not_found(read.uri);
@@ -32,7 +32,7 @@ void find(const Visit& visit, const mcp::ReadResource& read, ItemOrder& order) {
     return;
   }
   for (const auto& [resource, variables] : visit.snapshot->catalogue->find_resources(read.uri)) {
-    const bool allowed = decide_on(visit, *resource).allowed;
+    const bool allowed = is_visible(*visit.snapshot, asker_of(visit, now), *resource);
     if (order.item == nullptr || allowed) {
       order.item = resource;
       order.arguments = sandbox::write_read_order(read.uri, variables);
@@ -142,18 +142,25 @@ bool is_item_call(const mcp::Operation& operation) {
          std::holds_alternative<mcp::Complete>(operation);
 }
 
-ItemOrder find_item(const Visit& visit, const mcp::Message& message) {
+ItemOrder find_item(const Visit& visit, const mcp::Message& message, WallTime now) {
   ItemOrder order{.revision = message.revision};
   if (const auto* read = std::get_if<mcp::ReadResource>(&message.operation)) {
-    find(visit, *read, order);
+    find(visit, *read, now, order);
   } else if (const auto* subscribe = std::get_if<mcp::Subscribe>(&message.operation)) {
-    find(visit, mcp::ReadResource{subscribe->uri}, order);
+    find(visit, mcp::ReadResource{subscribe->uri}, now, order);
   } else if (const auto* get = std::get_if<mcp::GetPrompt>(&message.operation)) {
     find(visit, *get, order);
   } else if (const auto* complete = std::get_if<mcp::Complete>(&message.operation)) {
     find(visit, *complete, order);
   }
   return order;
+}
+
+policy::Arguments arguments_of(const mcp::Operation& operation) {
+  if (const auto* get = std::get_if<mcp::GetPrompt>(&operation)) {
+    return {.these = get->arguments};
+  }
+  return {.any = std::holds_alternative<mcp::Complete>(operation)};
 }
 
 mcp::RpcExpected<std::string> item_result(const ItemOrder& order, const sandbox::Result& result,

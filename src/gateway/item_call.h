@@ -36,7 +36,10 @@ struct ItemOrder {
 
 /// What a request of those means, or a Subscribe. Of several resources that fit its URI it is the
 /// first that the principal may use.
-[[nodiscard]] ItemOrder find_item(const Visit& visit, const mcp::Message& message);
+[[nodiscard]] ItemOrder find_item(const Visit& visit, const mcp::Message& message, WallTime now);
+
+/// What the decision on it may look at: a prompt's arguments. To be completed they may be any.
+[[nodiscard]] policy::Arguments arguments_of(const mcp::Operation& operation);
 
 /// The result of a call that gave one, in the form of the revision that asked. An error is for the
 /// client: the item failed, its sandbox ended it, there is no such resource after all, or it gave

@@ -18,11 +18,11 @@ struct Entry {
   std::string_view definition;
 };
 
-std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern) {
+std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern, WallTime now) {
   const Catalogue& catalogue = *visit.snapshot->catalogue;
   std::vector<Entry> entries;
   const auto add = [&](const Item& item, std::string_view key, std::string_view definition) {
-    if (decide_on(visit, item).allowed) {
+    if (is_visible(*visit.snapshot, asker_of(visit, now), item)) {
       entries.push_back({.key = key, .definition = definition});
     }
   };
@@ -72,36 +72,48 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
 
 }  // namespace
 
-Decision decide_on(const Snapshot& snapshot, const Principal& principal, const Item& item) {
-  return snapshot.settings->policy.decide(principal, item.action());
+Asker asker_of(const Visit& visit, WallTime now) {
+  return {.principal = *visit.principal, .address = visit.request.peer, .now = now};
 }
 
-Decision decide_on(const Visit& visit, const Item& item) {
-  return decide_on(*visit.snapshot, *visit.principal, item);
+Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& item,
+                   const policy::Arguments& arguments) {
+  return snapshot.settings->policy.decide(
+      asker.principal, item.action(),
+      {.arguments = arguments, .address = asker.address, .now = asker.now});
 }
 
-bool may_use(const Visit& visit, const Item* item, audit::Record& record) {
+bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item) {
+  // A resource is asked for without arguments.
+  const bool takes_arguments = item.kind != sandbox::ItemKind::kResource;
+  return decide_on(snapshot, asker, item, {.any = takes_arguments}).allowed;
+}
+
+Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,
+            audit::Record& record) {
   if (item == nullptr) {
     record.status = audit::Status::kInvalid;
     record.reason = record.method == "tools/call" ? "unknown tool" : "unknown";
-    return false;
+    return Use::kHidden;
   }
   record.tool = item->name;
   record.tool_set = item->tool_set;
   record.tool_sha256 = item->digest;
-  const Decision decision = decide_on(visit, *item);
+  const Asker asker = asker_of(visit, record.timestamp);
+  const Decision decision = decide_on(*visit.snapshot, asker, *item, arguments);
   record.decision = decision.allowed ? "allow" : "deny";
   record.reason = decision.reason;
-  if (!decision.allowed) {
-    record.status = audit::Status::kDenied;
+  if (decision.allowed) {
+    return Use::kAllowed;
   }
-  return decision.allowed;
+  record.status = audit::Status::kDenied;
+  return is_visible(*visit.snapshot, asker, *item) ? Use::kNotLikeThis : Use::kHidden;
 }
 
 Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming) {
   const auto& list = std::get<mcp::List>(incoming.message->operation);
   const bool modern = incoming.message->era() == mcp::Era::kModern;
-  const std::vector<Entry> entries = entries_of(visit, list.kind, modern);
+  const std::vector<Entry> entries = entries_of(visit, list.kind, modern, parts.clock.wall_now());
   const auto begin = begin_of(parts, visit, list, entries);
   if (!begin) {
     return error_answer(incoming.id, {.code = mcp::RpcCode::kInvalidParams,

@@ -10,14 +10,29 @@
 
 namespace mcpgate::gateway {
 
-/// The decision on an item for whoever asks: the one that lists, calls and all else agree on.
-[[nodiscard]] Decision decide_on(const Snapshot& snapshot, const Principal& principal,
-                                 const Item& item);
-[[nodiscard]] Decision decide_on(const Visit& visit, const Item& item);
+/// Who asks, from which address and when.
+struct Asker {
+  const Principal& principal;
+  std::string_view address;
+  WallTime now;
+};
 
-/// Whether there is such an item (null: there is none) and whoever asks may use it. Which of the
-/// two it is not is for the record alone.
-[[nodiscard]] bool may_use(const Visit& visit, const Item* item, audit::Record& record);
+[[nodiscard]] Asker asker_of(const Visit& visit, WallTime now);
+
+/// The decision on an item for whoever asks: the one that lists, calls and all else agree on.
+[[nodiscard]] Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& item,
+                                 const policy::Arguments& arguments);
+
+/// Whether the asker may know of the item: use it, with some arguments at least.
+[[nodiscard]] bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item);
+
+/// kNotLikeThis: a list shows it, but it may not be used with these arguments.
+enum class Use { kAllowed, kHidden, kNotLikeThis };
+
+/// Whether there is such an item (null: there is none) and whoever asks may use it. Whether a
+/// hidden one is there is for the record alone.
+[[nodiscard]] Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,
+                          audit::Record& record);
 
 /// One page of a list, as `incoming` (a List) asks for it: what its principal may use, in the order
 /// of the catalogue.

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <unordered_map>
+#include <map>
 #include <utility>
 
 #include <boost/asio/steady_timer.hpp>
@@ -143,7 +143,7 @@ std::expected<StreamOrder, Answer> order_of_get(const GatewayParts& parts, Visit
 }
 
 std::expected<StreamOrder, Answer> order_of_listen(const Visit& visit,
-                                                   const mcp::Incoming& incoming) {
+                                                   const mcp::Incoming& incoming, WallTime now) {
   const auto& listen = std::get<mcp::Listen>(incoming.message->operation);
   StreamOrder order{.revision = incoming.message->revision,
                     .subscription_id = std::string(incoming.id),
@@ -170,10 +170,10 @@ std::expected<StreamOrder, Answer> order_of_listen(const Visit& visit,
                                              "{} resources",
                                              most)}));
   }
+  const Asker asker = asker_of(visit, now);
   for (const json::Element uri : *listen.uris) {
     const std::string_view text = json::as_string(uri).value_or("");
-    if (text.size() <= sandbox::kUriBytesMax &&
-        contents_of(*visit.snapshot, *visit.principal, text) != 0) {
+    if (text.size() <= sandbox::kUriBytesMax && contents_of(*visit.snapshot, asker, text) != 0) {
       order.uris.emplace_back(text);
     }
   }
@@ -189,16 +189,16 @@ NotificationStreams::~NotificationStreams() = default;
 void NotificationStreams::use(std::shared_ptr<const Snapshot> snapshot) {
   const auto before = std::exchange(snapshot_, std::move(snapshot));
   // Streams of one credential share their principal.
-  std::unordered_map<const Principal*, View> views;
+  std::map<std::pair<const Principal*, std::string_view>, View> views;
   for (Stream& stream : streams_) {
     if (!may_stay(stream)) {
       stream.end();
       continue;
     }
-    const Principal& principal = *stream.visit.principal;
-    const auto [view, is_new] = views.try_emplace(&principal);
+    const Asker asker = asker_of(stream.visit, parts_.clock.wall_now());
+    const auto [view, is_new] = views.try_emplace({&asker.principal, asker.address});
     if (is_new) {
-      view->second = view_of(*snapshot_, principal);
+      view->second = view_of(*snapshot_, asker);
     }
     notice(stream, *before, view->second);
   }
@@ -230,11 +230,11 @@ void NotificationStreams::notice(Stream& stream, const Snapshot& before, const V
   stream.prompts |= order.prompts && was.prompts != view.prompts;
   stream.resources |= order.resources && was.resources != view.resources;
   if (was.contents != view.contents) {
-    const Principal& principal = *stream.visit.principal;
+    const Asker asker = asker_of(stream.visit, parts_.clock.wall_now());
     const std::vector<std::string> waiting = std::exchange(stream.updated, {});
     for (std::string& uri : followed_by(stream)) {
       if (std::ranges::find(waiting, uri) != waiting.end() ||
-          contents_of(before, principal, uri) != contents_of(*snapshot_, principal, uri)) {
+          contents_of(before, asker, uri) != contents_of(*snapshot_, asker, uri)) {
         stream.updated.push_back(std::move(uri));
       }
     }
@@ -267,7 +267,7 @@ std::expected<std::shared_ptr<NotificationStreams::Stream>, Answer> Notification
   }
   auto opened = std::make_shared<Stream>(visit, std::move(order), *std::move(place), parts_.loop);
   *stream = opened;
-  opened->view = view_of(*snapshot_, *visit.principal);
+  opened->view = view_of(*snapshot_, asker_of(visit, parts_.clock.wall_now()));
   opened->told = opened->view;
   streams_.push_back(*opened);
   return opened;

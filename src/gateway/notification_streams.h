@@ -46,7 +46,8 @@ struct StreamOrder {
                                                               Visit& visit);
 /// What `incoming`, a Listen, asks for: of the resources those that its principal may read.
 [[nodiscard]] std::expected<StreamOrder, Answer> order_of_listen(const Visit& visit,
-                                                                 const mcp::Incoming& incoming);
+                                                                 const mcp::Incoming& incoming,
+                                                                 WallTime now);
 
 /// The open notification streams of one loop. A stream keeps no messages: only which lists and
 /// resources have changed since it last spoke, so a reader that does not read costs no memory.

@@ -176,9 +176,10 @@ TEST_F(NotificationStreamsTest, AChangeIsToldToThoseWhoSeeIt) {
 
 TEST_F(NotificationStreamsTest, APolicyThatShowsMoreChangesTheList) {
   const auto bob = listen(bob_, R"("toolsListChanged":true)");
-  settings_.policy = policy::Policy(
-      {.roles = {{"mcp-admin", {.tool_sets = {"*"}}}, {"mcp-viewer", {.tool_sets = {"demo"}}}},
-       .tool_sets = {{"demo", ""}, {"secret", ""}}});
+  settings_.policy =
+      policy::Policy({.roles = {{"mcp-admin", {{.covers = {.tool_sets = {"*"}}}}},
+                                {"mcp-viewer", {{.covers = {.tool_sets = {"demo"}}}}}},
+                      .tool_sets = {{"demo", ""}, {"secret", ""}}});
   use_settings();
   ASSERT_TRUE(has(bob, 2));
   EXPECT_EQ(member(bob->events.at(1).data, "method"), kToolsChanged);

@@ -118,8 +118,20 @@ void Service::start() {
 
 void Service::use(std::shared_ptr<const Settings> settings) {
   world_.settings = std::move(settings);
+  warned_.clear();
   discovery_.follow(world_.settings->tool_sets);
   publish();
+}
+
+void Service::note_reload(const Expected<void>& outcome) {
+  ++(outcome ? reloads_.applied : reloads_.refused);
+  const audit::Record record{.timestamp = clock_.wall_now(),
+                             .method = "configuration/reload",
+                             .status = outcome ? audit::Status::kSuccess : audit::Status::kInvalid,
+                             .reason = outcome ? std::string() : outcome.error().message};
+  if (!workers_.front()->audit->append_now(record, audit::RecordType::kMcpAdmin)) {
+    log_error("that the configuration was read again could not be recorded");
+  }
 }
 
 void Service::use(std::shared_ptr<const auth::Authenticator> authenticator) {
@@ -145,6 +157,28 @@ std::string Service::why_not_ready() const {
   return {};
 }
 
+/// Names the tools of grants and rules that a tool set which has answered does not have.
+void Service::warn_of_unknown_tools() {
+  const auto is_named = [](const std::string& name) {
+    return [&name](const Item& item) { return item.own_name == name; };
+  };
+  for (const policy::NamedTool& named : world_.settings->policy.named_tools()) {
+    const auto found = discovery_.sets().find(named.tool_set);
+    if (found == discovery_.sets().end() || !found->second.tools) {
+      continue;
+    }
+    const ToolSetTools& set = *found->second.tools;
+    const bool has = std::ranges::any_of(set.tools, is_named(named.tool)) ||
+                     std::ranges::any_of(set.resources, is_named(named.tool)) ||
+                     std::ranges::any_of(set.prompts, is_named(named.tool));
+    std::string warning =
+        fmt::format("{}: tool set {} has no tool {}", named.place, named.tool_set, named.tool);
+    if (!has && warned_.insert(warning).second) {
+      log_warn("{}", warning);
+    }
+  }
+}
+
 /// Hands the world as it is now to every loop.
 void Service::publish() {
   std::vector<std::shared_ptr<const ToolSetTools>> sets;
@@ -154,6 +188,7 @@ void Service::publish() {
   }
   world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
   world_.not_ready = why_not_ready();
+  warn_of_unknown_tools();
   const auto snapshot = std::make_shared<const Snapshot>(world_);
   for (const auto& worker : workers_) {
     asio::post(worker->loop,

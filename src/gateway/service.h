@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,14 @@ class Service {
 
   void use(std::shared_ptr<const Settings> settings);
   void use(std::shared_ptr<const auth::Authenticator> authenticator);
+  /// Records and counts that the configuration was read again, and what was wrong with it: then the
+  /// one in force stays.
+  void note_reload(const Expected<void>& outcome);
+  struct Reloads {
+    std::uint64_t applied = 0;
+    std::uint64_t refused = 0;
+  };
+  [[nodiscard]] const Reloads& reloads() const { return reloads_; }
   [[nodiscard]] const std::shared_ptr<const Settings>& settings() const { return world_.settings; }
   [[nodiscard]] const auth::Authenticator& authenticator() const { return *world_.authenticator; }
 
@@ -73,6 +82,7 @@ class Service {
   [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
   void publish();
+  void warn_of_unknown_tools();
   static Task<void> drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done);
 
   Loops& loops_;
@@ -87,6 +97,9 @@ class Service {
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::function<void()> on_ready_;
+  Reloads reloads_;
+  /// What was warned of since the settings changed.
+  std::set<std::string> warned_;
   bool draining_ = false;
 };
 

@@ -2,15 +2,9 @@
 
 #include <bit>
 
-#include "gateway/listing.h"
-
 namespace mcpgate::gateway {
 
 namespace {
-
-bool is_shown(const Snapshot& snapshot, const Principal& principal, const Item& item) {
-  return decide_on(snapshot, principal, item).allowed;
-}
 
 /// Order counts, as it does in a list.
 void add(std::uint64_t& sum, std::uint64_t next) {
@@ -20,20 +14,20 @@ void add(std::uint64_t& sum, std::uint64_t next) {
 
 }  // namespace
 
-View view_of(const Snapshot& snapshot, const Principal& principal) {
+View view_of(const Snapshot& snapshot, const Asker& asker) {
   View view;
   for (const Tool* tool : snapshot.catalogue->tools()) {
-    if (is_shown(snapshot, principal, *tool)) {
+    if (is_visible(snapshot, asker, *tool)) {
       add(view.tools, tool->definition_hash);
     }
   }
   for (const Prompt* prompt : snapshot.catalogue->prompts()) {
-    if (is_shown(snapshot, principal, *prompt)) {
+    if (is_visible(snapshot, asker, *prompt)) {
       add(view.prompts, prompt->definition_hash);
     }
   }
   for (const Resource* resource : snapshot.catalogue->resources()) {
-    if (is_shown(snapshot, principal, *resource)) {
+    if (is_visible(snapshot, asker, *resource)) {
       add(view.resources, resource->definition_hash);
       add(view.contents, resource->contents_hash);
     }
@@ -41,10 +35,9 @@ View view_of(const Snapshot& snapshot, const Principal& principal) {
   return view;
 }
 
-std::uint64_t contents_of(const Snapshot& snapshot, const Principal& principal,
-                          std::string_view uri) {
+std::uint64_t contents_of(const Snapshot& snapshot, const Asker& asker, std::string_view uri) {
   for (const auto& [resource, variables] : snapshot.catalogue->find_resources(uri)) {
-    if (is_shown(snapshot, principal, *resource)) {
+    if (is_visible(snapshot, asker, *resource)) {
       return resource->contents_hash;
     }
   }

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/identity.h"
+#include "gateway/listing.h"
 #include "gateway/snapshot.h"
 
 namespace mcpgate::gateway {
 
-/// What one principal is shown, as numbers that differ where it does: so it is told of a change
+/// What one asker is shown, as numbers that differ where it does: so it is told of a change
 /// exactly when a list of its own has changed. The same at every replica.
 struct View {
   std::uint64_t tools = 0;
@@ -22,10 +22,10 @@ struct View {
 };
 
 /// Asks the decision function about every item.
-[[nodiscard]] View view_of(const Snapshot& snapshot, const Principal& principal);
+[[nodiscard]] View view_of(const Snapshot& snapshot, const Asker& asker);
 
-/// What is behind one resource; 0 where there is none of that URI that the principal may read.
-[[nodiscard]] std::uint64_t contents_of(const Snapshot& snapshot, const Principal& principal,
+/// What is behind one resource; 0 where there is none of that URI that the asker may read.
+[[nodiscard]] std::uint64_t contents_of(const Snapshot& snapshot, const Asker& asker,
                                         std::string_view uri);
 
 }  // namespace mcpgate::gateway

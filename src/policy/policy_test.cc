@@ -25,6 +25,9 @@ Principal holding(std::vector<std::string> roles) {
   return principal;
 }
 
+/// Whatever the arguments may be.
+const Circumstances kAny{.arguments = {.any = true}};
+
 struct Case {
   std::vector<std::string> roles;
   Action action;
@@ -63,7 +66,7 @@ TEST(Policy, DecidesAsTheGuideSays) {
       {{"mcp-admin"}, {"*", "x", true}, false, "no such tool set"},
   };
   for (const Case& c : cases) {
-    const Decision decision = policy.decide(holding(c.roles), c.action);
+    const Decision decision = policy.decide(holding(c.roles), c.action, {});
     EXPECT_EQ(decision.allowed, c.allowed) << c.action.tool_set << " " << c.reason;
     EXPECT_EQ(decision.reason, c.reason) << c.action.tool_set;
   }
@@ -71,44 +74,20 @@ TEST(Policy, DecidesAsTheGuideSays) {
 
 TEST(Policy, AnEmptyPolicyAllowsNothing) {
   const Policy policy({});
-  EXPECT_FALSE(policy.decide(holding({"mcp-admin", ""}), {"log-analysis", "x", true}).allowed);
+  EXPECT_FALSE(policy.decide(holding({"mcp-admin", ""}), {"log-analysis", "x", true}, {}).allowed);
   EXPECT_TRUE(policy.roles().empty());
 }
 
 // A set without a required role must not open to a principal with an empty role.
 TEST(Policy, AnEmptyRequiredRoleIsNoRole) {
   const Policy policy({.roles = {}, .tool_sets = {{"open", ""}}});
-  EXPECT_FALSE(policy.decide(holding({""}), {"open", "x", true}).allowed);
+  EXPECT_FALSE(policy.decide(holding({""}), {"open", "x", true}, {}).allowed);
 }
 
 TEST(Policy, NamesAllRolesThatItKnows) {
   EXPECT_EQ(Policy(guide()).roles(),
             (std::vector<std::string>{"mcp-admin", "mcp-data-analyst", "mcp-dba", "mcp-log-analyst",
                                       "mcp-viewer"}));
-}
-
-/// The rule as the design states it, without any preparation.
-bool naive(const Policy::Options& options, const Principal& principal, const Action& action) {
-  for (const ToolSetRule& set : options.tool_sets) {
-    if (set.name != action.tool_set) {
-      continue;
-    }
-    for (const std::string& role : principal.roles) {
-      if (!set.required_role.empty() && role == set.required_role) {
-        return true;
-      }
-      const auto grant = options.roles.find(role);
-      if (grant == options.roles.end() || (grant->second.read_only && !action.read_only)) {
-        continue;
-      }
-      for (const std::string& covered : grant->second.tool_sets) {
-        if (covered == "*" || covered == set.name) {
-          return true;
-        }
-      }
-    }
-  }
-  return false;
 }
 
 /// Why each role opens or not, in order.
@@ -123,7 +102,7 @@ std::vector<std::string> whys(const Explanation& explanation) {
 TEST(Policy, ExplainsEachRoleAndWhatWouldOpen) {
   const Policy policy(guide());
   const Explanation denied = policy.explain(holding({"mcp-viewer", "mcp-dba", "offline_access"}),
-                                            {"log-analysis", "purge", false});
+                                            {"log-analysis", "purge", false}, {});
   EXPECT_FALSE(denied.decision.allowed);
   EXPECT_EQ(whys(denied), (std::vector<std::string>{
                               "-mcp-viewer: covers this tool set for reading, and the tool does "
@@ -132,47 +111,343 @@ TEST(Policy, ExplainsEachRoleAndWhatWouldOpen) {
                               "-offline_access: is named nowhere in the configuration"}));
   EXPECT_EQ(denied.opened_by,
             (std::vector<std::string>{"requiredRole mcp-log-analyst", "role mcp-admin"}));
-  const Explanation allowed =
-      policy.explain(holding({"mcp-viewer", "mcp-admin"}), {"database", "postgres_query", true});
+  const Explanation allowed = policy.explain(holding({"mcp-viewer", "mcp-admin"}),
+                                             {"database", "postgres_query", true}, {});
   EXPECT_EQ(allowed.decision.reason, "role mcp-admin");
   EXPECT_EQ(whys(allowed), (std::vector<std::string>{"-mcp-viewer: does not cover this tool set",
                                                      "+mcp-admin: covers this tool set"}));
-  EXPECT_TRUE(policy.explain(holding({"mcp-admin"}), {"unknown", "x", true}).opened_by.empty());
+  EXPECT_TRUE(policy.explain(holding({"mcp-admin"}), {"unknown", "x", true}, {}).opened_by.empty());
 }
+
+Condition argument(std::string name, Test test) {
+  return {.test = ArgumentTest{.pointer = {std::move(name)}, .test = std::move(test)}};
+}
+
+Condition at_most(std::string name, std::uint64_t limit) {
+  return argument(std::move(name), AtMost{.limit = {.digits = limit}});
+}
+
+/// Arguments as JSON, for as long as the parser lives.
+Circumstances asking_with(json::Parser& parser, std::string_view text) {
+  const auto element = parser.parse(text);
+  return {.arguments = {.these = json::as_object(*element)}};
+}
+
+TEST(Policy, GrantsOpenWithinTheirOwnLimitsAndAddUp) {
+  Policy::Options options = guide();
+  options.roles = {{"clerk",
+                    {{.covers = {{"log-analysis"}, {{"log_store"}}}, .when = at_most("limit", 10)},
+                     {.covers = {{"database"}}, .read_only = true}}}};
+  const Policy policy(options);
+  const Principal clerk = holding({"clerk"});
+  json::Parser parser(1024);
+  const auto may = [&](const Action& action, std::string_view arguments) {
+    return policy.decide(clerk, action, asking_with(parser, arguments)).allowed;
+  };
+  constexpr Action kLog{"log-analysis", "log_store", false};
+  EXPECT_TRUE(may(kLog, R"({"limit":10})"));
+  EXPECT_FALSE(may(kLog, R"({"limit":11})"));
+  EXPECT_FALSE(may(kLog, "{}")) << "what is not there passes no test";
+  EXPECT_FALSE(may({"log-analysis", "privacy", true}, R"({"limit":1})")) << "another tool";
+  EXPECT_TRUE(may({"database", "postgres_query", true}, "{}"));
+  EXPECT_FALSE(may({"database", "vacuum", false}, "{}"));
+  // A list shows what some arguments open, and no more.
+  EXPECT_TRUE(policy.decide(clerk, kLog, kAny).allowed);
+  EXPECT_FALSE(policy.decide(clerk, {"log-analysis", "privacy", true}, kAny).allowed);
+  EXPECT_EQ(policy.decide(clerk, kLog, {}).reason, "no grant");
+}
+
+TEST(Policy, ARuleDeniesWhateverGrantsOpen) {
+  Policy::Options options = guide();
+  options.rules = {{.name = "small",
+                    .covers = {{"*"}, {{"log_store"}}},
+                    .when = Condition{.test = Not{{at_most("limit", 5)}}}},
+                   {.name = "closed", .covers = {{"database"}}},
+                   {.name = "never reached", .covers = {{"database"}, {{"postgres_query"}}}}};
+  const Policy policy(options);
+  const Principal admin = holding({"mcp-admin"});
+  json::Parser parser(1024);
+  constexpr Action kLog{"log-analysis", "log_store", true};
+  EXPECT_TRUE(policy.decide(admin, kLog, asking_with(parser, R"({"limit":5})")).allowed);
+  EXPECT_EQ(policy.decide(admin, kLog, asking_with(parser, R"({"limit":6})")).reason, "rule small");
+  EXPECT_EQ(policy.decide(admin, kLog, {}).reason, "rule small") << "no argument, so not at most 5";
+  EXPECT_TRUE(policy.decide(admin, kLog, kAny).allowed) << "it is listed";
+  constexpr Action kDba{"database", "postgres_query", true};
+  EXPECT_EQ(policy.decide(admin, kDba, {}).reason, "rule closed");
+  EXPECT_FALSE(policy.decide(admin, kDba, kAny).allowed) << "it is not";
+  const Explanation explained = policy.explain(admin, kDba, {});
+  ASSERT_EQ(explained.rules.size(), 2U);
+  EXPECT_EQ(explained.rules[0].why, "denies always");
+  EXPECT_EQ(policy.explain(admin, kLog, kAny).rules[0].why,
+            "denies when not (argument /limit is at most 5), which the arguments decide");
+}
+
+TEST(Policy, SaysWhichToolsItNames) {
+  const auto named =
+      Policy({.roles = {{"r", {{.covers = {{"a", "gone"}, {{"x"}}}, .place = "f:1"}}}},
+              .tool_sets = {{"a", ""}, {"b", ""}},
+              .rules = {{.name = "n", .covers = {{"*"}, {{"y"}}}, .place = "f:2"}}})
+          .named_tools();
+  ASSERT_EQ(named.size(), 1U) << "of `*` nobody says which set must have it";
+  EXPECT_EQ(named[0].tool_set + "/" + named[0].tool + " " + named[0].place, "a/x f:1");
+}
+
+// The rule once more, as the design states it and without any preparation, over requests that are
+// no JSON: what can be is tried out.
+
+/// The arguments {"n": …, "p": …, "l": […]} of a request.
+struct Request {
+  std::optional<std::uint64_t> n;
+  std::string p;
+  std::vector<std::uint64_t> l;
+
+  [[nodiscard]] std::string json() const {
+    std::vector<std::string> members;
+    if (n) {
+      members.push_back(fmt::format(R"("n":{})", *n));
+    }
+    if (!p.empty()) {
+      members.push_back(fmt::format(R"("p":"{}")", p));
+    }
+    members.push_back(fmt::format(R"("l":[{}])", fmt::join(l, ",")));
+    return fmt::format("{{{}}}", fmt::join(members, ","));
+  }
+};
+
+/// What a condition may come to.
+struct Possible {
+  bool yes, no;
+};
+
+bool naive_number(const Test& test, std::uint64_t number) {
+  if (const auto* limit = std::get_if<AtMost>(&test)) {
+    return number <= limit->limit.digits;
+  }
+  for (const Literal& value : std::get<OneOf>(test).values) {
+    if (std::get<json::Decimal>(value).digits == number) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool naive_argument(const ArgumentTest& test, const Request& request) {
+  if (test.pointer[0] == "n") {
+    return request.n && naive_number(test.test, *request.n);
+  }
+  if (test.pointer[0] == "p") {
+    // The paths of these tests need no resolving: condition_test.cc has those.
+    const std::string& directory = std::get<PathPrefix>(test.test).directory;
+    return request.p == directory || request.p.starts_with(directory + "/");
+  }
+  std::size_t passing = 0;
+  for (const std::uint64_t item : request.l) {
+    passing += naive_number(test.test, item) ? 1 : 0;
+  }
+  return test.of == ArgumentTest::Of::kSome ? passing > 0
+                                            : passing > 0 && passing == request.l.size();
+}
+
+/// `request` null: any.
+Possible naive_condition(const Condition& condition, const Principal& principal,
+                         const Request* request) {
+  if (const auto* test = std::get_if<ArgumentTest>(&condition.test)) {
+    if (request == nullptr) {
+      return {.yes = true, .no = true};
+    }
+    const bool holds = naive_argument(*test, *request);
+    return {.yes = holds, .no = !holds};
+  }
+  if (const auto* test = std::get_if<PrincipalTest>(&condition.test)) {
+    const bool holds =
+        principal.user == std::get<std::string>(std::get<OneOf>(test->test).values[0]);
+    return {.yes = holds, .no = !holds};
+  }
+  if (const auto* negated = std::get_if<Not>(&condition.test)) {
+    const Possible part = naive_condition(negated->part[0], principal, request);
+    return {.yes = part.no, .no = part.yes};
+  }
+  const auto* all = std::get_if<AllOf>(&condition.test);
+  const auto& parts = all != nullptr ? all->parts : std::get<AnyOf>(condition.test).parts;
+  Possible whole{.yes = all != nullptr, .no = all == nullptr};
+  for (const Condition& part : parts) {
+    const Possible one = naive_condition(part, principal, request);
+    whole = all != nullptr ? Possible{whole.yes && one.yes, whole.no || one.no}
+                           : Possible{whole.yes || one.yes, whole.no && one.no};
+  }
+  return whole;
+}
+
+bool naive_covers(const Selection& covers, const Action& action) {
+  bool set = false;
+  for (const std::string& name : covers.tool_sets) {
+    set = set || name == "*" || name == action.tool_set;
+  }
+  bool tool = !covers.tools;
+  for (const std::string& name : covers.tools.value_or(std::vector<std::string>())) {
+    tool = tool || name == action.tool;
+  }
+  return set && tool;
+}
+
+bool naive_decision(const Policy::Options& options, const Principal& principal,
+                    const Action& action, const Request* request) {
+  const ToolSetRule* set = nullptr;
+  for (const ToolSetRule& one : options.tool_sets) {
+    set = one.name == action.tool_set ? &one : set;
+  }
+  if (set == nullptr) {
+    return false;
+  }
+  for (const DenyRule& rule : options.rules) {
+    if (naive_covers(rule.covers, action) &&
+        (!rule.when || !naive_condition(*rule.when, principal, request).no)) {
+      return false;
+    }
+  }
+  for (const std::string& role : principal.roles) {
+    if (!role.empty() && role == set->required_role) {
+      return true;
+    }
+    const auto grants = options.roles.find(role);
+    for (const Grant& grant :
+         grants == options.roles.end() ? std::vector<Grant>() : grants->second) {
+      if (naive_covers(grant.covers, action) && (action.read_only || !grant.read_only) &&
+          (!grant.when || naive_condition(*grant.when, principal, request).yes)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Random policies and requests over few names, so that they meet.
+class Draw {
+ public:
+  std::size_t any(std::uint32_t n) { return static_cast<std::size_t>(random_() % n); }
+  const std::string& of(const std::vector<std::string>& names) {
+    return names[any(static_cast<std::uint32_t>(names.size()))];
+  }
+
+  Test number_test() {
+    if (any(2) == 0) {
+      return AtMost{.limit = {.digits = any(4)}};
+    }
+    return OneOf{.values = {json::Decimal{.digits = any(4)}, json::Decimal{.digits = any(4)}}};
+  }
+
+  Condition condition(int depth) {
+    switch (any(depth > 0 ? 7 : 4)) {
+      case 0:
+        return argument("n", number_test());
+      case 1:
+        return argument("p", PathPrefix{.directory = of(directories_)});
+      case 2:
+        return {.test = ArgumentTest{
+                    .pointer = {"l", "*"},
+                    .of = any(2) == 0 ? ArgumentTest::Of::kEvery : ArgumentTest::Of::kSome,
+                    .test = number_test()}};
+      case 3:
+        return {.test = PrincipalTest{.test = OneOf{.values = {of(users_)}}}};
+      case 4:
+        return {.test = Not{{condition(depth - 1)}}};
+      case 5:
+        return {.test = AllOf{{condition(depth - 1), condition(depth - 1)}}};
+      default:
+        return {.test = AnyOf{{condition(depth - 1), condition(depth - 1)}}};
+    }
+  }
+
+  std::optional<Condition> when() {
+    return any(3) == 0 ? std::nullopt : std::optional(condition(2));
+  }
+
+  Selection selection() {
+    Selection selection;
+    for (std::size_t i = any(3); i > 0; --i) {
+      selection.tool_sets.push_back(of(sets_));
+    }
+    if (any(2) == 0) {
+      selection.tools = {of(tools_), of(tools_)};
+    }
+    return selection;
+  }
+
+  Policy::Options options() {
+    Policy::Options options;
+    for (std::size_t i = any(4); i > 0; --i) {
+      auto& grants = options.roles[of(roles_)];
+      for (std::size_t j = any(3); j > 0; --j) {
+        grants.push_back({.covers = selection(), .read_only = any(2) == 0, .when = when()});
+      }
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+      options.tool_sets.push_back({sets_[i], of(roles_)});
+    }
+    for (std::size_t i = any(3); i > 0; --i) {
+      options.rules.push_back({.name = "d", .covers = selection(), .when = when()});
+    }
+    return options;
+  }
+
+  Principal principal() {
+    Principal principal{.user = of(users_)};
+    for (std::size_t i = any(4); i > 0; --i) {
+      principal.roles.push_back(of(roles_));
+    }
+    return principal;
+  }
+
+  Action action() { return {of(sets_), of(tools_), any(2) == 0}; }
+
+  Request request() {
+    Request request{.p = any(3) == 0 ? "" : of(directories_) + (any(2) == 0 ? "/f" : "")};
+    if (any(4) != 0) {
+      request.n = any(4);
+    }
+    for (std::size_t i = any(4); i > 0; --i) {
+      request.l.push_back(any(4));
+    }
+    return request;
+  }
+
+ private:
+  std::mt19937 random_{1};
+  std::vector<std::string> sets_{"a", "b", "c", "*", "d"};
+  std::vector<std::string> tools_{"x", "y", "z"};
+  std::vector<std::string> roles_{"r", "s", "t", "u", ""};
+  std::vector<std::string> users_{"alice", "bob"};
+  std::vector<std::string> directories_{"/var", "/var/log", "/variant"};
+};
 
 // 100,000 random policies and requests, a fixed seed.
 TEST(Policy, AgreesWithTheNaiveReadingOfTheRule) {
-  std::mt19937 random(1);
-  const auto any = [&random](std::uint32_t n) { return static_cast<std::size_t>(random() % n); };
-  const std::vector<std::string> sets{"a", "b", "c", "*", "d"};
-  const std::vector<std::string> roles{"r", "s", "t", "u", ""};
+  Draw draw;
+  json::Parser parser(1024);
   int allowed = 0;
+  int listed = 0;
   for (int i = 0; i < 100'000; ++i) {
-    Policy::Options options;
-    for (std::size_t j = any(4); j > 0; --j) {
-      Grant grant{.tool_sets = {}, .read_only = any(2) == 0};
-      for (std::size_t k = any(3); k > 0; --k) {
-        grant.tool_sets.push_back(sets[any(5)]);
-      }
-      options.roles.emplace(roles[any(4)], grant);
-    }
-    for (std::size_t j = 0; j < 3; ++j) {
-      options.tool_sets.push_back({sets[j], roles[any(5)]});
-    }
-    Principal principal;
-    for (std::size_t j = any(4); j > 0; --j) {
-      principal.roles.push_back(roles[any(5)]);
-    }
-    const Action action{sets[any(5)], "x", any(2) == 0};
+    const Policy::Options options = draw.options();
     const Policy policy(options);
-    const bool decided = policy.decide(principal, action).allowed;
-    const Explanation explained = policy.explain(principal, action);
-    ASSERT_EQ(std::ranges::any_of(explained.roles, &RoleFinding::opens), decided) << i;
-    ASSERT_EQ(decided, naive(options, principal, action)) << i;
+    const Principal principal = draw.principal();
+    const Action action = draw.action();
+    const Request request = draw.request();
+    const Circumstances circumstances = asking_with(parser, request.json());
+    const bool decided = policy.decide(principal, action, circumstances).allowed;
+    const bool shown = policy.decide(principal, action, kAny).allowed;
+    ASSERT_EQ(decided, naive_decision(options, principal, action, &request)) << i;
+    ASSERT_EQ(shown, naive_decision(options, principal, action, nullptr)) << i;
+    ASSERT_TRUE(shown || !decided) << i << ": what may be called is listed";
+    const Explanation explained = policy.explain(principal, action, circumstances);
+    const bool opened = std::ranges::any_of(explained.roles, &RoleFinding::opens);
+    const bool denied = std::ranges::any_of(explained.rules, &RuleFinding::denies);
+    ASSERT_EQ(opened && !denied, decided) << i << ": the explanation says the same";
     allowed += decided ? 1 : 0;
+    listed += shown ? 1 : 0;
   }
   EXPECT_GT(allowed, 10'000) << "the cases must be mixed for the comparison to mean something";
   EXPECT_LT(allowed, 90'000);
+  EXPECT_GT(listed, allowed + 1'000);
 }
 
 }  // namespace

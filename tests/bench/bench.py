@@ -11,6 +11,7 @@
    until the last of them has been told that the list of tools has changed.
 5. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
    run by `bwrap … python3 -I`.
+6. One decision of the policy, by Google Benchmark (decision.cc).
 
 Ends with 1 when a row is below its floor.
 """
@@ -121,6 +122,7 @@ class Bench:
         self.count_instructions(path)
         self.measure_streams(path)
         self.measure_confined_call()
+        self.measure_decisions()
 
     def stop(self):
         for started in reversed(self.started):
@@ -277,6 +279,19 @@ class Bench:
         what = f"confined call, p50, profile pod, with {READY_CHILDREN} children kept ready"
         self.rows.append(Row(what, p50["ready", 1], "ms", None, 0.9, False))
         self.rows.append(Row("memory of a waiting child", waiting_child_mib(up), "MiB"))
+
+    def measure_decisions(self):
+        self.say("one decision")
+        done = subprocess.run(
+            [servers.BUILD / "bench" / "decision_bench", "--benchmark_format=json"],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        for found in json.loads(done.stdout)["benchmarks"]:
+            name = found["name"].partition("/")[2].replace("_", " ")
+            target = None if "on one set" in name else 2.0
+            what = f"one decision, 1,000 tools, {name}"
+            self.rows.append(Row(what, found["cpu_time"] / 1000, "µs", None, target, False))
 
     def profile_of(self, up: servers.Gateway) -> str:
         """The isolation that the audit names for the first call."""

@@ -121,6 +121,14 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
         lambda: "did you mean limits?" in gateway.log, "the log names the mistake", RELOAD_SECONDS
     )
     assert tester.tool_names() == before
+    refused = 'mcpgate_configuration_reloads_total{outcome="refused"} 0'
+    assert refused not in gateway.admin("/metrics")[1]
+
+    def recorded():
+        return [r for r in gateway.records() if r["type"] == "mcp_admin" and r["status"] == "invalid"]
+
+    reason = wait_until(recorded, "the audit has it")[0]["reason"]
+    assert "did you mean limits?" in reason
     gateway.write_config_text("toolSets: [\n")
     wait_until(lambda: gateway.log.count("mcpgate.yaml:") > 1, "and the next one", RELOAD_SECONDS)
     assert tester.tool_names() == before
