@@ -79,7 +79,7 @@ class ConfigReader {
     config_.policy = read_policy(root, config_.policy_options().tool_sets, config_.warnings);
     config_.limits = read_limits(root.map("limits"));
     read_audit(root.map("audit"));
-    for (const char* key : {"trustedProxies", "peers", "rates", "telemetry"}) {
+    for (const char* key : {"peers", "rates", "telemetry"}) {
       refuse(root, key);
     }
     root.reject_unknown();
@@ -193,6 +193,13 @@ class ConfigReader {
     } else if (config_.allowed_hosts.empty()) {
       root.key("listen").problem(
           "publicUrl or allowedHosts is needed: which names may requests from elsewhere use?");
+    }
+    const YamlNode proxies = root.find("trustedProxies");
+    config_.trusted_proxies = read_networks(proxies);
+    for (const Network& network : config_.trusted_proxies) {
+      if (network.to_string().ends_with("/0")) {
+        proxies.problem("a network of prefix 0 holds everybody, so anybody could name any address");
+      }
     }
     for (const YamlNode& origin : root.list("allowedOrigins")) {
       const std::string text = origin.string();

@@ -137,6 +137,7 @@ struct Config {
   /// loopback's when `listen` is loopback.
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> allowed_origins;
+  std::vector<Network> trusted_proxies;
   /// Of what clients carry: the first seals, all open. Empty: a key in the state folder.
   std::vector<std::filesystem::path> sealing_keys;
   std::vector<IssuerConfig> issuers;

@@ -236,8 +236,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
 
 // A key whose feature does not exist yet must not look as if it did something.
 TEST(Config, WhatIsNotBuiltYetIsRefused) {
-  for (const char* key : {"trustedProxies: [10.0.0.0/8]", "peers: {listen: x}", "rates: {}",
-                          "telemetry: {otlp: x}"}) {
+  for (const char* key : {"peers: {listen: x}", "rates: {}", "telemetry: {otlp: x}"}) {
     const Problems found = problems(std::string(kGood) + key + "\n");
     ASSERT_EQ(found.size(), 1U) << key;
     EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
@@ -496,6 +495,18 @@ TEST(Config, UrlsHostsAndOriginsAreChecked) {
       problems("allowedOrigins: ['*', 'null', 'https://h/', 'https://h']\nauth: {apiKeys: {}}\n")
           .size(),
       3U);
+}
+
+TEST(Config, TrustedProxiesAreNetworksAndNotEverybody) {
+  const std::string keys = "auth: {apiKeys: {}}\n";
+  const auto config = parse(keys + "trustedProxies: [10.128.0.0/14, 192.0.2.7, '2001:db8::/32']\n");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->trusted_proxies.size(), 3U);
+  EXPECT_EQ(config->trusted_proxies[0].to_string(), "10.128.0.0/14");
+  EXPECT_EQ(problems(keys + "trustedProxies: [10.0.0.1/8, proxy.example.com]\n").size(), 2U);
+  for (const char* everybody : {"0.0.0.0/0", "'::/0'"}) {
+    EXPECT_EQ(problems(fmt::format("{}trustedProxies: [{}]\n", keys, everybody)).size(), 1U);
+  }
 }
 
 TEST(Config, TlsNeedsBothFiles) {

@@ -62,6 +62,7 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.public_url = config.public_url;
   settings.allowed_hosts = config.allowed_hosts;
   settings.allowed_origins = config.allowed_origins;
+  settings.trusted_proxies = config.trusted_proxies;
   for (const IssuerConfig& issuer : config.issuers) {
     settings.authorization_servers.push_back(issuer.rules.issuer);
     for (const std::string& scope : issuer.rules.scopes) {

@@ -165,16 +165,8 @@ policy::Condition read_principal(YamlMap& map) {
 }
 
 policy::Condition read_address(YamlMap& map) {
-  policy::AddressTest test;
   const YamlNode node = map.find("address");
-  for (const YamlNode& item : node.list()) {
-    const auto network = Network::parse(item.string());
-    if (network) {
-      test.networks.push_back(*network);
-    } else if (item.is_scalar()) {
-      item.problem("expected an address or a network such as 10.0.0.0/8 or 2001:db8::/32");
-    }
-  }
+  policy::AddressTest test{read_networks(node)};
   if (node.is_list() && node.list().empty()) {
     node.problem("an empty list, so no address is in it");
   }
@@ -390,6 +382,19 @@ class PolicyReader {
 bool is_role(std::string_view role) {
   return !role.empty() && role.size() <= 128 && is_utf8(role) && !has_control_character(role) &&
          role.find_first_of(", ") == std::string_view::npos;
+}
+
+std::vector<Network> read_networks(const YamlNode& node) {
+  std::vector<Network> networks;
+  for (const YamlNode& item : node.list()) {
+    const auto network = Network::parse(item.string());
+    if (network) {
+      networks.push_back(*network);
+    } else if (item.is_scalar()) {
+      item.problem("expected an address or a network such as 10.0.0.0/8 or 2001:db8::/32");
+    }
+  }
+  return networks;
 }
 
 PolicyConfig read_policy(YamlMap& root, const std::vector<policy::ToolSetRule>& tool_sets,

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "base/yaml.h"
 #include "policy/policy.h"
 
@@ -17,6 +18,9 @@ struct PolicyConfig {
 
 /// Whether a role may be called that: not empty, at most 128 bytes, no comma and no space.
 [[nodiscard]] bool is_role(std::string_view role);
+
+/// A list of addresses and networks.
+[[nodiscard]] std::vector<Network> read_networks(const YamlNode& node);
 
 /// Reads both keys of a whole configuration, whose tool sets are given. Problems go to the
 /// document; what probably is a slip goes to `warnings`, each with its place.

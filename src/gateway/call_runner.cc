@@ -108,9 +108,8 @@ struct CallRunner::Call {
 /// A task whose call runs, without the request that started it.
 struct CallRunner::Watched {
   Watched(const Visit& asked, const Tool& called)
-      : peer(asked.request.peer),
-        request({.peer = peer}),
-        visit({.request = request,
+      : visit({.request = request,
+               .client_ip = asked.client_ip,
                .responder = nullptr,
                .snapshot = asked.snapshot,
                .started = asked.started,
@@ -118,7 +117,6 @@ struct CallRunner::Watched {
                .principal = asked.principal}),
         tool(called) {}
 
-  std::string peer;
   http::Request request;
   Visit visit;
   /// Of the catalogue that `visit` keeps.

@@ -22,6 +22,7 @@
 #include "gateway/listing.h"
 #include "gateway/origin.h"
 #include "gateway/session.h"
+#include "http/client_address.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/legacy.h"
@@ -133,6 +134,7 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_return;
   }
   Visit visit{.request = request,
+              .client_ip = std::string(request.peer),
               .responder = &responder,
               .snapshot = snapshot_,
               .started = parts_.clock.steady_now(),
@@ -169,6 +171,7 @@ bool Gateway::wants_body(const http::Request& head) {
     return false;
   }
   Visit visit{.request = head,
+              .client_ip = std::string(head.peer),
               .responder = nullptr,
               .snapshot = snapshot_,
               .started = parts_.clock.steady_now(),
@@ -218,6 +221,15 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
 std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
   const Settings& settings = *visit.snapshot->settings;
+  if (!settings.trusted_proxies.empty()) {
+    auto client = http::client_address(request, settings.trusted_proxies);
+    if (!client) {
+      record.reason = "forwarded";
+      return refusal_answer(400,
+                            "The forwarding headers contradict each other or hold no address.");
+    }
+    visit.client_ip = record.client_ip = *std::move(client);
+  }
   if (!is_host_allowed(settings, request)) {
     record.reason = "host";
     return refusal_answer(403, "This host name is not served here.");

@@ -54,6 +54,22 @@ TEST_F(TestGateway, AnotherOriginIsRefusedAndOursIsTold) {
   EXPECT_EQ(header(response, "Access-Control-Allow-Origin"), "https://app.example.com");
 }
 
+TEST_F(TestGateway, ATrustedProxySaysForWhomItAsks) {
+  (void)send(with(legacy("ping"), "X-Forwarded-For", "192.0.2.7"));
+  EXPECT_EQ(member(record(), "client_ip"), "127.0.0.1");
+  const auto proxy = Network::parse("127.0.0.1");
+  ASSERT_TRUE(proxy);
+  settings_.trusted_proxies = {*proxy};
+  use_settings();
+  (void)send(with(legacy("ping"), "X-Forwarded-For", "127.0.0.1, 192.0.2.7"));
+  EXPECT_EQ(member(record(), "client_ip"), "192.0.2.7");
+  EXPECT_EQ(send(with(legacy("ping"), "Forwarded", "for=somebody")).status, 400);
+  const std::string line = record();
+  EXPECT_EQ(member(line, "status"), "invalid");
+  EXPECT_EQ(member(line, "reason"), "forwarded");
+  EXPECT_EQ(member(line, "client_ip"), "127.0.0.1");
+}
+
 TEST_F(TestGateway, APreflightNeedsNoCredential) {
   Sent preflight{.headers = {{"Origin", "https://app.example.com"}}, .method = "OPTIONS"};
   const auto response = send(preflight, "");

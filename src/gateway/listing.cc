@@ -73,7 +73,7 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
 }  // namespace
 
 Asker asker_of(const Visit& visit, WallTime now) {
-  return {.principal = *visit.principal, .address = visit.request.peer, .now = now};
+  return {.principal = *visit.principal, .address = visit.client_ip, .now = now};
 }
 
 Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& item,

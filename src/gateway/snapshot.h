@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/address.h"
 #include "base/seal.h"
 #include "gateway/catalogue.h"
 #include "gateway/upstream_options.h"
@@ -38,6 +39,8 @@ struct Settings {
   std::vector<std::string> allowed_hosts;
   /// Origins that browsers may send from, besides none at all.
   std::vector<std::string> allowed_origins;
+  /// Whose X-Forwarded-For and Forwarded are believed.
+  std::vector<Network> trusted_proxies;
   /// Issuers of the access tokens that are accepted, and all scopes that they need: what a client
   /// without a token is told.
   std::vector<std::string> authorization_servers;

@@ -30,7 +30,7 @@ audit::Record begin_record(const Visit& visit, const Clock& clock) {
   return {.timestamp = clock.wall_now(),
           .request_id = visit.request_id,
           .principal = visit.principal,
-          .client_ip = std::string(visit.request.peer),
+          .client_ip = visit.client_ip,
           .trace_id = std::string(trace_id_of(visit.request.header("traceparent").value_or("")))};
 }
 

@@ -18,6 +18,9 @@ namespace mcpgate::gateway {
 /// One request on its way: the client's, or one that a tool makes beneath it.
 struct Visit {
   const http::Request& request;
+  /// The client's IP address as far as it is known; of a request that is let in what trusted
+  /// proxies say.
+  std::string client_ip;
   /// Null while only the head is looked at.
   http::Responder* responder;
   std::shared_ptr<const Snapshot> snapshot;
