@@ -76,9 +76,10 @@ struct ToolSetClient::State {
     return sign(keys->signing(), request, clock.wall_now());
   }
 
-  /// Whether a 409 told us an instance to sign for that we had not signed for.
-  [[nodiscard]] bool learn_instance(std::optional<std::string_view> told) {
-    if (!told || told->empty() || told->size() > kHeaderBytesMax || *told == instance) {
+  /// Whether a 409 told us an instance to sign for other than the one that was signed for.
+  [[nodiscard]] bool learn_instance(std::optional<std::string_view> told,
+                                    std::string_view signed_for) {
+    if (!told || told->empty() || told->size() > kHeaderBytesMax || *told == signed_for) {
       return false;
     }
     instance = *told;
@@ -138,7 +139,7 @@ Task<Expected<http::ClientResponse>> ToolSetClient::State::fetch(Signed wanted) 
           told = value;
         }
       }
-      if (learn_instance(told)) {
+      if (learn_instance(told, signed_for)) {
         continue;
       }
     }
@@ -163,7 +164,9 @@ class ToolSetClient::HttpExecution final : public Execution {
   HttpExecution(State& state, ExecutionRequest request, std::chrono::milliseconds patience)
       : state_(state),
         request_(std::move(request)),
-        deadline_(state.clock.steady_now() + patience) {}
+        deadline_(state.clock.steady_now() + patience) {
+    sign();
+  }
 
   Task<Expected<Event>> next() override;
   Task<Expected<void>> reply(std::string reply) override;
@@ -173,6 +176,7 @@ class ToolSetClient::HttpExecution final : public Execution {
   }
 
  private:
+  void sign();
   Task<Expected<void>> start();
   Task<Expected<http::ResponseHead>> send();
   [[nodiscard]] Expected<void> take_head(const http::ResponseHead& head);
@@ -183,6 +187,10 @@ class ToolSetClient::HttpExecution final : public Execution {
   State& state_;
   ExecutionRequest request_;
   SteadyTime deadline_;
+  /// Made before the request may be sent: calls that a round of the loop recorded together leave
+  /// together then, and their daemon is woken once for all of them.
+  std::string signature_;
+  std::string signed_for_;                    // The instance.
   std::unique_ptr<http::Exchange> exchange_;  // Null until the call is sent.
   bool started_ = false;
   bool cancelled_ = false;
@@ -234,17 +242,20 @@ void ToolSetClient::HttpExecution::cancel() {
   }
 }
 
+void ToolSetClient::HttpExecution::sign() {
+  signed_for_ = state_.instance;
+  signature_ = state_.sign_for({.method = request_.method,
+                                .path = request_.target,
+                                .call_id = request_.signed_id,
+                                .instance = signed_for_,
+                                .body = request_.body});
+}
+
 Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
-  const std::string instance = state_.instance;
-  const std::string signature = state_.sign_for({.method = request_.method,
-                                                 .path = request_.target,
-                                                 .call_id = request_.signed_id,
-                                                 .instance = instance,
-                                                 .body = request_.body});
   const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
                                                 {"Accept", request_.accept},
-                                                {kSignatureHeader, signature},
-                                                {kInstanceHeader, instance},
+                                                {kSignatureHeader, signature_},
+                                                {kInstanceHeader, signed_for_},
                                                 {kCallHeader, request_.signed_id}}};
   exchange_ = std::make_unique<http::Exchange>(state_.pool);
   // Sending it twice is safe: the daemon takes a signature once.
@@ -267,9 +278,10 @@ Task<Expected<void>> ToolSetClient::HttpExecution::start() {
       co_return std::unexpected(std::move(head.error()));
     }
     if (head->status == 409 && attempt < kInstancesTriedMax &&
-        state_.learn_instance(head->header(kInstanceHeader))) {
+        state_.learn_instance(head->header(kInstanceHeader), signed_for_)) {
       // Read to its end, so that the connection is kept; its words are not of interest.
       (void)co_await exchange_->read_all(kRefusalBytesMax);
+      sign();
       continue;
     }
     co_return take_head(*head);

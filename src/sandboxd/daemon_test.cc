@@ -1088,9 +1088,12 @@ TEST_F(DaemonTest, ARotatedKeyCountsAtOnceAndARestartIsNoticed) {
       std::make_shared<const sandbox::SigningKeys>(*sandbox::SigningKeys::parse(new_text, "new")));
   EXPECT_TRUE(call("echo", R"({"text":"by the new key"})"));
 
+  const auto first = begin("echo", R"({"text":"first"})");
+  const auto second = begin("echo", R"({"text":"second"})");
   restart();
-  // The client signs for the instance that is gone, is told, and signs anew.
-  EXPECT_TRUE(call("echo", R"({"text":"after the restart"})"));
+  // Both are signed for the instance that is gone, are told, and sign anew.
+  EXPECT_TRUE(wait_for(first->next()));
+  EXPECT_TRUE(wait_for(second->next()));
 }
 
 TEST_F(DaemonTest, TheAdminListenerAnswersMonitoringOnly) {
