@@ -71,7 +71,7 @@ std::shared_ptr<const Log::Group> Log::add(const Record& record, RecordType type
   const std::size_t begin = pending_.size();
   append_json(pending_, record, type, tip_.seq, tip_.prev);
   ++tip_.seq;
-  tip_.prev = sha256_hex(std::string_view(pending_).substr(begin));
+  tip_.prev = HexDigest(sha256(std::string_view(pending_).substr(begin))).view();
   pending_ += '\n';
   return group_;
 }

@@ -1,9 +1,9 @@
 #include "audit/record.h"
 
-#include <fmt/compile.h>
-#include <fmt/format.h>
+#include <array>
+#include <charconv>
+#include <limits>
 
-#include "base/encoding.h"
 #include "json/write.h"
 
 namespace mcpgate::audit {
@@ -49,6 +49,13 @@ void append_word(std::string& out, std::string_view key, std::string_view word) 
   out += '"';
 }
 
+void append_count(std::string& out, std::string_view key, std::uint64_t count) {
+  std::array<char, std::numeric_limits<std::uint64_t>::digits10 + 1> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr;
+  out += key;
+  out.append(digits.data(), end);
+}
+
 void append_principal(std::string& out, const Principal& principal) {
   append_if_any(out, R"(,"iss":)", principal.issuer);
   append_if_any(out, R"(,"sub":)", principal.subject);
@@ -63,13 +70,12 @@ void append_call(std::string& out, const Record& record) {
   }
   append_if_any(out, R"(,"reason":)", record.reason);
   if (record.arguments_sha256) {
-    append_word(out, R"(,"arguments_sha256":)", hex_encode(*record.arguments_sha256));
+    append_word(out, R"(,"arguments_sha256":)", HexDigest(*record.arguments_sha256).view());
   }
   append_if_any(out, R"(,"tool_sha256":)", record.tool_sha256);
   append_if_any(out, R"(,"profile":)", record.profile);
   if (record.result_bytes) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"result_bytes\":{}"),
-                   *record.result_bytes);
+    append_count(out, R"(,"result_bytes":)", *record.result_bytes);
   }
   append_if_any(out, R"(,"trace_id":)", record.trace_id);
 }
@@ -85,8 +91,9 @@ void append_request(std::string& out, const Record& record, RecordType type) {
   }
   if (record.duration) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(*record.duration);
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"duration_ms\":{}.{:03}"),
-                   us.count() / 1000, us.count() % 1000);
+    append_count(out, R"(,"duration_ms":)", static_cast<std::uint64_t>(us.count() / 1000));
+    const auto digit = [](auto number) { return static_cast<char>('0' + number % 10); };
+    out.append({'.', digit(us.count() / 100), digit(us.count() / 10), digit(us.count())});
   }
   append_if_any(out, R"(,"request_id":)", record.request_id);
   append_if_any(out, R"(,"parent":)", record.parent);
@@ -140,7 +147,7 @@ void append_json(std::string& out, const Record& record, RecordType type, std::u
                  std::string_view prev) {
   append_word(out, R"({"type":)", to_string(type));
   append_word(out, R"(,"timestamp":)", format_rfc3339(record.timestamp));
-  fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"seq\":{}"), seq);
+  append_count(out, R"(,"seq":)", seq);
   append_word(out, R"(,"prev":)", prev);
   if (type == RecordType::kChainStart || type == RecordType::kChainEnd) {
     append_if_any(out, R"(,"writer":)", record.writer);

@@ -91,10 +91,7 @@ Answer Authenticator::authenticate_key(std::string_view token, std::string_view 
   if (keys_ && !keys_->available()) {
     return refuse(AuthFailureReason::kStoreUnavailable, id);
   }
-  // The context is kept, since fetching SHA-256 from OpenSSL costs more than hashing.
-  thread_local Sha256 hash;
-  hash.update(token);
-  const Sha256Digest digest = hash.finish();
+  const Sha256Digest digest = sha256(token);
   const KeyTable::Entry* entry = keys_ ? keys_->find(id) : nullptr;
   const bool is_equal = equal_in_constant_time(digest, entry ? entry->sha256 : kNoDigest);
   if (entry == nullptr) {

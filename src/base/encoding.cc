@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+
+#include "base/error.h"
 
 namespace mcpgate {
 
@@ -81,12 +84,24 @@ int hex_value(char c) {
 
 std::string hex_encode(std::span<const std::uint8_t> bytes) {
   std::string out(bytes.size() * 2, '\0');
-  char* digit = out.data();
-  for (const std::uint8_t byte : bytes) {
-    *digit++ = kHexDigits.data()[byte >> 4];
-    *digit++ = kHexDigits.data()[byte & 15];
-  }
+  hex_encode(bytes, out);
   return out;
+}
+
+void hex_encode(std::span<const std::uint8_t> bytes, std::span<char> out) {
+  static constexpr auto kPairs = [] {
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (std::size_t byte = 0; byte < pairs.size(); ++byte) {
+      pairs[byte] = {kHexDigits[byte >> 4], kHexDigits[byte & 15]};
+    }
+    return pairs;
+  }();
+  MCPGATE_ASSERT(out.size() == 2 * bytes.size());
+  char* digits = out.data();
+  for (const std::uint8_t byte : bytes) {
+    std::memcpy(digits, kPairs.data()[byte].data(), 2);
+    digits += 2;
+  }
 }
 
 std::optional<std::vector<std::uint8_t>> hex_decode(std::string_view text) {

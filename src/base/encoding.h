@@ -16,6 +16,8 @@ namespace mcpgate {
 
 /// Lower-case hexadecimal.
 [[nodiscard]] std::string hex_encode(std::span<const std::uint8_t> bytes);
+/// The same into `out`, which has room for exactly two characters a byte.
+void hex_encode(std::span<const std::uint8_t> bytes, std::span<char> out);
 /// Either case; nothing for an odd length or another character.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> hex_decode(std::string_view text);
 

@@ -25,12 +25,11 @@ std::int64_t unix_ms(WallTime time) {
 }
 
 Sha256Digest mac_of(const SigningKey& key, const SignedRequest& request, std::string_view time) {
-  const auto body_digest = hex_encode(sha256(request.body));
+  const HexDigest body_digest(sha256(request.body));
   std::string text;
   text.reserve(160 + request.path.size());
-  for (const std::string_view part :
-       {std::string_view("v1"), request.method, request.path, time, request.call_id,
-        request.instance, std::string_view(body_digest)}) {
+  for (const std::string_view part : {std::string_view("v1"), request.method, request.path, time,
+                                      request.call_id, request.instance, body_digest.view()}) {
     text.append(part);
     text.push_back('\n');
   }
@@ -161,11 +160,11 @@ const SigningKey* SigningKeys::find(std::string_view id) const {
 
 std::string sign(const SigningKey& key, const SignedRequest& request, WallTime now) {
   const std::string time = fmt::format("{}", unix_ms(now));
-  const auto mac = hex_encode(mac_of(key, request, time));
+  const HexDigest mac(mac_of(key, request, time));
   std::string header;
-  header.reserve(3 + 5 + kKeyIdCharacters + 3 + time.size() + 5 + mac.size());
+  header.reserve(3 + 5 + kKeyIdCharacters + 3 + time.size() + 5 + mac.view().size());
   return header.append("v1;key=").append(key.id).append(";t=").append(time).append(";mac=").append(
-      mac);
+      mac.view());
 }
 
 std::string_view to_string(Refusal refusal) {
