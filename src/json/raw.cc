@@ -1,5 +1,7 @@
 #include "json/raw.h"
 
+#include <utility>
+
 #include "json/scan.h"
 
 namespace mcpgate::json {
@@ -63,12 +65,16 @@ std::string_view RawScanner::next_key() {
   return {begin, position_};
 }
 
-std::string_view RawScanner::next_value() {
+void RawScanner::skip_separator() {
   skip_blanks();
   if (position_ != end_ && (*position_ == ',' || *position_ == ':')) {
     ++position_;
     skip_blanks();
   }
+}
+
+std::string_view RawScanner::next_value() {
+  skip_separator();
   if (position_ == end_ || *position_ == '}' || *position_ == ']') {
     return {};
   }
@@ -87,6 +93,20 @@ std::string_view RawScanner::next_value() {
   return {begin, position_};
 }
 
+std::string_view RawScanner::last_value() {
+  skip_separator();
+  const char* end = end_;
+  const auto trim = [&] {
+    while (end != position_ && is_blank(end[-1])) {
+      --end;
+    }
+  };
+  trim();
+  end -= end == position_ ? 0 : 1;  // the closing bracket
+  trim();
+  return {std::exchange(position_, end), end};
+}
+
 Members::Iterator::Iterator(Object object, std::string_view text)
     : field_(object.begin()), end_(object.end()), scanner_(text) {
   load();
@@ -101,7 +121,11 @@ Members::Iterator& Members::Iterator::operator++() {
 void Members::Iterator::load() {
   if (field_ != end_) {
     scanner_.next_key();
-    member_ = {field_.key(), field_.value(), scanner_.next_value()};
+    Object::iterator next = field_;
+    // `params` and `arguments` are large, and mostly the last of their objects.
+    const bool is_last = !(++next != end_);
+    member_ = {field_.key(), field_.value(),
+               is_last ? scanner_.last_value() : scanner_.next_value()};
   }
 }
 

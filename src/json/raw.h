@@ -36,9 +36,13 @@ class RawScanner {
   std::string_view next_key();
   /// The next value without blanks around it; empty at the end.
   std::string_view next_value();
+  /// The same for the last value: it ends where the object or array does, so its bytes are not
+  /// read.
+  std::string_view last_value();
 
  private:
   void skip_blanks();
+  void skip_separator();
   const char* position_;
   const char* end_;
 };

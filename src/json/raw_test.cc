@@ -37,6 +37,13 @@ TEST(Members, DuplicatesAreBothThere) {
   EXPECT_EQ(members_of(R"({"a":1,"a":2})"), (Strings{"a=1", "a=2"}));
 }
 
+TEST(Members, TheLastEndsWithItsObject) {
+  EXPECT_EQ(members_of("{\"a\":{\"b\":[{}]}}"), (Strings{"a={\"b\":[{}]}"}));
+  EXPECT_EQ(members_of("{\"a\" : {\"b\":\"}\" } \n}\r\n "), (Strings{"a={\"b\":\"}\" }"}));
+  EXPECT_EQ(members_of("{\"a\":\" \" }"), (Strings{"a=\" \""}));
+  EXPECT_EQ(members_of("{\"b\":1,\"a\":-1\t}"), (Strings{"b=1", "a=-1"}));
+}
+
 // Brackets and quotes around the edges of the 16 bytes that are looked at together.
 TEST(Members, LongStringsOfEachLength) {
   for (std::size_t size = 0; size < 70; ++size) {
@@ -76,7 +83,8 @@ TEST(RawScanner, StaysWithinAnyText) {
         "{\"a\":1", "}}}}", ",,,,", "{:}"}) {
     RawScanner scanner(text);
     for (int i = 0; i < 4; ++i) {
-      for (const std::string_view part : {scanner.next_key(), scanner.next_value()}) {
+      for (const std::string_view part :
+           {scanner.next_key(), scanner.next_value(), RawScanner(scanner).last_value()}) {
         EXPECT_TRUE(part.empty() || (part.data() >= text.data() &&
                                      part.data() + part.size() <= text.data() + text.size()));
       }

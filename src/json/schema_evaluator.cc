@@ -50,6 +50,10 @@ Verdict Evaluator::check(NodeId id, Element instance, const Path& path, Evaluate
     too_deep_ = true;
     return Verdict::kInvalid;
   }
+  // As of most items of most lists.
+  if (node.asks_type_only() && (types_of(instance) & node.types) != 0) {
+    return Verdict::kValid;
+  }
   const std::size_t scope_before = scope_size_;
   if (program_.has_dynamic_references &&
       (scope_size_ == 0 || scope_[scope_size_ - 1] != node.resource)) {

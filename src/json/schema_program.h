@@ -148,6 +148,11 @@ struct Node {
   std::unique_ptr<ArrayChecks> array;
   std::unique_ptr<InPlace> in_place;
   std::unique_ptr<Unevaluated> unevaluated;
+
+  [[nodiscard]] bool asks_type_only() const {
+    return !never && !values && !number && !string && !object && !array && !in_place &&
+           !unevaluated;
+  }
 };
 
 /// Dynamic anchors of one schema resource, by name.

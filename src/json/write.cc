@@ -106,10 +106,21 @@ std::string replace_invalid_utf8(std::string_view text) {
 }  // namespace
 
 void append_string(std::string& out, std::string_view text) {
-  out += '"';
   if (is_plain(text)) {
-    out += text;
-  } else if (simdjson::validate_utf8(text.data(), text.size())) {
+    // Quotes and text at once: a record or a request has some twenty short strings.
+    const std::size_t open = out.size();
+    const std::size_t close = open + 1 + text.size();
+    // libstdc++ 12 may give a larger size than was asked for.
+    out.resize_and_overwrite(close + 1, [&](char* bytes, std::size_t /*size*/) {
+      bytes[open] = '"';
+      text.copy(bytes + open + 1, text.size());
+      bytes[close] = '"';
+      return close + 1;
+    });
+    return;
+  }
+  out += '"';
+  if (simdjson::validate_utf8(text.data(), text.size())) {
     append_escaped(out, text);
   } else {
     append_escaped(out, replace_invalid_utf8(text));
