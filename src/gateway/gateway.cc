@@ -160,7 +160,7 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_await end_session(visit, record);
     co_return;
   }
-  co_await serve(visit);
+  co_await serve(visit, record);
   if (request.body.size() > kLargeBodyBytes) {
     parser_.release();  // 15 times a body is not kept for the next one.
   }
@@ -317,11 +317,10 @@ Task<void> Gateway::await_keys(Visit& visit) {
   visit.headers.resize(1);  // X-Request-Id: admit() adds the others again.
 }
 
-Task<void> Gateway::serve(Visit& visit) {
+Task<void> Gateway::serve(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
   auto body = mcp::read_body(parser_, request.body, mcp_headers(request));
   if (!body) {
-    audit::Record record = begin_record(visit, parts_.clock);
     record.reason = body.error().message;
     Answer answer = error_answer(mcp::kNullId, body.error());
     visit.responder->send(to_response(co_await recorded_refusal(visit, record, std::move(answer))));
@@ -332,7 +331,6 @@ Task<void> Gateway::serve(Visit& visit) {
                      ? std::nullopt
                      : refuse_session(parts_, visit, SessionNeed::kIfNamed);
   if (refusal) {
-    audit::Record record = begin_record(visit, parts_.clock);
     record.reason = "session";
     visit.responder->send(
         to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
@@ -341,12 +339,11 @@ Task<void> Gateway::serve(Visit& visit) {
   if (body->batch) {
     co_await serve_batch(visit);
   } else {
-    co_await serve_one(visit, body->incoming.front());
+    co_await serve_one(visit, body->incoming.front(), record);
   }
 }
 
-Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming) {
-  audit::Record record = begin_record(visit, parts_.clock);
+Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming, audit::Record& record) {
   if (incoming.message && std::holds_alternative<mcp::Listen>(incoming.message->operation)) {
     record.method = incoming.method;
     co_await serve_stream(visit, order_of_listen(visit, incoming, parts_.clock.wall_now()), record);

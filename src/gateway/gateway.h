@@ -46,8 +46,8 @@ class Gateway final : public http::Handler {
   [[nodiscard]] bool may_await_keys(const Visit& visit) const;
   Task<void> await_keys(Visit& visit);
 
-  Task<void> serve(Visit& visit);
-  Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming);
+  Task<void> serve(Visit& visit, audit::Record& record);
+  Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming, audit::Record& record);
   Task<void> serve_batch(Visit& visit);
   Task<void> serve_stream(Visit& visit, std::expected<StreamOrder, Answer> order,
                           audit::Record& record);

@@ -102,10 +102,11 @@ struct Exchange::State {
 
   Task<Expected<void>> connect(SteadyTime limit);
   Task<Expected<void>> connect_to(const SocketAddress& address);
-  Task<Expected<void>> send_request(const ClientRequest& request);
+  Expected<void> begin_request(const ClientRequest& request, Pieces& rest);
   Task<Expected<void>> receive_head(std::string_view method);
   Task<Expected<std::size_t>> receive();
   Expected<std::string_view> take_piece();
+  std::optional<Expected<std::string_view>> ready();
 
   std::shared_ptr<ClientPool> pool;
   std::unique_ptr<ClientConnection> connection;
@@ -194,18 +195,15 @@ Task<Expected<void>> Exchange::State::connect(SteadyTime limit) {
   co_return connected;
 }
 
-Task<Expected<void>> Exchange::State::send_request(const ClientRequest& request) {
+/// Sends what leaves at once, as most requests do; `rest` is what does not.
+Expected<void> Exchange::State::begin_request(const ClientRequest& request, Pieces& rest) {
   std::string& head = connection->request_head;
   format_head(head, request, pool->authority());
-  Pieces pieces{{head, request.body}};
-  const std::size_t whole = pieces.size();
-  auto written = connection->stream.try_write(pieces);
-  sent_some = pieces.size() < whole;
-  if (written && pieces.size() > 0) {
-    sent_some = true;
-    written = co_await connection->stream.write_rest(pieces);
-  }
-  co_return written;
+  rest = {{head, request.body}};
+  const std::size_t whole = rest.size();
+  auto written = connection->stream.try_write(rest);
+  sent_some = written || rest.size() < whole;
+  return written;
 }
 
 Task<Expected<std::size_t>> Exchange::State::receive() {
@@ -288,7 +286,11 @@ Task<Expected<ResponseHead>> Exchange::send(const ClientRequest& request) {
     }
     state.sent_some = state.received_some = false;
     if (done) {
-      done = co_await state.send_request(request);
+      Pieces rest;
+      done = state.begin_request(request, rest);
+      if (done && rest.size() > 0) {
+        done = co_await state.connection->stream.write_rest(rest);
+      }
       // A server that refuses early may have answered before it closed its side.
       if (done || state.sent_some) {
         done = co_await state.receive_head(request.method);
@@ -351,39 +353,42 @@ Expected<std::string_view> Exchange::State::take_piece() {
   return piece;
 }
 
+/// What read() gives without waiting for the peer, if anything.
+std::optional<Expected<std::string_view>> Exchange::State::ready() {
+  if (aborted || timed_out || failed) {
+    return error(ErrorCode::kUnavailable, "the exchange has failed");
+  }
+  MCPGATE_ASSERT(complete || connection != nullptr);
+  while (!complete && position < connection->buffer.size()) {
+    auto piece = take_piece();
+    if (!piece) {
+      return error(std::move(piece.error()));
+    }
+    if (!piece->empty()) {
+      return *piece;
+    }
+  }
+  return complete ? std::optional(Expected<std::string_view>("")) : std::nullopt;
+}
+
 Task<Expected<std::string_view>> Exchange::read() {
   State& state = *state_;
   for (;;) {
-    if (state.aborted || state.timed_out || state.failed) {
-      co_return state.error(ErrorCode::kUnavailable, "the exchange has failed");
+    if (auto ready = state.ready()) {
+      co_return *std::move(ready);
     }
-    if (state.complete) {
-      co_return std::string_view{};
+    state.connection->buffer.truncate(state.head_bytes);
+    state.position = state.head_bytes;
+    auto n = co_await state.receive();
+    if (!n) {
+      co_return state.error(std::move(n.error()));
     }
-    MCPGATE_ASSERT(state.connection != nullptr);
-    Buffer& buffer = state.connection->buffer;
-    if (state.position == buffer.size()) {
-      buffer.truncate(state.head_bytes);
-      state.position = state.head_bytes;
-      auto n = co_await state.receive();
-      if (!n) {
-        co_return state.error(std::move(n.error()));
+    if (*n == 0) {
+      if (state.connection->head.framing != Framing::kUntilClose) {
+        co_return state.error(ErrorCode::kUnavailable, "answer cut off");
       }
-      if (*n == 0) {
-        if (state.connection->head.framing != Framing::kUntilClose) {
-          co_return state.error(ErrorCode::kUnavailable, "answer cut off");
-        }
-        state.complete = true;
-        state.deadline.cancel();
-        continue;
-      }
-    }
-    auto piece = state.take_piece();
-    if (!piece) {
-      co_return state.error(std::move(piece.error()));
-    }
-    if (!piece->empty()) {
-      co_return *piece;
+      state.complete = true;
+      state.deadline.cancel();
     }
   }
 }
@@ -391,7 +396,8 @@ Task<Expected<std::string_view>> Exchange::read() {
 Task<Expected<std::string>> Exchange::read_all(std::size_t bytes_max) {
   std::string body;
   for (;;) {
-    auto piece = co_await read();
+    auto ready = state_->ready();
+    auto piece = ready ? *std::move(ready) : co_await read();
     if (!piece) {
       co_return std::unexpected(std::move(piece.error()));
     }

@@ -223,17 +223,25 @@ bool Connection::wants_body() {
   }
 }
 
-Task<Connection::Received> Connection::receive_body() {
-  const ServerLimits& limits = shared_->options.limits;
+/// Where the body will end, as far as the head tells.
+Connection::Received Connection::expect_body() {
   deadline_.cancel();
   body_end_ = request_end_ = head_bytes_;
   if (head_.framing == Framing::kChunked) {
-    co_return co_await receive_chunks();
+    return Received::kReady;
   }
-  if (head_.content_length > limits.body_bytes_max) {
-    co_return refuse(413, "body too large");
+  if (head_.content_length > shared_->options.limits.body_bytes_max) {
+    return refuse(413, "body too large");
   }
   body_end_ = request_end_ = head_bytes_ + static_cast<std::size_t>(head_.content_length);
+  return Received::kReady;
+}
+
+Task<Connection::Received> Connection::receive_body() {
+  const ServerLimits& limits = shared_->options.limits;
+  if (head_.framing == Framing::kChunked) {
+    co_return co_await receive_chunks();
+  }
   while (buffer_.size() < request_end_) {
     if (auto asked = co_await continue_if_expected(); !asked) {
       co_return Received::kClosed;
@@ -325,7 +333,10 @@ Task<bool> Connection::serve_one() {
     head_.keep_alive = false;
   } else if (received == Received::kReady) {
     const char* const parsed_at = buffer_.data();
-    received = co_await receive_body();
+    received = expect_body();
+    if (received == Received::kReady && !has_body()) {
+      received = co_await receive_body();
+    }
     if (buffer_.data() != parsed_at) {
       // The buffer has moved, and the views with it.
       (void)parse_request_head(buffer_.bytes().substr(0, head_bytes_), headers_max, head_);
@@ -393,8 +404,13 @@ Task<bool> Connection::answer() {
     }
     out_.append("\r\n");
     const bool with_body = !is_bodyless(response_.status) && head_.method != "HEAD";
-    const Pieces pieces{{out_, with_body ? std::string_view(response_.body) : ""}};
-    if (auto sent = co_await write_all(pieces); !sent) {
+    Pieces pieces{{out_, with_body ? std::string_view(response_.body) : ""}};
+    // Most answers leave at once, and need no coroutine to wait for their peer.
+    if (const auto sent = stream_.try_write(pieces); !sent) {
+      broken_ = true;
+      co_return false;
+    }
+    if (pieces.size() > 0 && !co_await write_all(pieces)) {
       co_return false;
     }
   }

@@ -83,6 +83,7 @@ class Connection final : public HangupWatch::Watched,
   Task<Received> receive_head();
   [[nodiscard]] bool has_body() const;
   [[nodiscard]] bool wants_body();
+  Received expect_body();
   Task<Received> receive_body();
   Task<Received> receive_chunks();
   Task<Received> receive_more(DeadlineQueue& queue, std::chrono::milliseconds timeout,

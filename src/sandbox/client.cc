@@ -178,7 +178,6 @@ class ToolSetClient::HttpExecution final : public Execution {
  private:
   void sign();
   Task<Expected<void>> start();
-  Task<Expected<http::ResponseHead>> send();
   [[nodiscard]] Expected<void> take_head(const http::ResponseHead& head);
   Task<Expected<Event>> read_result();
   Task<Expected<Event>> read_event();
@@ -251,29 +250,25 @@ void ToolSetClient::HttpExecution::sign() {
                                 .body = request_.body});
 }
 
-Task<Expected<http::ResponseHead>> ToolSetClient::HttpExecution::send() {
-  const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
-                                                {"Accept", request_.accept},
-                                                {kSignatureHeader, signature_},
-                                                {kInstanceHeader, signed_for_},
-                                                {kCallHeader, request_.signed_id}}};
-  exchange_ = std::make_unique<http::Exchange>(state_.pool);
-  // Sending it twice is safe: the daemon takes a signature once.
-  const http::ClientRequest request{.method = request_.method,
-                                    .target = request_.target,
-                                    .headers = headers,
-                                    .body = request_.body,
-                                    .deadline = deadline_,
-                                    .idempotent = true};
-  co_return co_await exchange_->send(request);
-}
-
 Task<Expected<void>> ToolSetClient::HttpExecution::start() {
   for (int attempt = 1;; ++attempt) {
     if (cancelled_) {
       co_return fail(ErrorCode::kCancelled, "the call was cancelled");
     }
-    auto head = co_await send();
+    const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
+                                                  {"Accept", request_.accept},
+                                                  {kSignatureHeader, signature_},
+                                                  {kInstanceHeader, signed_for_},
+                                                  {kCallHeader, request_.signed_id}}};
+    // Sending it twice is safe: the daemon takes a signature once.
+    const http::ClientRequest request{.method = request_.method,
+                                      .target = request_.target,
+                                      .headers = headers,
+                                      .body = request_.body,
+                                      .deadline = deadline_,
+                                      .idempotent = true};
+    exchange_ = std::make_unique<http::Exchange>(state_.pool);
+    auto head = co_await exchange_->send(request);
     if (!head) {
       co_return std::unexpected(std::move(head.error()));
     }
