@@ -211,7 +211,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
     return warning.ends_with(
         "this upstream may be in networks that are not public: allowAddresses");
   }));
-  const std::pair<const char*, const char*> kBad[] = {
+  const std::pair<const char*, const char*> bad[] = {
       {"{upstream: {}}", "url is missing: https://HOST/mcp"},
       {"{upstream: {url: 'unix:x'}}",
        "expected https://HOST[:PORT]/PATH, without user and fragment"},
@@ -227,7 +227,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
       {"{upstream: {url: 'https://h/', credential: {file: f, header: host}}}",
        "expected the name of a header that is not MCP's or HTTP's own"},
       {"{upstream: {url: 'https://h/'}, sandbox: 'unix:x'}", "not of a set with an upstream"}};
-  for (const auto& [set, problem] : kBad) {
+  for (const auto& [set, problem] : bad) {
     const Problems found = problems(with(set));
     ASSERT_EQ(found.size(), 1U) << set;
     EXPECT_TRUE(found[0].ends_with(problem)) << found[0];
@@ -456,8 +456,8 @@ TEST(Config, RulesAreChecked) {
                                "    - {name: m}\n")),
             (Problems{"7:35: policy.rules[0].deny.toolSets[0]: no such tool set",
                       "8:14: policy.rules[1].name: another rule has this name",
-                      "9:7: policy.rules[2]: name is missing: what the audit says of a call that "
-                      "it denies",
+                      ("9:7: policy.rules[2]: name is missing: what the audit says of a call that "
+                       "it denies"),
                       "9:25: policy.rules[2].deny.toolSets: an empty list, so this denies nothing",
                       "10:7: policy.rules[3]: deny is missing: {toolSets: [...], tools: [...]}"}));
   const auto config =
