@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace mcpgate {
 
@@ -34,6 +36,22 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   std::ranges::copy(kMapped, address.bytes_.begin());
   if (::inet_pton(AF_INET, terminated.data(), address.bytes_.data() + kMapped.size()) == 1) {
     return address;
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> IpAddress::of(const sockaddr& address) {
+  IpAddress ip;
+  if (address.sa_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    std::memcpy(ip.bytes_.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
+    return ip;
+  }
+  if (address.sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    std::ranges::copy(kMapped, ip.bytes_.begin());
+    std::memcpy(ip.bytes_.data() + kMapped.size(), &v4.sin_addr, sizeof v4.sin_addr);
+    return ip;
   }
   return std::nullopt;
 }

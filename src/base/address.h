@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -13,6 +15,8 @@ class IpAddress {
  public:
   /// Without port, brackets and zone; nothing for any other text.
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
+  /// Of a socket; nothing for one of another family.
+  [[nodiscard]] static std::optional<IpAddress> of(const sockaddr& address);
   [[nodiscard]] std::string to_string() const;
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
@@ -30,6 +34,8 @@ class Network {
   [[nodiscard]] static std::optional<Network> parse(std::string_view text);
   [[nodiscard]] bool contains(const IpAddress& address) const;
   [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const Network&, const Network&) = default;
 
  private:
   IpAddress base_;

@@ -2,13 +2,11 @@
 
 #include <sys/socket.h>
 
-#include <array>
-#include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "base/error.h"
 
 namespace mcpgate::http {
@@ -32,17 +30,6 @@ class AddressRules {
   friend bool operator==(const AddressRules&, const AddressRules&) = default;
 
  private:
-  /// All as IPv6; IPv4 as ::ffff:a.b.c.d.
-  using Bytes = std::array<std::uint8_t, 16>;
-  struct Network {
-    Bytes base{};
-    unsigned bits = 0;
-    friend bool operator==(const Network&, const Network&) = default;
-  };
-  [[nodiscard]] static Expected<Network> parse(std::string_view text);
-  [[nodiscard]] static bool holds(const Network& network, const Bytes& address);
-  [[nodiscard]] static bool is_global(const Bytes& address);
-
   std::vector<Network> listed_;
 };
 

@@ -83,7 +83,7 @@ TEST(AddressRules, AndWhatIsListed) {
 
 TEST(AddressRules, WhatIsNoNetworkIsRefused) {
   for (const char* text : {"", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "::/129",
-                           "10.0.0.0/8x", "localhost", "10.0.0.256", "/8"}) {
+                           "10.0.0.0/8x", "10.0.0.1/8", "localhost", "10.0.0.256", "/8"}) {
     const std::vector<std::string> one{text};
     EXPECT_FALSE(AddressRules::create(one)) << text;
   }
