@@ -34,6 +34,7 @@ conformance: build ## The official suite of MCP, at each revision; not part of `
 	@dev/setup-python.sh
 	@dev/setup-node.sh clients conformance
 	@build/venv/bin/python tests/conformance/run.py
+	@build/venv/bin/python tests/conformance/run.py --replicas 3
 
 e2e: .all .environments ## The end-to-end tests alone
 	@build/venv/bin/python dev/run_tests.py e2e

@@ -79,7 +79,7 @@ class ConfigReader {
     config_.policy = read_policy(root, config_.policy_options().tool_sets, config_.warnings);
     config_.limits = read_limits(root.map("limits"));
     read_audit(root.map("audit"));
-    for (const char* key : {"peers", "rates", "telemetry"}) {
+    for (const char* key : {"rates", "telemetry"}) {
       refuse(root, key);
     }
     root.reject_unknown();
@@ -164,6 +164,42 @@ class ConfigReader {
     if (const YamlNode keys = root.find("sealingKeys")) {
       config_.sealing_keys = read_key_files(keys);
     }
+    read_peers(root);
+  }
+
+  void read_peers(YamlMap& root) {
+    YamlMap map = root.map("peers");
+    if (!root.key("peers")) {
+      return;
+    }
+    const auto listen = listen_at(map, "listen");
+    const auto advertise = listen_at(map, "advertise");
+    const YamlNode key = map.find("key");
+    const bool plaintext_allowed = map.boolean("allowPlaintext");
+    if (map.node().is_map() && (!map.key("listen") || !key)) {
+      map.node().problem("listen and key are both needed");
+    }
+    PeersConfig peers{.listen = listen.value_or(ListenAddress{}),
+                      .advertise = advertise.value_or(listen.value_or(ListenAddress{}))};
+    if (key) {
+      peers.keys = read_key_files(key);
+    }
+    map.reject_unknown();
+    if (listen && peers.advertise.is_unspecified()) {
+      map.key("listen").problem(
+          "advertise is needed, the address at which other replicas reach this one");
+    }
+    if (listen && !plaintext_allowed && !peers.advertise.is_loopback()) {
+      map.node().problem(
+          "answers to clients travel between the replicas in the clear; set allowPlaintext: true "
+          "where nobody else sees that network");
+    } else if (listen && plaintext_allowed) {
+      warn(map.node(), "answers travel between the replicas in the clear: allowPlaintext");
+    }
+    if (config_.sealing_keys.empty()) {
+      map.node().problem("sealingKeys are needed: what one replica seals the others must open");
+    }
+    config_.peers = std::move(peers);
   }
 
   /// Under which names the gateway is reached.
@@ -515,6 +551,10 @@ bool ListenAddress::is_loopback() const {
   return is_loopback_host(host);
 }
 
+bool ListenAddress::is_unspecified() const {
+  return !host.empty() && host.find_first_not_of("0.:") == std::string::npos;
+}
+
 std::string ListenAddress::to_string() const {
   const bool is_v6 = host.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
@@ -610,7 +650,10 @@ std::vector<std::string> config_keys() {
                                 "allowedOrigins",
                                 "trustedProxies",
                                 "sealingKeys.file",
-                                "peers",
+                                "peers.listen",
+                                "peers.advertise",
+                                "peers.key.file",
+                                "peers.allowPlaintext",
                                 "auth.oidc.issuer",
                                 "auth.oidc.audience",
                                 "auth.oidc.rolesClaim",

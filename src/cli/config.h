@@ -34,6 +34,8 @@ struct ListenAddress {
   std::uint16_t port = 0;
 
   [[nodiscard]] bool is_loopback() const;
+  /// Whether it is every address of this host: `0.0.0.0` or `[::]`.
+  [[nodiscard]] bool is_unspecified() const;
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
@@ -84,6 +86,7 @@ struct Limits {
   std::size_t streams_per_principal_max = 100;
   std::chrono::milliseconds stream_keep_alive{15'000};
   std::size_t subscriptions_max = 100;
+  std::chrono::milliseconds peer_connect{2'000};
   std::chrono::milliseconds drain_timeout{30'000};
   std::chrono::milliseconds clock_skew{30'000};
   std::size_t token_bytes_max = std::size_t{16} << 10;
@@ -96,6 +99,14 @@ struct AuditConfig {
   std::filesystem::path directory;
   /// Each record also to standard output. The built-in default leaves that to people.
   bool to_stdout = true;
+};
+
+/// What `peers:` says.
+struct PeersConfig {
+  ListenAddress listen;
+  ListenAddress advertise;
+  /// The first signs, all verify.
+  std::vector<std::filesystem::path> keys;
 };
 
 /// What `auth.apiKeys.kubernetes:` says.
@@ -140,6 +151,8 @@ struct Config {
   std::vector<Network> trusted_proxies;
   /// Of what clients carry: the first seals, all open. Empty: a key in the state folder.
   std::vector<std::filesystem::path> sealing_keys;
+  /// Set where there are other replicas.
+  std::optional<PeersConfig> peers;
   std::vector<IssuerConfig> issuers;
   std::optional<ApiKeysConfig> api_keys;
   bool demo_token_allowed = false;

@@ -107,6 +107,11 @@ const Row kRows[] = {
     {"subscriptions",
      Count{[](Limits& l) -> std::size_t& { return l.subscriptions_max; }, 0, 10'000},
      "resources that one stream or one session may follow"},
+    {"peerConnect",
+     Time{[](Limits& l) -> milliseconds& { return l.peer_connect; }, milliseconds(100),
+          milliseconds(60'000)},
+     "for another replica to accept a connection; after it the sessions that live there are gone, "
+     "and get 404"},
     {"drainTimeout",
      Time{[](Limits& l) -> milliseconds& { return l.drain_timeout; }, milliseconds(0),
           milliseconds(3'600'000)},

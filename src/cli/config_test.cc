@@ -236,7 +236,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
 
 // A key whose feature does not exist yet must not look as if it did something.
 TEST(Config, WhatIsNotBuiltYetIsRefused) {
-  for (const char* key : {"peers: {listen: x}", "rates: {}", "telemetry: {otlp: x}"}) {
+  for (const char* key : {"rates: {}", "telemetry: {otlp: x}"}) {
     const Problems found = problems(std::string(kGood) + key + "\n");
     ASSERT_EQ(found.size(), 1U) << key;
     EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
@@ -507,6 +507,41 @@ TEST(Config, TrustedProxiesAreNetworksAndNotEverybody) {
   for (const char* everybody : {"0.0.0.0/0", "'::/0'"}) {
     EXPECT_EQ(problems(fmt::format("{}trustedProxies: [{}]\n", keys, everybody)).size(), 1U);
   }
+}
+
+TEST(Config, PeersAreNamedByAddressAndShareKeys) {
+  const std::string base = std::string(kGood) + "sealingKeys: [{file: s}]\n";
+  const auto config = parse(base +
+                            "peers: {listen: 0.0.0.0:8081, advertise: 10.0.0.1:81, key: {file: p}, "
+                            "allowPlaintext: true}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_TRUE(config->peers);
+  EXPECT_EQ(config->peers->listen.to_string(), "0.0.0.0:8081");
+  EXPECT_EQ(config->peers->advertise.to_string(), "10.0.0.1:81");
+  EXPECT_EQ(config->peers->keys.size(), 1U);
+  ASSERT_EQ(config->warnings.size(), 1U);
+  EXPECT_TRUE(config->warnings[0].ends_with("in the clear: allowPlaintext"));
+  const auto local = parse(base + "peers: {listen: '127.0.0.1:81', key: {file: p}}\n");
+  ASSERT_TRUE(local) << local.error().message;
+  EXPECT_EQ(local->peers->advertise.to_string(), "127.0.0.1:81");
+  EXPECT_TRUE(local->warnings.empty());
+}
+
+TEST(Config, PeersThatCannotWorkAreRefused) {
+  const std::string base = std::string(kGood) + "sealingKeys: [{file: s}]\n";
+  EXPECT_EQ(problems(base + "peers: {listen: '127.0.0.1:81'}\n"),
+            Problems{"24:8: peers: listen and key are both needed"});
+  EXPECT_EQ(
+      problems(base + "peers: {listen: 10.0.0.1:81, key: {file: p}}\n"),
+      Problems{"24:8: peers: answers to clients travel between the replicas in the clear; set "
+               "allowPlaintext: true where nobody else sees that network"});
+  EXPECT_EQ(
+      problems(base + "peers: {listen: '[::]:81', key: {file: p}, allowPlaintext: true}\n"),
+      Problems{"24:17: peers.listen: advertise is needed, the address at which other replicas "
+               "reach this one"});
+  EXPECT_EQ(problems(std::string(kGood) + "peers: {listen: '127.0.0.1:81', key: {file: p}}\n"),
+            Problems{"23:8: peers: sealingKeys are needed: what one replica seals the others must "
+                     "open"});
 }
 
 TEST(Config, TlsNeedsBothFiles) {

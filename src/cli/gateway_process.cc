@@ -87,6 +87,11 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.streams_per_principal_max = config.limits.streams_per_principal_max;
   settings.stream_keep_alive = config.limits.stream_keep_alive;
   settings.subscriptions_max = config.limits.subscriptions_max;
+  settings.peer_connect = config.limits.peer_connect;
+  if (config.peers) {
+    settings.peer_keys = std::make_shared<const sandbox::SigningKeys>(
+        TRY(sandbox::SigningKeys::load(config.peers->keys)));
+  }
   for (const ToolSetConfig& set : config.tool_sets) {
     if (set.upstream) {
       settings.tool_sets.push_back(
@@ -162,12 +167,13 @@ void GatewayProcess::follow_signals() {
   });
 }
 
-/// As many connections as there are descriptors for. Each loop counts its own, and a call has one
-/// to its sandbox beside the client's.
+/// As many connections as there are descriptors for. Each loop's listeners count their own, and a
+/// call has one to its sandbox, or to another replica, beside the client's.
 void GatewayProcess::fit_connections() {
   const std::size_t descriptors = raise_descriptor_limit();
   const std::size_t kept = std::min(kKeptDescriptors, descriptors / 2);
-  const std::size_t most = (descriptors - kept) / loops_.size();
+  const std::size_t listeners = loops_.size() * (config_.peers ? 2 : 1);
+  const std::size_t most = (descriptors - kept) / listeners;
   std::size_t& wanted = config_.limits.http.connections_max;
   if (wanted > most) {
     log_info(
@@ -185,10 +191,16 @@ Expected<void> GatewayProcess::start_service() {
   keys_ = std::make_shared<auth::KeyTable>();
   TRY_VOID(start_issuers());
   auto settings = TRY(serving_settings(config_));
+  std::optional<gateway::PeerListener> peers;
+  if (config_.peers) {
+    peers = {.listen = config_.peers->listen.to_string(),
+             .advertise = config_.peers->advertise.to_string()};
+  }
   service_ = TRY(
       gateway::Service::create(loops_, clock_,
                                {.listen = config_.listen.to_string(),
                                 .http = {.limits = config_.limits.http, .tls = tls_},
+                                .peers = std::move(peers),
                                 .audit_directory = config_.audit.directory,
                                 .audit_to_stdout = config_.audit.to_stdout,
                                 .drain_timeout = config_.limits.drain_timeout,
@@ -266,6 +278,9 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
     }
   }
   files.insert(files.end(), config_.sealing_keys.begin(), config_.sealing_keys.end());
+  if (config_.peers) {
+    files.insert(files.end(), config_.peers->keys.begin(), config_.peers->keys.end());
+  }
   for (const IssuerConfig& issuer : config_.issuers) {
     if (issuer.ca) {
       files.push_back(*issuer.ca);
@@ -332,6 +347,11 @@ void GatewayProcess::warn_of_what_needs_a_restart(const Config& fresh) const {
   };
   warn(fresh.listen != config_.listen, "listen");
   warn(fresh.admin_listen != config_.admin_listen, "admin.listen");
+  const auto addresses = [](const Config& config) {
+    return config.peers ? std::optional(std::pair(config.peers->listen, config.peers->advertise))
+                        : std::nullopt;
+  };
+  warn(addresses(fresh) != addresses(config_), "peers");
   warn(fresh.tls.has_value() != config_.tls.has_value(), "tls");
   warn(fresh.audit.directory != config_.audit.directory, "audit.directory");
   warn(fresh.audit.to_stdout != config_.audit.to_stdout, "audit.stdout");

@@ -118,7 +118,8 @@ Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snap
       parser_(kDocumentBytesMax),
       tokens_(parts.verified_tokens_max),
       calls_(parts, parser_),
-      streams_(parts, tokens_) {
+      streams_(parts, tokens_),
+      forwarder_(parts) {
   use(std::move(snapshot));
 }
 
@@ -152,8 +153,7 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
     co_return;
   }
   if (request.method == "GET") {
-    record.method = "GET";
-    co_await serve_stream(visit, order_of_get(parts_, visit), record);
+    co_await open_stream(visit, record);
     co_return;
   }
   if (request.method == "DELETE") {
@@ -336,6 +336,10 @@ Task<void> Gateway::serve(Visit& visit, audit::Record& record) {
         to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
     co_return;
   }
+  if (!visit.home.empty()) {
+    co_await forward(visit, begin_record(visit, parts_.clock));
+    co_return;
+  }
   if (body->batch) {
     co_await serve_batch(visit);
   } else {
@@ -382,6 +386,27 @@ Task<void> Gateway::serve_stream(Visit& visit, std::expected<StreamOrder, Answer
   co_await streams_.run(*std::move(stream));
 }
 
+/// What a legacy client's GET asks for.
+Task<void> Gateway::open_stream(Visit& visit, audit::Record& record) {
+  record.method = "GET";
+  auto order = order_of_get(parts_, visit);
+  if (!visit.home.empty()) {
+    co_await forward(visit, std::move(record));
+    co_return;
+  }
+  co_await serve_stream(visit, std::move(order), record);
+}
+
+/// Has the replica serve it in which its session lives. That one records what it does; the record
+/// is for what does not get there.
+Task<void> Gateway::forward(Visit& visit, audit::Record record) {
+  if (auto refusal = co_await forwarder_.forward(visit)) {
+    record.reason = "session's replica";
+    visit.responder->send(
+        to_response(co_await recorded_refusal(visit, record, *std::move(refusal))));
+  }
+}
+
 /// A legacy client says that it needs its session no more.
 Task<void> Gateway::end_session(Visit& visit, audit::Record& record) {
   record.method = "DELETE";
@@ -389,6 +414,10 @@ Task<void> Gateway::end_session(Visit& visit, audit::Record& record) {
                      ? method_refused("This revision has no sessions.", "POST")
                      : refuse_session(parts_, visit, SessionNeed::kAlways);
   record.reason = refusal ? "session" : "";
+  if (!refusal && !visit.home.empty()) {
+    co_await forward(visit, std::move(record));
+    co_return;
+  }
   if (!refusal) {
     const std::string session(visit.request.header(kSessionHeader).value_or(""));
     parts_.sessions.end(session);
@@ -537,7 +566,8 @@ Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
   const auto& asked = std::get<mcp::Initialize>(incoming.message->operation);
   visit.headers.emplace_back(kSessionHeader,
                              seal_session(*visit.snapshot->settings->sealer, *visit.principal,
-                                          asked.client, parts_.clock.wall_now(), parts_.random));
+                                          {.client = asked.client, .home = parts_.home},
+                                          parts_.clock.wall_now(), parts_.random));
   return result_answer(incoming.id, mcp::legacy::initialize_result(asked.requested_version));
 }
 

@@ -11,6 +11,7 @@
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
 #include "gateway/event_stream.h"
+#include "gateway/forwarder.h"
 #include "gateway/notification_streams.h"
 #include "gateway/parts.h"
 #include "gateway/snapshot.h"
@@ -32,7 +33,13 @@ class Gateway final : public http::Handler {
 
   /// Ends the streams on which this server speaks first, and opens no more: nothing else would end
   /// them while the server drains. On the loop.
-  void drain() { streams_.drain(); }
+  void drain() {
+    streams_.drain();
+    forwarder_.drain();
+  }
+
+  /// Of all that replicas hand to clients and to each other.
+  [[nodiscard]] const Sealer& sealer() const { return *snapshot_->settings->sealer; }
 
   Task<void> handle(const http::Request& request, http::Responder& responder) override;
   /// Only of who is let in: a body that nobody vouches for takes no memory.
@@ -51,7 +58,9 @@ class Gateway final : public http::Handler {
   Task<void> serve_batch(Visit& visit);
   Task<void> serve_stream(Visit& visit, std::expected<StreamOrder, Answer> order,
                           audit::Record& record);
+  Task<void> open_stream(Visit& visit, audit::Record& record);
   Task<void> end_session(Visit& visit, audit::Record& record);
+  Task<void> forward(Visit& visit, audit::Record record);
   Task<Answer> answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
                       EventStream* stream);
   [[nodiscard]] Answer set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
@@ -72,6 +81,7 @@ class Gateway final : public http::Handler {
   auth::AccessTokenVerifier tokens_;
   CallRunner calls_;
   NotificationStreams streams_;
+  Forwarder forwarder_;
 };
 
 }  // namespace mcpgate::gateway

@@ -32,6 +32,8 @@ struct GatewayParts {
   PendingQuestions& pending_questions;
   Sessions& sessions;
   OpenStreams& open_streams;
+  /// This replica, as Home writes it; empty where it is the only one.
+  std::string home = {};
   /// Null: there are none to be had.
   DemandKeys demand_keys = nullptr;
   /// Access tokens that are remembered as verified.

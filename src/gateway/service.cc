@@ -16,6 +16,8 @@ namespace mcpgate::gateway {
 
 namespace {
 
+constexpr std::size_t kInstanceBytes = 16;
+
 /// Names this start of this replica: the host's name as far as a file name may hold it, and 32
 /// random bits.
 std::string replica_name(Random& random) {
@@ -38,6 +40,9 @@ struct Service::Worker {
   std::unique_ptr<audit::Log> audit;
   std::unique_ptr<Gateway> gateway;
   std::unique_ptr<http::Server> server;
+  /// Null without peers.
+  std::unique_ptr<PeerHandler> peer_handler;
+  std::unique_ptr<http::Server> peer_server;
 };
 
 Service::Service(Loops& loops, const Clock& clock, ServiceOptions options)
@@ -64,13 +69,9 @@ Expected<std::unique_ptr<Service>> Service::create(
 Expected<void> Service::add_workers() {
   SystemRandom random;
   const std::string replica = replica_name(random);
-  http::Listener first = TRY(http::listen(options_.listen));
-  address_ = first.address();
-  std::vector<http::Listener> listeners;
-  for (std::size_t i = 1; i < loops_.size(); ++i) {
-    listeners.push_back(TRY(first.another()));
-  }
-  listeners.insert(listeners.begin(), std::move(first));
+  std::vector<http::Listener> listeners = TRY(listen_on(options_.listen));
+  address_ = listeners.front().address();
+  std::vector<http::Listener> peers = TRY(listen_for_peers(random));
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     auto worker = std::make_unique<Worker>(loops_[i]);
     worker->audit = TRY(audit::Log::open({.directory = options_.audit_directory,
@@ -86,14 +87,53 @@ Expected<void> Service::add_workers() {
                                                .pending_questions = pending_questions_,
                                                .sessions = sessions_,
                                                .open_streams = open_streams_,
+                                               .home = home_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},
                                   std::make_shared<const Snapshot>(world_));
     worker->server = std::make_unique<http::Server>(worker->loop, std::move(listeners[i]),
                                                     *worker->gateway, options_.http);
+    if (peer_gate_) {
+      add_peer_server(*worker, std::move(peers[i]));
+    }
     workers_.push_back(std::move(worker));
   }
   return {};
+}
+
+/// A listener for each loop, in their order.
+Expected<std::vector<http::Listener>> Service::listen_on(const std::string& address) const {
+  std::vector<http::Listener> listeners;
+  listeners.push_back(TRY(http::listen(address)));
+  while (listeners.size() < loops_.size()) {
+    listeners.push_back(TRY(listeners.front().another()));
+  }
+  return listeners;
+}
+
+/// Gives this replica its name and its gate; nothing to listen on where it is the only one.
+Expected<std::vector<http::Listener>> Service::listen_for_peers(Random& random) {
+  std::vector<http::Listener> listeners;
+  if (!options_.peers) {
+    return listeners;
+  }
+  listeners = TRY(listen_on(options_.peers->listen));
+  const std::string& advertise = options_.peers->advertise;
+  const Home home{.instance = random.hex(kInstanceBytes),
+                  .address = advertise.empty() ? listeners.front().address() : advertise};
+  home_ = home.to_string();
+  peer_gate_ = std::make_unique<PeerGate>(*world_.settings->peer_keys, home.instance, clock_);
+  log_info("listening for other replicas on {}", listeners.front().address());
+  return listeners;
+}
+
+void Service::add_peer_server(Worker& worker, http::Listener listener) const {
+  http::ServerLimits limits = options_.http.limits;
+  limits.body_bytes_max = forwarded_bytes_max(limits.head_bytes_max, limits.body_bytes_max);
+  worker.peer_handler = std::make_unique<PeerHandler>(*worker.gateway, *peer_gate_);
+  worker.peer_server =
+      std::make_unique<http::Server>(worker.loop, std::move(listener), *worker.peer_handler,
+                                     http::ServerOptions{.limits = limits});
 }
 
 /// For a Gateway on `loop`: there and back again. What loop 0 publishes on its way back is in use
@@ -111,7 +151,11 @@ DemandKeys Service::demand_keys_from(asio::io_context& loop) const {
 
 void Service::start() {
   for (const auto& worker : workers_) {
-    asio::post(worker->loop, [server = worker->server.get()] { server->start(); });
+    for (http::Server* const server : {worker->server.get(), worker->peer_server.get()}) {
+      if (server != nullptr) {
+        asio::post(worker->loop, [server] { server->start(); });
+      }
+    }
   }
   discovery_.follow(world_.settings->tool_sets);
 }
@@ -119,6 +163,9 @@ void Service::start() {
 void Service::use(std::shared_ptr<const Settings> settings) {
   world_.settings = std::move(settings);
   warned_.clear();
+  if (peer_gate_ && world_.settings->peer_keys) {
+    peer_gate_->replace_keys(*world_.settings->peer_keys);
+  }
   discovery_.follow(world_.settings->tool_sets);
   publish();
 }
@@ -202,6 +249,9 @@ void Service::publish() {
 Task<void> Service::drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done) {
   worker.gateway->drain();
   co_await worker.server->drain(deadline);
+  if (worker.peer_server) {
+    co_await worker.peer_server->drain(deadline);
+  }
   done();
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,15 +12,26 @@
 #include "base/loops.h"
 #include "gateway/discovery.h"
 #include "gateway/gateway.h"
+#include "gateway/peer_handler.h"
 #include "http/server.h"
 
 namespace mcpgate::gateway {
+
+/// Where other replicas reach this one.
+struct PeerListener {
+  /// As in ServiceOptions; port 0 takes a free one.
+  std::string listen;
+  /// What they are told: `10.1.2.3:8081`. Empty: the bound address.
+  std::string advertise;
+};
 
 /// What a Service needs to know before it starts; the rest is in Settings and may change.
 struct ServiceOptions {
   /// `127.0.0.1:8080`; port 0 takes a free one.
   std::string listen;
   http::ServerOptions http;
+  /// Set where there are more replicas than one; then the Settings have peer_keys.
+  std::optional<PeerListener> peers = {};
   std::filesystem::path audit_directory;
   bool audit_to_stdout = false;
   /// How long requests in flight may take to finish once the service is asked to end.
@@ -79,6 +91,9 @@ class Service {
 
   Service(Loops& loops, const Clock& clock, ServiceOptions options);
   Expected<void> add_workers();
+  Expected<std::vector<http::Listener>> listen_on(const std::string& address) const;
+  Expected<std::vector<http::Listener>> listen_for_peers(Random& random);
+  void add_peer_server(Worker& worker, http::Listener listener) const;
   [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
   void publish();
@@ -93,6 +108,9 @@ class Service {
   PendingQuestions pending_questions_;
   Sessions sessions_;
   OpenStreams open_streams_;
+  /// As Home writes this replica, and who may hand it requests; empty and null without peers.
+  std::string home_;
+  std::unique_ptr<PeerGate> peer_gate_;
   Snapshot world_;
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -1,5 +1,8 @@
 #include "gateway/session.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "gateway/bound_token.h"
 
 namespace mcpgate::gateway {
@@ -10,16 +13,22 @@ constexpr std::string_view kPurpose = "mcp-session";
 
 }  // namespace
 
-std::string seal_session(const Sealer& sealer, const Principal& principal,
-                         const mcp::ClientCapabilities& client, WallTime now, Random& random) {
+std::string seal_session(const Sealer& sealer, const Principal& principal, const Session& session,
+                         WallTime now, Random& random) {
   // Two sessions of one principal in one second differ by the seal's nonce.
-  return seal_bound(sealer, kPurpose, principal, now + kSessionLifetime, client.to_word(), random);
+  return seal_bound(sealer, kPurpose, principal, now + kSessionLifetime,
+                    session.client.to_word() + ' ' + session.home, random);
 }
 
-std::optional<mcp::ClientCapabilities> open_session(const Sealer& sealer, std::string_view id,
-                                                    const Principal& principal, WallTime now) {
-  const auto word = open_bound(sealer, kPurpose, id, principal, now);
-  return word ? std::optional(mcp::ClientCapabilities::from_word(*word)) : std::nullopt;
+std::optional<Session> open_session(const Sealer& sealer, std::string_view id,
+                                    const Principal& principal, WallTime now) {
+  const auto content = open_bound(sealer, kPurpose, id, principal, now);
+  if (!content) {
+    return std::nullopt;
+  }
+  const std::size_t word = std::min(content->find(' '), content->size());
+  return Session{.client = mcp::ClientCapabilities::from_word(content->substr(0, word)),
+                 .home = content->substr(std::min(word + 1, content->size()))};
 }
 
 std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit, SessionNeed need) {
@@ -29,10 +38,13 @@ std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit, Se
                ? std::nullopt
                : std::optional(refusal_answer(400, "Mcp-Session-Id is missing: initialize first."));
   }
-  const auto client = open_session(*visit.snapshot->settings->sealer, *session, *visit.principal,
-                                   parts.clock.wall_now());
-  if (client && !parts.sessions.has_ended(*session)) {
-    visit.client = *client;
+  auto known = open_session(*visit.snapshot->settings->sealer, *session, *visit.principal,
+                            parts.clock.wall_now());
+  if (known && !parts.sessions.has_ended(*session)) {
+    visit.client = known->client;
+    if (known->home != parts.home) {
+      visit.home = std::move(known->home);
+    }
     return std::nullopt;
   }
   return refusal_answer(404, "This session is unknown or has ended; initialize again.");

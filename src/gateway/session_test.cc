@@ -17,8 +17,9 @@ class SessionTest : public testing::Test {
  protected:
   Sealer sealer_{{std::string(32, 'k')}};
   SystemRandom random_;
-  std::string id_ = seal_session(sealer_, principal("alice"),
-                                 mcp::ClientCapabilities::from_word("fr"), kNow, random_);
+  std::string id_ =
+      seal_session(sealer_, principal("alice"),
+                   {.client = mcp::ClientCapabilities::from_word("fr")}, kNow, random_);
 };
 
 TEST_F(SessionTest, IsVisibleAsciiAndNeverTheSame) {
@@ -27,10 +28,24 @@ TEST_F(SessionTest, IsVisibleAsciiAndNeverTheSame) {
 }
 
 TEST_F(SessionTest, CarriesWhatItsClientCanBeAsked) {
-  const auto client = open_session(sealer_, id_, principal("alice"), kNow);
-  ASSERT_TRUE(client);
-  EXPECT_EQ(client->to_json(), R"({"elicitation":{"form":{}},"roots":{}})");
+  const auto session = open_session(sealer_, id_, principal("alice"), kNow);
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->client.to_json(), R"({"elicitation":{"form":{}},"roots":{}})");
+  EXPECT_EQ(session->home, "");
   EXPECT_FALSE(open_session(sealer_, id_, principal("bob"), kNow));
+}
+
+TEST_F(SessionTest, CarriesTheReplicaItLivesIn) {
+  for (const char* const word : {"", "fr"}) {
+    const auto id = seal_session(
+        sealer_, principal("alice"),
+        {.client = mcp::ClientCapabilities::from_word(word), .home = "i1@10.0.0.1:8081"}, kNow,
+        random_);
+    const auto session = open_session(sealer_, id, principal("alice"), kNow);
+    ASSERT_TRUE(session);
+    EXPECT_EQ(session->home, "i1@10.0.0.1:8081");
+    EXPECT_EQ(session->client.to_word(), word);
+  }
 }
 
 TEST_F(SessionTest, EndsAfterItsTime) {

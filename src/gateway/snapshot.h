@@ -33,6 +33,10 @@ struct Settings {
   /// Of all that clients carry for us, with the same keys at every replica. Not null where
   /// anything is served.
   std::shared_ptr<const Sealer> sealer;
+  /// What replicas sign what they hand to each other with; null where there is but one. And how
+  /// long one that is there may take to accept a connection.
+  std::shared_ptr<const sandbox::SigningKeys> peer_keys;
+  std::chrono::milliseconds peer_connect{2'000};
   /// With a trailing slash; the protected resource is this, and this plus `mcp`.
   std::string public_url;
   /// Host names that a request may name, without port (DNS rebinding).

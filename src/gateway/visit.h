@@ -29,6 +29,8 @@ struct Visit {
   std::shared_ptr<const Principal> principal = nullptr;
   /// What the client of a legacy session can be asked.
   mcp::ClientCapabilities client = {};
+  /// The other replica in which its session lives, as Home writes it; else empty.
+  std::string home = {};
   /// Whose signing keys might let in who was refused; else empty.
   std::string awaited_issuer = {};
   /// Those of the answer, whatever it will be.

@@ -210,8 +210,12 @@ std::optional<Refusal> ReplayGuard::admit(const Sha256Digest& mac) {
   return std::nullopt;
 }
 
-Verifier::Verifier(SigningKeys keys, std::string instance, const Clock& clock)
-    : keys_(std::move(keys)), instance_(std::move(instance)), clock_(clock), replay_(clock) {}
+Verifier::Verifier(SigningKeys keys, std::string instance, const Clock& clock,
+                   std::size_t replays_max)
+    : keys_(std::move(keys)),
+      instance_(std::move(instance)),
+      clock_(clock),
+      replay_(clock, replays_max) {}
 
 std::optional<Refusal> Verifier::check(std::string_view signature, const SignedRequest& request) {
   const auto parsed = parse_signature(signature);

@@ -1,6 +1,7 @@
 #pragma once
 
-// How the gateway proves to a sandbox daemon that a request is its own.
+// How the gateway proves to a sandbox daemon, and one replica to another, that a request is its
+// own.
 //
 //   Mcpgate-Signature: v1;key=ID;t=UNIX_MS;mac=HEX
 //   Mcpgate-Instance: the daemon's random start id for which the request was signed
@@ -130,8 +131,9 @@ class ReplayGuard {
 /// The daemon's side: checks signature, key, time, instance and replay, in this order.
 class Verifier {
  public:
-  /// `clock` outlives it.
-  Verifier(SigningKeys keys, std::string instance, const Clock& clock);
+  /// `clock` outlives it; `replays_max` are the signatures of a minute that it remembers.
+  Verifier(SigningKeys keys, std::string instance, const Clock& clock,
+           std::size_t replays_max = ReplayGuard::kEntriesMax);
 
   /// `signature` is the header's value, empty where it is missing; `request.instance` is what the
   /// request claims. Nothing, where the request may proceed.

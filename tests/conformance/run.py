@@ -1,32 +1,39 @@
 """The official conformance suite against `mcpgate up` with the fixture of tests/conformance/tools.
 
-    run.py [--scenario NAME] [--revision REV]
+    run.py [--scenario NAME] [--revision REV] [--replicas N]
 
 Two versions of the suite, pinned in package-lock.json, run at each revision that they know, through
 a proxy that adds an API key: the gateway authenticates as it does anybody. Then the suite says
 itself whether the sets of scenarios that a revision requires are passed. A line for each run, with
 what the reference server reaches; what failed, named; the last line counts the checks.
+
+With --replicas the proxy sends each request to any of N gateways that share one sandbox, and
+between two scenarios one of them is killed and started again.
 """
 
 import argparse
+import itertools
 import json
 import re
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
-from inject import InjectingProxy  # noqa: E402
+from support.balancer import InjectingProxy  # noqa: E402
 from support.clients import NODE  # noqa: E402
 from support.gateway import Gateway  # noqa: E402
+from support.replicas import Replicas  # noqa: E402
 
 TOOLS = ROOT / "tests" / "conformance" / "tools"
 PACKAGES = ROOT / "build" / "conformance" / "node_modules"
+ROLE = "mcp-conformance"
 RUN_SECONDS_MAX = 300
 
 
@@ -70,12 +77,31 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def suite(package: str, url: str, *words: str) -> subprocess.CompletedProcess:
-    argv = [str(NODE), str(PACKAGES / package / "dist" / "index.js"), "server", "--url", url]
+@dataclass(frozen=True)
+class Target:
+    """What is tested; `disturb`, where there is one, comes between two scenarios."""
+
+    url: str
+    disturb: Callable[[], None] | None = None
+
+
+def command(package: str, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*argv, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=RUN_SECONDS_MAX,
+        [str(NODE), str(PACKAGES / package / "dist" / "index.js"), *words],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS_MAX,
     )  # fmt: skip
+
+
+def suite(package: str, target: Target, *words: str) -> subprocess.CompletedProcess:
+    done = command(package, "server", "--url", target.url, *words)
+    if target.disturb:
+        target.disturb()
+    return done
+
+
+def scenarios_of(plan: Plan) -> list[str]:
+    listed = command(plan.package, "list", "--server", "--spec-version", plan.revision).stdout
+    return re.findall(r"^  - (\S+) \[", listed, re.MULTILINE)
 
 
 def read_outcome(folder: Path) -> Outcome:
@@ -92,10 +118,14 @@ def read_outcome(folder: Path) -> Outcome:
     return outcome
 
 
-def run_plan(plan: Plan, url: str, scenario: str | None) -> Outcome:
+def run_plan(plan: Plan, target: Target, scenario: str | None) -> Outcome:
+    runs = [("--suite", "all")]
+    if scenario or target.disturb:
+        runs = [("--scenario", name) for name in ([scenario] if scenario else scenarios_of(plan))]
     with tempfile.TemporaryDirectory(prefix="mcpgate-conformance-") as folder:
-        chosen = ("--scenario", scenario) if scenario else ("--suite", "all")
-        done = suite(plan.package, url, *chosen, "--spec-version", plan.revision, "-o", folder)
+        for chosen in runs:
+            words = (*chosen, "--spec-version", plan.revision, "-o", folder)
+            done = suite(plan.package, target, *words)
         outcome = read_outcome(Path(folder))
     if outcome.scenarios == 0:
         outcome.failures.append(f"no scenario ran: {(done.stderr or done.stdout)[-500:].strip()}")
@@ -106,11 +136,11 @@ def run_plan(plan: Plan, url: str, scenario: str | None) -> Outcome:
     return outcome
 
 
-def run_tasks(url: str) -> Outcome:
+def run_tasks(target: Target) -> Outcome:
     outcome = Outcome()
     for scenario, checks in TASKS.items():
         with tempfile.TemporaryDirectory(prefix="mcpgate-conformance-") as folder:
-            suite("conformance-alpha", url, "--scenario", scenario, "-o", folder)
+            suite("conformance-alpha", target, "--scenario", scenario, "-o", folder)
             one = read_outcome(Path(folder))
         outcome.scenarios += one.scenarios
         outcome.counts += one.counts
@@ -132,44 +162,60 @@ def show(name: str, outcome: Outcome, against: str):
         print(f"    FAILED  {failure}", flush=True)
 
 
-def run_all(url: str, scenario: str | None, revision: str | None) -> Outcome:
+def run_all(target: Target, scenario: str | None, revision: str | None) -> Outcome:
     total = Outcome()
     for plan in PLANS:
         if revision not in (None, plan.revision):
             continue
-        outcome = run_plan(plan, url, scenario)
+        outcome = run_plan(plan, target, scenario)
         show(f"{plan.package:<18} {plan.revision}", outcome,
              f"; reference {plan.checks} in {plan.scenarios}")  # fmt: skip
         total.counts += outcome.counts
         total.failures += outcome.failures
     if not scenario and revision in (None, "2026-07-28"):
-        outcome = run_tasks(url)
+        outcome = run_tasks(target)
         show("conformance-alpha  tasks     ", outcome, f"; expected {sum(TASKS.values())}")
         total.counts += outcome.counts
         total.failures += outcome.failures
     for required in REQUIRED if not scenario else ():
         if revision in (None, required):
-            done = suite("conformance-alpha", url, "--requirements", required)
+            done = suite("conformance-alpha", target, "--requirements", required)
             print(f"required of {required}: {'passed' if done.returncode == 0 else 'FAILED'}")
             if done.returncode != 0:
                 total.failures.append(f"--requirements {required}")
     return total
 
 
+def restarts_in_turn(replicas: Replicas) -> Callable[[], None]:
+    turns = itertools.cycle(range(len(replicas.gateways)))
+
+    def restart_next():
+        number = next(turns)
+        replicas.kill(number)
+        replicas.restart(number)
+
+    return restart_next
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenario", help="this one alone")
     parser.add_argument("--revision", help="at this one alone")
+    parser.add_argument("--replicas", type=int, default=1, help="gateways behind a load balancer")
     options = parser.parse_args()
-    gateway = Gateway(TOOLS).wait_ready()
+    if options.replicas > 1:
+        served = Replicas(TOOLS / "conformance", ROLE, options.replicas)
+        ports, disturb = served.ports, restarts_in_turn(served)
+    else:
+        served = Gateway(TOOLS).wait_ready()
+        ports, disturb = [served.port], None
     try:
-        key = gateway.known_key("conformance", "mcp-conformance")
-        proxy = InjectingProxy(gateway.port, key)
-        url = f"http://localhost:{proxy.port}/mcp"
-        total = run_all(url, options.scenario, options.revision)
+        proxy = InjectingProxy(ports, served.known_key("conformance", ROLE))
+        target = Target(f"http://localhost:{proxy.port}/mcp", disturb)
+        total = run_all(target, options.scenario, options.revision)
         proxy.close()
     finally:
-        gateway.close()
+        served.close()
     passed, skipped = total.counts["SUCCESS"], total.counts["SKIPPED"]
     print(f"{passed} passed, {total.counts['FAILURE']} failed, {skipped} skipped")
     return 1 if total.failures else 0

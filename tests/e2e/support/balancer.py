@@ -1,11 +1,15 @@
-"""A proxy that adds a credential: the official suite has no option for one.
+"""A proxy that adds a credential, for which the official suite has no option, and that balances
+load at random over several gateways, where there are several.
 
 It puts `Authorization` into each request and changes nothing else: names and order of the headers,
 bodies, streams and hang-ups pass as they come. In `Host` and `Origin` its own port becomes the
-gateway's, so that what an attacker would send stays as it is.
+gateway's, so that what an attacker would send stays as it is. In front of several gateways each
+request is a connection of its own, so that no two of a client meet the same one but by chance; one
+that is gone is passed over.
 """
 
 import asyncio
+import random
 import threading
 
 HEAD_BYTES_MAX = 64 << 10
@@ -18,8 +22,8 @@ class _Broken(Exception):
 class InjectingProxy:
     """Listens on a free port of 127.0.0.1, in a thread of its own, until close()."""
 
-    def __init__(self, gateway_port: int, key: str):
-        self._gateway_port = gateway_port
+    def __init__(self, gateway_ports: list[int], key: str):
+        self._gateway_ports = gateway_ports
         self._key = key
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -46,13 +50,13 @@ class InjectingProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         """One connection to one connection; the end of either, in any direction, ends both."""
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._gateway_port)
-        except OSError:  # The gateway is gone: its client must not wait.
+        connected = await self._connect()
+        if connected is None:  # All are gone: their client must not wait.
             writer.close()
             return
+        port, up_reader, up_writer = connected
         directions = [
-            asyncio.ensure_future(self._requests(reader, up_writer)),
+            asyncio.ensure_future(self._requests(reader, up_writer, port)),
             asyncio.ensure_future(_pump(up_reader, writer)),
         ]
         await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
@@ -62,23 +66,34 @@ class InjectingProxy:
         for end in (up_writer, writer):
             end.close()
 
-    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+    async def _connect(self):
+        for port in random.sample(self._gateway_ports, len(self._gateway_ports)):
+            try:
+                return port, *await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                continue
+        return None
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port):
+        balances = len(self._gateway_ports) > 1
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             body_bytes, lines = 0, []
             for line in head[:-4].split(b"\r\n"):
                 name, _, value = line.partition(b":")
                 name = name.lower()
-                if name == b"authorization":
+                if name == b"authorization" or (balances and name == b"connection"):
                     continue
                 if name in (b"host", b"origin"):
-                    line = line.replace(b":%d" % self.port, b":%d" % self._gateway_port)
+                    line = line.replace(b":%d" % self.port, b":%d" % port)
                 elif name == b"content-length":
                     body_bytes = int(value)
                 elif name == b"transfer-encoding":
                     raise _Broken("the suite sends no chunked bodies")
                 lines.append(line)
             lines.append(b"Authorization: Bearer " + self._key.encode())
+            if balances:
+                lines.append(b"Connection: close")
             writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
             writer.write(await reader.readexactly(body_bytes))
             await writer.drain()
