@@ -221,7 +221,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
        "http:// to another host sends the credential, arguments and results in the clear; use "
        "https://, or set allowPlaintext: true"},
       {"{upstream: {url: 'https://h/', allowAddresses: [home]}}",
-       "home: expected an IP address or a network: 10.0.0.0/8"},
+       "home: expected an IP address, or a network such as 10.0.0.0/8"},
       {"{upstream: {url: 'https://h/', credential: {}}}",
        "file is missing: the file that holds the credential"},
       {"{upstream: {url: 'https://h/', credential: {file: f, header: host}}}",
