@@ -515,6 +515,7 @@ class ConfigReader {
       prefix.problem("a prefix is at most 32 of A-Z a-z 0-9 _ - .");
     }
     tool_set.code_mode = set.boolean("codeMode");
+    tool_set.is_searched = set.boolean("search");
   }
 
   void read_audit(YamlMap audit) {
@@ -679,6 +680,7 @@ std::vector<std::string> config_keys() {
                                 "toolSets.*.signingKey.file",
                                 "toolSets.*.tools",
                                 "toolSets.*.codeMode",
+                                "toolSets.*.search",
                                 "toolSets.*.prefix",
                                 "toolSets.*.upstream.url",
                                 "toolSets.*.upstream.credential.file",

@@ -57,6 +57,8 @@ struct ToolSetConfig {
   std::string prefix;
   /// Whether the set's `execute_code` is served.
   bool code_mode = false;
+  /// Whether its tools are searched for instead of listed.
+  bool is_searched = false;
   /// In place of `sandbox` and its keys.
   std::optional<UpstreamConfig> upstream;
   /// Whether the upstream's annotations are believed.

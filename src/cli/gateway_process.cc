@@ -95,7 +95,11 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   for (const ToolSetConfig& set : config.tool_sets) {
     if (set.upstream) {
       settings.tool_sets.push_back(
-          {.view = {.name = set.name, .prefix = set.prefix, .only = set.tools, .is_upstream = true},
+          {.view = {.name = set.name,
+                    .prefix = set.prefix,
+                    .only = set.tools,
+                    .is_upstream = true,
+                    .is_searched = set.is_searched},
            .upstream = TRY(make_upstream(*set.upstream, set.name, set.trusts_annotations,
                                          config.limits.result_bytes_max,
                                          config.limits.upstream_sessions_max))});
@@ -106,7 +110,8 @@ Expected<gateway::Settings> make_settings(const Config& config) {
         {.view = {.name = set.name,
                   .prefix = set.prefix,
                   .only = set.tools,
-                  .code_mode = set.code_mode},
+                  .code_mode = set.code_mode,
+                  .is_searched = set.is_searched},
          .endpoint = set.sandbox,
          .keys = std::make_shared<const sandbox::SigningKeys>(std::move(keys))});
   }

@@ -9,13 +9,18 @@
 #include "base/run_to_end.h"
 #include "cli/mcp_client.h"
 #include "cli/terminal.h"
+#include "gateway/tool_index.h"
+#include "gateway/tool_search.h"
 #include "json/parse.h"
+#include "json/raw.h"
 #include "json/write.h"
 
 namespace mcpgate::cli {
 
 namespace {
 
+/// As many as search_tools finds at once.
+constexpr std::size_t kFoundMax = 50;
 constexpr std::size_t kResultBytesMax = std::size_t{64} << 20;
 
 int complain(const World& world, const Error& error) {
@@ -46,13 +51,13 @@ std::string first_line(std::string_view text) {
 }
 
 /// A name and what it is for, one tool a line.
-void print_table(std::ostream& out, std::string_view list) {
+void print_table(std::ostream& out, std::string_view list, std::string_view if_none) {
   json::Parser parser(kResultBytesMax);
   const auto element = parser.parse(list);
   const auto object = element ? json::as_object(*element) : std::nullopt;
   const auto tools = object ? json::array_at(*object, "tools") : std::nullopt;
   if (!tools || tools->size() == 0) {
-    out << "No tool is open to you here.\n";
+    out << if_none;
     return;
   }
   std::size_t width = 0;
@@ -93,7 +98,7 @@ int list(const Arguments& arguments, const World& world) {
   if (arguments.get("output") == "json") {
     print_json(world.out, *result);
   } else {
-    print_table(world.out, *result);
+    print_table(world.out, *result, "No tool is open to you here.\n");
   }
   return kDone;
 }
@@ -128,6 +133,90 @@ int call(const Arguments& arguments, const World& world) {
         << for_descriptor(failed ? STDERR_FILENO : STDOUT_FILENO, readable_result(*result)) << '\n';
   }
   return failed ? kAnswerIsNo : kDone;
+}
+
+/// Its definitions, best first, as `{"tools":[…]}`: of a gateway without search_tools by the list.
+std::string search_list(std::string_view list, std::string_view words) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(list);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto tools = object ? json::find_member(*object, list, "tools") : std::nullopt;
+  const auto array = tools ? json::as_array(tools->value) : std::nullopt;
+  std::vector<std::string_view> definitions;
+  if (array) {
+    for (const json::Item& tool : json::Items(*array, tools->raw)) {
+      definitions.push_back(tool.raw);
+    }
+  }
+  std::string found;
+  json::Writer writer(found);
+  writer.begin_object().key("tools").begin_array();
+  const std::vector<bool> all(definitions.size(), true);
+  for (const std::size_t tool : gateway::ToolIndex(definitions).search(words, kFoundMax, all)) {
+    writer.raw(definitions[tool]);
+  }
+  writer.end_array().end_object();
+  return found;
+}
+
+bool has_tool(std::string_view list, std::string_view name) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(list);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto tools = object ? json::array_at(*object, "tools") : std::nullopt;
+  return tools && std::ranges::any_of(
+                      *tools, [&](json::Element tool) { return text_at(tool, "name") == name; });
+}
+
+/// What search_tools has found, as its result says it.
+std::string found_of(std::string_view result) {
+  json::Parser parser(kResultBytesMax);
+  const auto element = parser.parse(result);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  const auto found =
+      object ? json::find_member(*object, result, "structuredContent") : std::nullopt;
+  return std::string(found ? found->raw : "{}");
+}
+
+Task<Expected<std::string>> find_tools(McpClient& client, std::string words) {
+  auto list = co_await client.list_tools();
+  if (!list) {
+    co_return list;
+  }
+  if (!has_tool(*list, gateway::kSearchTools)) {
+    co_return search_list(*list, words);
+  }
+  std::string asked;
+  json::Writer(asked).begin_object().field("query", words).field("limit", kFoundMax).end_object();
+  auto result = co_await client.call_tool(std::string(gateway::kSearchTools), std::move(asked));
+  if (!result) {
+    co_return result;
+  }
+  if (is_error(*result)) {
+    co_return fail(ErrorCode::kUnavailable, "{}", readable_result(*result));
+  }
+  co_return found_of(*result);
+}
+
+int search(const Arguments& arguments, const World& world) {
+  auto target = target_of(arguments, world);
+  if (!target) {
+    (void)complain(world, target.error());
+    return kWrongUsage;
+  }
+  const std::string words = fmt::format("{}", fmt::join(arguments.all("words"), " "));
+  asio::io_context loop;
+  McpClient client(loop, *std::move(target));
+  const auto found = run_to_end(loop, find_tools(client, words));
+  if (!found) {
+    return complain(world, found.error());
+  }
+  if (arguments.get("output") == "json") {
+    print_json(world.out, *found);
+  } else {
+    print_table(world.out, *found, "No tool that is open to you is found by these words.\n");
+  }
+  return kDone;
 }
 
 Flag output_flag() {
@@ -181,6 +270,11 @@ std::vector<Command> tools_commands() {
            .help = "List the tools that are open to you",
            .flags = flags,
            .run = &list},
+          {.name = "tools search",
+           .help = "Find tools by what they are called, are for and take; the best come first",
+           .flags = flags,
+           .positionals = {{.name = "words", .help = "such as: read error logs", .is_many = true}},
+           .run = &search},
           {.name = "tools call",
            .help = "Call a tool and print its answer",
            .flags = flags,

@@ -22,6 +22,7 @@
 #include "gateway/listing.h"
 #include "gateway/session.h"
 #include "gateway/tasks.h"
+#include "gateway/tool_search.h"
 #include "gateway/upstream_call.h"
 #include "json/raw.h"
 #include "json/write.h"
@@ -477,6 +478,9 @@ sandbox::ExecuteRequest CallRunner::request_of(const Call& call, std::string_vie
 std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
                                                         std::string_view arguments,
                                                         sandbox::Streaming streaming) {
+  if (&call.item == &search_tool()) {
+    return std::make_shared<SearchExecution>(call.visit, parts_.clock.wall_now(), arguments);
+  }
   // At its own daemon a call that waits for this one lends its place.
   const Call* lender = call.outer;
   while (lender != nullptr && lender->item.tool_set != call.item.tool_set) {

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "gateway/tool_search.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/legacy.h"
@@ -64,6 +65,8 @@ Expected<std::vector<mcp::ParamHeader>> read_param_headers(const std::string& sc
   return mcp::find_param_headers(*object);
 }
 
+}  // namespace
+
 Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool& tool,
                             json::Parser& parser) {
   const std::string name = view.prefix + tool.name;
@@ -90,9 +93,12 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
                 std::move(param_headers),
                 tool.task_support};
   compiled.read_only = tool.read_only;
+  compiled.is_searched = view.is_searched;
   compiled.definition_hash = hash_of(compiled.modern_definition);
   return compiled;
 }
+
+namespace {
 
 /// What this gateway shows of a set, whoever asks.
 bool is_in_view(const ToolSetView& view, const std::string& tool) {
@@ -161,6 +167,12 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
 
 Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     : sets_(std::move(sets)) {
+  const bool searches = std::ranges::any_of(sets_, [](const auto& set) {
+    return set && std::ranges::any_of(set->tools, &Tool::is_searched);
+  });
+  if (searches) {  // Before all others, so that none takes its name.
+    by_name_.emplace(search_tool().name, &search_tool());
+  }
   for (const bool of_upstreams : {false, true}) {
     for (const auto& set : sets_) {
       if (set && set->is_upstream == of_upstreams) {
@@ -169,6 +181,20 @@ Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     }
   }
   list_in_order();
+  if (searches) {
+    add_search();
+  }
+}
+
+/// Built-in tools come last.
+void Catalogue::add_search() {
+  tools_.push_back(&search_tool());
+  std::vector<std::string_view> definitions;
+  definitions.reserve(tools_.size());
+  for (const Tool* tool : tools_) {
+    definitions.push_back(tool->modern_definition);
+  }
+  index_ = std::make_shared<const ToolIndex>(definitions);
 }
 
 /// Sets as configured, whatever the order in which they took their names. Resources stay as they

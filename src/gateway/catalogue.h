@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/identity.h"
+#include "gateway/tool_index.h"
 #include "json/schema.h"
 #include "mcp/param_header.h"
 #include "sandbox/manifest.h"
@@ -50,6 +51,8 @@ struct Tool : Item {
   /// Arguments that modern clients repeat in headers.
   std::vector<mcp::ParamHeader> param_headers;
   sandbox::TaskSupport task_support = sandbox::TaskSupport::kForbidden;
+  /// Found by `search_tools` alone, not listed.
+  bool is_searched = false;
 };
 
 /// One resource, or a template of many.
@@ -81,6 +84,8 @@ struct ToolSetView {
   bool code_mode = false;
   /// Whether an upstream serves it, not a sandbox.
   bool is_upstream = false;
+  /// Whether its tools are searched for (tool_search.h) instead of listed.
+  bool is_searched = false;
 
   friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
 };
@@ -99,12 +104,17 @@ struct ToolSetTools {
   std::vector<Prompt> prompts;
 };
 
+/// Compiles one tool; kInvalidArgument where it could not be called safely.
+[[nodiscard]] Expected<Tool> compile_tool(const ToolSetView& view,
+                                          const sandbox::ManifestTool& tool, json::Parser& parser);
+
 /// Compiles a manifest. A tool whose schema does not compile, or whose name with the prefix is no
 /// tool name, is left out and logged: it could not be called safely.
 [[nodiscard]] std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
                                                                 const sandbox::Manifest& manifest);
 
-/// All tools of all sets: sets as configured, tools as declared. Immutable.
+/// All tools of all sets: sets as configured, tools as declared; and `search_tools` where a set is
+/// searched. Immutable.
 class Catalogue {
  public:
   Catalogue() = default;
@@ -120,6 +130,8 @@ class Catalogue {
   /// The tool as one of `tool_set` calls it: by its own name in that set, else by that of clients.
   [[nodiscard]] const Tool* find_from(std::string_view tool_set, std::string_view name) const;
   [[nodiscard]] const std::vector<const Tool*>& tools() const { return tools_; }
+  /// Of tools(), in their order; null where no set is searched.
+  [[nodiscard]] const ToolIndex* index() const { return index_.get(); }
 
   /// A resource that a URI may mean, and the values of its template's variables.
   struct FoundResource {
@@ -144,10 +156,12 @@ class Catalogue {
   void add(const ToolSetTools& set);
   void add_items(const ToolSetTools& set);
   void list_in_order();
+  void add_search();
 
   std::vector<std::shared_ptr<const ToolSetTools>> sets_;
   std::vector<const Tool*> tools_;
   std::unordered_map<std::string_view, const Tool*> by_name_;
+  std::shared_ptr<const ToolIndex> index_;
   std::vector<const Resource*> resources_;
   std::unordered_map<std::string_view, const Resource*> by_uri_;
   std::vector<const Prompt*> prompts_;

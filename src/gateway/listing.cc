@@ -1,8 +1,10 @@
 #include "gateway/listing.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "gateway/bound_token.h"
+#include "gateway/tool_search.h"
 #include "mcp/legacy.h"
 #include "mcp/modern.h"
 
@@ -21,15 +23,18 @@ struct Entry {
 std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern, WallTime now) {
   const Catalogue& catalogue = *visit.snapshot->catalogue;
   std::vector<Entry> entries;
+  const Asker asker = asker_of(visit, now);
   const auto add = [&](const Item& item, std::string_view key, std::string_view definition) {
-    if (is_visible(*visit.snapshot, asker_of(visit, now), item)) {
+    if (is_visible(*visit.snapshot, asker, item)) {
       entries.push_back({.key = key, .definition = definition});
     }
   };
   switch (kind) {
     case mcp::List::Kind::kTools:
       for (const Tool* tool : catalogue.tools()) {
-        add(*tool, tool->name, modern ? tool->modern_definition : tool->legacy_definition);
+        if (!tool->is_searched) {
+          add(*tool, tool->name, modern ? tool->modern_definition : tool->legacy_definition);
+        }
       }
       break;
     case mcp::List::Kind::kResources:
@@ -70,6 +75,14 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
   return std::nullopt;
 }
 
+/// Whoever may use a tool that is not listed may search for it.
+Decision decide_on_search(const Snapshot& snapshot, const Asker& asker) {
+  const bool finds = std::ranges::any_of(snapshot.catalogue->tools(), [&](const Tool* tool) {
+    return tool->is_searched && is_visible(snapshot, asker, *tool);
+  });
+  return {.allowed = finds, .reason = finds ? "a tool to search for" : "no tool to search for"};
+}
+
 }  // namespace
 
 Asker asker_of(const Visit& visit, WallTime now) {
@@ -78,6 +91,9 @@ Asker asker_of(const Visit& visit, WallTime now) {
 
 Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& item,
                    const policy::Arguments& arguments) {
+  if (&item == &search_tool()) {
+    return decide_on_search(snapshot, asker);
+  }
   return snapshot.settings->policy.decide(
       asker.principal, item.action(),
       {.arguments = arguments, .address = asker.address, .now = asker.now});
@@ -87,6 +103,10 @@ bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item) 
   // A resource is asked for without arguments.
   const bool takes_arguments = item.kind != sandbox::ItemKind::kResource;
   return decide_on(snapshot, asker, item, {.any = takes_arguments}).allowed;
+}
+
+bool is_listed(const Snapshot& snapshot, const Asker& asker, const Tool& tool) {
+  return !tool.is_searched && is_visible(snapshot, asker, tool);
 }
 
 Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,

@@ -26,6 +26,9 @@ struct Asker {
 /// Whether the asker may know of the item: use it, with some arguments at least.
 [[nodiscard]] bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item);
 
+/// Whether a list shows it. One of a set that is searched is visible but not listed.
+[[nodiscard]] bool is_listed(const Snapshot& snapshot, const Asker& asker, const Tool& tool);
+
 /// kNotLikeThis: a list shows it, but it may not be used with these arguments.
 enum class Use { kAllowed, kHidden, kNotLikeThis };
 

@@ -6,7 +6,7 @@
 #include "json/write.h"
 #include "mcp/legacy.h"
 #include "mcp/modern.h"
-#include "sandbox/call_tool_result.h"
+#include "mcp/server_message.h"
 
 namespace mcpgate::gateway {
 
@@ -46,15 +46,6 @@ std::optional<std::string> check_output(const Tool& tool, json::Object result) {
   return check(*tool.output, *structured, "structuredContent");
 }
 
-sandbox::Result result_of(std::string body, std::optional<sandbox::Reason> reason) {
-  sandbox::Result result;
-  result.body = std::move(body);
-  result.result_bytes = result.body.size();
-  result.is_error = true;
-  result.reason = reason;
-  return result;
-}
-
 /// What a result with isError says.
 std::string text_of(json::Object result) {
   std::string text;
@@ -90,27 +81,27 @@ std::optional<std::string> check_arguments(const Tool& tool, const mcp::CallTool
   return check(tool.input, *empty, "arguments");
 }
 
+sandbox::Result own_result(std::string body, const sandbox::ResultFacts& facts) {
+  sandbox::Result result;
+  result.body = std::move(body);
+  sandbox::join_lines(result.body.data(), result.body.size());
+  result.result_bytes = result.body.size();
+  result.is_error = facts.is_error;
+  result.is_plain = facts.is_plain;
+  result.reason = facts.reason;
+  return result;
+}
+
 sandbox::Result error_result(std::string_view text) {
-  std::string body;
-  json::Writer(body)
-      .begin_object()
-      .key("content")
-      .begin_array()
-      .begin_object()
-      .field("type", "text")
-      .field("text", text)
-      .end_object()
-      .end_array()
-      .field("isError", true)
-      .end_object();
-  return result_of(std::move(body), std::nullopt);
+  return own_result(mcp::error_result(text), {.is_error = true});
 }
 
 sandbox::Result unavailable_result(const Error& error,
                                    std::optional<std::chrono::seconds> retry_after,
                                    std::string_view tool_set) {
   const auto ended = [](sandbox::Reason reason, std::string_view text) {
-    return result_of(sandbox::write_ended_result(reason, text), reason);
+    return own_result(sandbox::write_ended_result(reason, text),
+                      {.is_error = true, .reason = reason});
   };
   const auto seconds = retry_after.value_or(std::chrono::seconds{1}).count();
   switch (error.code) {

@@ -16,6 +16,7 @@
 #include "gateway/event_stream.h"
 #include "json/parse.h"
 #include "mcp/message.h"
+#include "sandbox/call_tool_result.h"
 #include "sandbox/execute.h"
 
 namespace mcpgate::gateway {
@@ -50,6 +51,9 @@ struct AskedCall {
 [[nodiscard]] std::optional<std::string> check_arguments(const Tool& tool,
                                                          const mcp::CallTool& call,
                                                          json::Parser& parser);
+
+/// A result that is written here, not by a sandbox: a CallToolResult and what is known of it.
+[[nodiscard]] sandbox::Result own_result(std::string body, const sandbox::ResultFacts& facts);
 
 /// A result that says `text` and nothing else, with isError.
 [[nodiscard]] sandbox::Result error_result(std::string_view text);

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "gateway/tool_call.h"
 #include "json/raw.h"
 #include "json/write.h"
 #include "mcp/rpc.h"
@@ -18,13 +19,7 @@ constexpr std::string_view kProfile = "upstream";
 constexpr std::string_view kServerInfoKey = "io.modelcontextprotocol/serverInfo";
 
 sandbox::Result result_of(std::string body, const sandbox::ResultFacts& facts) {
-  sandbox::Result result;
-  result.body = std::move(body);
-  sandbox::join_lines(result.body.data(), result.body.size());
-  result.result_bytes = result.body.size();
-  result.is_error = facts.is_error;
-  result.is_plain = facts.is_plain;
-  result.reason = facts.reason;
+  sandbox::Result result = own_result(std::move(body), facts);
   result.profile = kProfile;
   return result;
 }

@@ -17,7 +17,7 @@ void add(std::uint64_t& sum, std::uint64_t next) {
 View view_of(const Snapshot& snapshot, const Asker& asker) {
   View view;
   for (const Tool* tool : snapshot.catalogue->tools()) {
-    if (is_visible(snapshot, asker, *tool)) {
+    if (is_listed(snapshot, asker, *tool)) {
       add(view.tools, tool->definition_hash);
     }
   }
