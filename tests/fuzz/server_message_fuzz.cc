@@ -1,5 +1,5 @@
-// What a server says whose client we are. The first byte chooses the reader: a line, or what is inside of one.
-// What is passed on to the client must be fit to be spliced: valid JSON on one line.
+// What a server says whose client we are. The first byte chooses the reader: a line, or what is
+// inside of one. What is passed on to the client must be fit to be spliced: valid JSON on one line.
 
 #include <cstddef>
 #include <cstdint>
