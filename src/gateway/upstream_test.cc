@@ -439,11 +439,11 @@ TEST_F(UpstreamTest, AChangeIsHeardOf) {
 }
 
 TEST(UpstreamManifest, WhatIsNotFitIsWithheldAndTheRestServed) {
+  const std::string good = R"({"name":"good","inputSchema":{"type":"object"},)"
+                           R"("annotations":{"readOnlyHint":true,"title":"Good"}})";
   const UpstreamLists lists{
-      .tools = {R"({"name":"good","inputSchema":{"type":"object"},)"
-                R"("annotations":{"readOnlyHint":true,"title":"Good"}})",
-                R"({"name":"bad name","inputSchema":{"type":"object"}})", R"({"name":"none"})",
-                R"([])", R"({"name":"good","inputSchema":{"type":"object"}})",
+      .tools = {good, R"({"name":"bad name","inputSchema":{"type":"object"}})",
+                R"({"name":"none"})", R"([])", R"({"name":"good","inputSchema":{"type":"object"}})",
                 R"({"name":"twice","name":"x","inputSchema":{"type":"object"}})"},
       .resources = {R"({"name":"r","uri":"no uri"})"},
       .templates = {R"({"name":"t","uriTemplate":"x://{?q}"})"},
