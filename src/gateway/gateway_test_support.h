@@ -151,14 +151,7 @@ class FakeSandbox final : public http::Handler {
   }
 
   Task<void> handle(const http::Request& request, http::Responder& responder) override {
-    const auto refusal =
-        verifier_.check(request.header(sandbox::kSignatureHeader).value_or(""),
-                        {.method = request.method,
-                         .path = request.target,
-                         .call_id = request.header(sandbox::kCallHeader).value_or(""),
-                         .instance = request.header(sandbox::kInstanceHeader).value_or(""),
-                         .body = request.body});
-    if (refusal) {
+    if (verifier_.check(request)) {
       ++refused;
       responder.send(
           {.status = 409,

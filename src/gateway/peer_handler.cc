@@ -11,27 +11,14 @@ namespace {
 /// Signatures of the last minute: 10,000 requests a second, 100 MiB at most. Above it 503.
 constexpr std::size_t kSignaturesMax = 600'000;
 
-int status_of(sandbox::Refusal refusal) {
-  switch (refusal) {
-    case sandbox::Refusal::kOtherInstance:
-    case sandbox::Refusal::kReplayed:
-      return 409;
-    case sandbox::Refusal::kReplayFull:
-      return 503;
-    default:
-      return 401;
-  }
-}
-
 }  // namespace
 
 PeerGate::PeerGate(sandbox::SigningKeys keys, std::string instance, const Clock& clock)
     : verifier_(std::move(keys), std::move(instance), clock, kSignaturesMax) {}
 
-std::optional<sandbox::Refusal> PeerGate::check(std::string_view signature,
-                                                const sandbox::SignedRequest& request) {
+std::optional<sandbox::Refusal> PeerGate::check(const http::Request& request) {
   const std::scoped_lock lock(mutex_);
-  return verifier_.check(signature, request);
+  return verifier_.check(request);
 }
 
 void PeerGate::replace_keys(sandbox::SigningKeys keys) {
@@ -44,15 +31,8 @@ Task<void> PeerHandler::handle(const http::Request& request, http::Responder& re
     responder.send(refuse(request, 404, "path"));
     co_return;
   }
-  const auto refusal =
-      gate_.check(request.header(sandbox::kSignatureHeader).value_or(""),
-                  {.method = request.method,
-                   .path = request.target,
-                   .call_id = request.header(sandbox::kCallHeader).value_or(""),
-                   .instance = request.header(sandbox::kInstanceHeader).value_or(""),
-                   .body = request.body});
-  if (refusal) {
-    responder.send(refuse(request, status_of(*refusal), sandbox::to_string(*refusal)));
+  if (const auto refusal = gate_.check(request)) {
+    responder.send(refuse(request, sandbox::status_of(*refusal), sandbox::to_string(*refusal)));
     co_return;
   }
   ForwardedRequest forwarded;

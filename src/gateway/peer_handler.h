@@ -18,8 +18,7 @@ class PeerGate {
   PeerGate(sandbox::SigningKeys keys, std::string instance, const Clock& clock);
 
   /// Nothing, where the request may proceed.
-  [[nodiscard]] std::optional<sandbox::Refusal> check(std::string_view signature,
-                                                      const sandbox::SignedRequest& request);
+  [[nodiscard]] std::optional<sandbox::Refusal> check(const http::Request& request);
   void replace_keys(sandbox::SigningKeys keys);
 
  private:

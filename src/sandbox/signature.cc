@@ -187,6 +187,18 @@ std::string_view to_string(Refusal refusal) {
   return "unsigned";
 }
 
+int status_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kOtherInstance:
+    case Refusal::kReplayed:
+      return 409;
+    case Refusal::kReplayFull:
+      return 503;
+    default:
+      return 401;
+  }
+}
+
 std::size_t ReplayGuard::Hash::operator()(const Sha256Digest& mac) const {
   std::size_t hash = 0;
   std::memcpy(&hash, mac.data(), sizeof hash);
@@ -216,6 +228,20 @@ Verifier::Verifier(SigningKeys keys, std::string instance, const Clock& clock,
       instance_(std::move(instance)),
       clock_(clock),
       replay_(clock, replays_max) {}
+
+std::optional<Refusal> Verifier::check(const http::Request& request) {
+  for (const std::string_view name : {kSignatureHeader, kInstanceHeader, kCallHeader}) {
+    if (request.header_count(name) > 1) {
+      return Refusal::kUnsigned;
+    }
+  }
+  return check(request.header(kSignatureHeader).value_or(""),
+               {.method = request.method,
+                .path = request.target,
+                .call_id = request.header(kCallHeader).value_or(""),
+                .instance = request.header(kInstanceHeader).value_or(""),
+                .body = request.body});
+}
 
 std::optional<Refusal> Verifier::check(std::string_view signature, const SignedRequest& request) {
   const auto parsed = parse_signature(signature);

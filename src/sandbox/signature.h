@@ -30,6 +30,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "http/message.h"
 
 namespace mcpgate::sandbox {
 
@@ -95,6 +96,8 @@ inline constexpr std::size_t kRefusals = 7;
 
 /// `unsigned`, `unknown_key`, `wrong_mac`, `old`, `other_instance`, `replayed`, `replay_full`.
 [[nodiscard]] std::string_view to_string(Refusal refusal);
+/// The status that answers it, as above.
+[[nodiscard]] int status_of(Refusal refusal);
 
 /// Remembers the signatures of the last minute, so that each is used once.
 ///
@@ -139,6 +142,9 @@ class Verifier {
   /// request claims. Nothing, where the request may proceed.
   [[nodiscard]] std::optional<Refusal> check(std::string_view signature,
                                              const SignedRequest& request);
+  /// The same of a request with its headers. One of them twice is kUnsigned: two fields of one name
+  /// could be read differently by whoever stands between.
+  [[nodiscard]] std::optional<Refusal> check(const http::Request& request);
   /// The keys from now on. Replays of what the old ones signed stay refused.
   void replace_keys(SigningKeys keys) { keys_ = std::move(keys); }
   [[nodiscard]] const std::string& instance() const { return instance_; }

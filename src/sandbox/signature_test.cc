@@ -51,6 +51,25 @@ TEST_F(SignatureTest, SignedRequestIsAdmittedOnce) {
   EXPECT_EQ(verifier_.check(signature, request_), Refusal::kReplayed);
 }
 
+TEST_F(SignatureTest, AHeaderThatIsThereTwiceIsUnsigned) {
+  const std::string signature = signed_now();
+  std::vector<http::Header> headers = {{kSignatureHeader, signature},
+                                       {kInstanceHeader, request_.instance},
+                                       {kCallHeader, request_.call_id}};
+  const auto checked = [&] {
+    return verifier_.check({.method = request_.method,
+                            .target = request_.path,
+                            .headers = headers,
+                            .body = request_.body});
+  };
+  for (std::size_t i = 0; i < 3; ++i) {
+    headers.push_back(headers[i]);
+    EXPECT_EQ(checked(), Refusal::kUnsigned) << headers[i].name;
+    headers.pop_back();
+  }
+  EXPECT_EQ(checked(), std::nullopt);
+}
+
 TEST_F(SignatureTest, EveryPartIsCovered) {
   const std::string signature = signed_now();
   const auto changed = [&](auto change) {

@@ -16,18 +16,6 @@ http::Response health() {
   return text_response(200, "ok");
 }
 
-int status_of(sandbox::Refusal refusal) {
-  switch (refusal) {
-    case sandbox::Refusal::kOtherInstance:
-    case sandbox::Refusal::kReplayed:
-      return 409;
-    case sandbox::Refusal::kReplayFull:
-      return 503;
-    default:
-      return 401;
-  }
-}
-
 /// `wait=SECONDS` of a query; 0 where it is missing or not a number.
 std::chrono::seconds wait_of(std::string_view query) {
   constexpr std::string_view kWait = "wait=";
@@ -66,11 +54,12 @@ Task<void> SandboxApi::handle(const http::Request& request, http::Responder& res
     responder.send(ready());
     co_return;
   }
-  if (const auto refusal = check_signature(request)) {
+  if (const auto refusal = verifier_.check(request)) {
     metrics_.count_refusal(*refusal);
     log_warn("refused {} from {}: signature {}", request.method == "GET" ? "GET" : "a request",
              request.peer, sandbox::to_string(*refusal));
-    http::Response response = error_response(status_of(*refusal), sandbox::to_string(*refusal));
+    http::Response response =
+        error_response(sandbox::status_of(*refusal), sandbox::to_string(*refusal));
     if (*refusal == sandbox::Refusal::kOtherInstance) {
       response.headers.emplace_back(sandbox::kInstanceHeader, verifier_.instance());
     } else if (*refusal == sandbox::Refusal::kReplayFull) {
@@ -80,22 +69,6 @@ Task<void> SandboxApi::handle(const http::Request& request, http::Responder& res
     co_return;
   }
   co_await route(request, responder);
-}
-
-std::optional<sandbox::Refusal> SandboxApi::check_signature(const http::Request& request) {
-  // Two fields of one name could be read differently by whoever stands between.
-  for (const std::string_view name :
-       {sandbox::kSignatureHeader, sandbox::kInstanceHeader, sandbox::kCallHeader}) {
-    if (request.header_count(name) > 1) {
-      return sandbox::Refusal::kUnsigned;
-    }
-  }
-  return verifier_.check(request.header(sandbox::kSignatureHeader).value_or(""),
-                         {.method = request.method,
-                          .path = request.target,
-                          .call_id = request.header(sandbox::kCallHeader).value_or(""),
-                          .instance = request.header(sandbox::kInstanceHeader).value_or(""),
-                          .body = request.body});
 }
 
 Task<void> SandboxApi::route(const http::Request& request, http::Responder& responder) {

@@ -48,7 +48,6 @@ class SandboxApi final : public http::Handler {
   [[nodiscard]] http::Response ready() const;
 
  private:
-  [[nodiscard]] std::optional<sandbox::Refusal> check_signature(const http::Request& request);
   Task<void> route(const http::Request& request, http::Responder& responder);
   Task<void> tools(const http::Request& request, http::Responder& responder);
   [[nodiscard]] http::Response capabilities() const;
