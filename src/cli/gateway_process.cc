@@ -93,27 +93,22 @@ Expected<gateway::Settings> make_settings(const Config& config) {
         TRY(sandbox::SigningKeys::load(config.peers->keys)));
   }
   for (const ToolSetConfig& set : config.tool_sets) {
+    gateway::ToolSetRoute route{.view = {.name = set.name,
+                                         .prefix = set.prefix,
+                                         .only = set.tools,
+                                         .code_mode = set.code_mode,
+                                         .is_upstream = set.upstream.has_value(),
+                                         .is_searched = set.is_searched}};
     if (set.upstream) {
-      settings.tool_sets.push_back(
-          {.view = {.name = set.name,
-                    .prefix = set.prefix,
-                    .only = set.tools,
-                    .is_upstream = true,
-                    .is_searched = set.is_searched},
-           .upstream = TRY(make_upstream(*set.upstream, set.name, set.trusts_annotations,
-                                         config.limits.result_bytes_max,
-                                         config.limits.upstream_sessions_max))});
-      continue;
+      route.upstream =
+          TRY(make_upstream(*set.upstream, set.name, set.trusts_annotations,
+                            config.limits.result_bytes_max, config.limits.upstream_sessions_max));
+    } else {
+      route.endpoint = set.sandbox;
+      route.keys = std::make_shared<const sandbox::SigningKeys>(
+          TRY(sandbox::SigningKeys::load(set.signing_keys)));
     }
-    auto keys = TRY(sandbox::SigningKeys::load(set.signing_keys));
-    settings.tool_sets.push_back(
-        {.view = {.name = set.name,
-                  .prefix = set.prefix,
-                  .only = set.tools,
-                  .code_mode = set.code_mode,
-                  .is_searched = set.is_searched},
-         .endpoint = set.sandbox,
-         .keys = std::make_shared<const sandbox::SigningKeys>(std::move(keys))});
+    settings.tool_sets.push_back(std::move(route));
   }
   return settings;
 }

@@ -50,12 +50,17 @@ std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+/// The tools of a list that a server sent.
+std::optional<json::Array> tools_of(std::string_view list, json::Parser& parser) {
+  const auto element = parser.parse(list);
+  const auto object = element ? json::as_object(*element) : std::nullopt;
+  return object ? json::array_at(*object, "tools") : std::nullopt;
+}
+
 /// A name and what it is for, one tool a line.
 void print_table(std::ostream& out, std::string_view list, std::string_view if_none) {
   json::Parser parser(kResultBytesMax);
-  const auto element = parser.parse(list);
-  const auto object = element ? json::as_object(*element) : std::nullopt;
-  const auto tools = object ? json::array_at(*object, "tools") : std::nullopt;
+  const auto tools = tools_of(list, parser);
   if (!tools || tools->size() == 0) {
     out << if_none;
     return;
@@ -83,6 +88,16 @@ bool is_json_object(std::string_view text) {
   return element && element->is_object();
 }
 
+/// As the user wants them.
+void print_tools(const Arguments& arguments, const World& world, std::string_view list,
+                 std::string_view if_none) {
+  if (arguments.get("output") == "json") {
+    print_json(world.out, list);
+  } else {
+    print_table(world.out, list, if_none);
+  }
+}
+
 int list(const Arguments& arguments, const World& world) {
   auto target = target_of(arguments, world);
   if (!target) {
@@ -95,11 +110,7 @@ int list(const Arguments& arguments, const World& world) {
   if (!result) {
     return complain(world, result.error());
   }
-  if (arguments.get("output") == "json") {
-    print_json(world.out, *result);
-  } else {
-    print_table(world.out, *result, "No tool is open to you here.\n");
-  }
+  print_tools(arguments, world, *result, "No tool is open to you here.\n");
   return kDone;
 }
 
@@ -161,9 +172,7 @@ std::string search_list(std::string_view list, std::string_view words) {
 
 bool has_tool(std::string_view list, std::string_view name) {
   json::Parser parser(kResultBytesMax);
-  const auto element = parser.parse(list);
-  const auto object = element ? json::as_object(*element) : std::nullopt;
-  const auto tools = object ? json::array_at(*object, "tools") : std::nullopt;
+  const auto tools = tools_of(list, parser);
   return tools && std::ranges::any_of(
                       *tools, [&](json::Element tool) { return text_at(tool, "name") == name; });
 }
@@ -211,11 +220,7 @@ int search(const Arguments& arguments, const World& world) {
   if (!found) {
     return complain(world, found.error());
   }
-  if (arguments.get("output") == "json") {
-    print_json(world.out, *found);
-  } else {
-    print_table(world.out, *found, "No tool that is open to you is found by these words.\n");
-  }
+  print_tools(arguments, world, *found, "No tool that is open to you is found by these words.\n");
   return kDone;
 }
 

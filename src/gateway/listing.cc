@@ -23,31 +23,34 @@ struct Entry {
 std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern, WallTime now) {
   const Catalogue& catalogue = *visit.snapshot->catalogue;
   std::vector<Entry> entries;
+  const Snapshot& snapshot = *visit.snapshot;
   const Asker asker = asker_of(visit, now);
-  const auto add = [&](const Item& item, std::string_view key, std::string_view definition) {
-    if (is_visible(*visit.snapshot, asker, item)) {
-      entries.push_back({.key = key, .definition = definition});
-    }
+  const auto add = [&](std::string_view key, std::string_view definition) {
+    entries.push_back({.key = key, .definition = definition});
   };
   switch (kind) {
     case mcp::List::Kind::kTools:
       for (const Tool* tool : catalogue.tools()) {
-        if (!tool->is_searched) {
-          add(*tool, tool->name, modern ? tool->modern_definition : tool->legacy_definition);
+        if (is_listed(snapshot, asker, *tool)) {
+          add(tool->name, modern ? tool->modern_definition : tool->legacy_definition);
         }
       }
       break;
     case mcp::List::Kind::kResources:
     case mcp::List::Kind::kResourceTemplates:
       for (const Resource* resource : catalogue.resources()) {
-        if (resource->uri_template.has_value() == (kind == mcp::List::Kind::kResourceTemplates)) {
-          add(*resource, resource->uri, resource->definition);
+        const bool is_template = resource->uri_template.has_value();
+        if (is_template == (kind == mcp::List::Kind::kResourceTemplates) &&
+            is_visible(snapshot, asker, *resource)) {
+          add(resource->uri, resource->definition);
         }
       }
       break;
     case mcp::List::Kind::kPrompts:
       for (const Prompt* prompt : catalogue.prompts()) {
-        add(*prompt, prompt->name, prompt->definition);
+        if (is_visible(snapshot, asker, *prompt)) {
+          add(prompt->name, prompt->definition);
+        }
       }
       break;
   }
