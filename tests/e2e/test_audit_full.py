@@ -42,7 +42,7 @@ def test_full_disk_refuses_and_recovers(start_gateway):
         assert int(reply.headers["retry-after"]) > 0
         assert b"during" not in reply.body, "an answer without its record"
         assert tester.request("tools/list").status == 503
-    assert "audit" in gateway.log.lower(), "says so in its log"
+    wait_until(lambda: "audit" in gateway.log.lower(), "its log says so")
     assert gateway.admin("/health")[0] == 200, "alive, and must not be restarted for it"
     assert gateway.records() == before
 

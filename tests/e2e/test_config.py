@@ -219,6 +219,6 @@ def test_connections_that_do_not_fit_the_descriptors_make_room(serve):
     with raw.open_connection(port) as late:
         late.sendall(raw.request(port, None, raw.ping()))
         assert raw.read_reply(late).status == 401
-    assert "idle longest are ended" in gateway.log
+    wait_until(lambda: "idle longest are ended" in gateway.log, "its log says so")
     for connection in idle:
         connection.close()
