@@ -312,6 +312,9 @@ class Place:
             # A workspace stays; beside the workspaces nothing does.
             beside = (self.root / f"workspaces-{name}").glob("hostile/*")
             left += [f"file {p}" for p in beside if not re.fullmatch(".key|[0-9a-f]{64}", p.name)]
+        # What one attack leaves there changes how the next one ends.
+        other = set(os.listdir(self.paths["other"]))
+        left += [f"file {name} of the victim" for name in other ^ {"folder", "secret", "victim"}]
         self.victim.kill()
         self.victim.wait()
         return {"left": left}

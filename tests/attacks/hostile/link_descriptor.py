@@ -14,4 +14,7 @@ from _attack import attack, syscall
 )
 def run(target):
     file = os.open(target["other"], os.O_TMPFILE | os.O_RDWR, 0o600)
-    return syscall("linkat", file, b"", -100, (target["other"] + "/named").encode(), 0x1000)
+    name = target["other"] + "/named"
+    syscall("linkat", file, b"", -100, name.encode(), 0x1000)
+    os.unlink(name)
+    return name
