@@ -7,4 +7,4 @@ from _attack import attack
 
 @attack(refused="EPERM", layers="seccomp")
 def run(target):
-    os.setpriority(os.PRIO_PROCESS, target["victim_pid"], 1)
+    os.setpriority(os.PRIO_PROCESS, target["victim_pid"], 19)
