@@ -22,6 +22,9 @@ from ._sources import SourceImporter
 #: Set by the zygote.
 importer: SourceImporter = None  # type: ignore[assignment]
 
+#: What prepare() found, or how it failed.
+_prepared: tuple[Any, Signature] | BaseException | None = None
+
 _HARNESS = os.path.dirname(__file__)
 #: All that a tool can write to is the sandbox's: these are its limits, not the tool's mistakes.
 _NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
@@ -152,19 +155,39 @@ def _await(value: Any) -> Any:
     return asyncio.run(run())
 
 
-def _find(file: str, name: str, kind: type = _tool.Tool) -> tuple[Any, Signature]:
-    module = file.removesuffix(".py")
+def prepare(file: str, tool_name: str, tmp: str) -> None:
+    """Loads the tool that the call will be of, in a child that waits for it and serves no other. The
+    call says what went wrong, as if it had happened in it."""
+    global _prepared
+    tempfile.tempdir = tmp
     try:
-        importer.load(file)
-        for item in declared:
-            if item.module == module and item.name == name and isinstance(item, kind):
-                return item, Signature(item)
+        _prepared = _load(file, tool_name, _tool.Tool)
+    except BaseException as error:
+        _prepared = error
+
+
+def _find(file: str, name: str, kind: type = _tool.Tool) -> tuple[Any, Signature]:
+    try:
+        if isinstance(_prepared, BaseException):
+            raise _prepared
+        found = _prepared or _load(file, name, kind)
     except MemoryError:
         raise
     except BaseException as error:
         _print_traceback(error)
         raise _Stopped("crashed", f"{file}: {_describe_exception(error)}") from None
-    raise _Stopped("crashed", f"{file} declares no {kind.__name__.lower()} {name}")
+    if found is None:
+        raise _Stopped("crashed", f"{file} declares no {kind.__name__.lower()} {name}")
+    return found
+
+
+def _load(file: str, name: str, kind: type) -> tuple[Any, Signature] | None:
+    module = file.removesuffix(".py")
+    importer.load(file)
+    for item in declared:
+        if item.module == module and item.name == name and isinstance(item, kind):
+            return item, Signature(item)
+    return None
 
 
 def _describe_exception(error: BaseException) -> str:

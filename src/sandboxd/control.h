@@ -86,6 +86,14 @@ struct WorkspaceGrant {
   friend bool operator==(const WorkspaceGrant&, const WorkspaceGrant&) = default;
 };
 
+/// A tool of the set, by the file that declares it; both empty: none.
+struct ToolName {
+  std::string file = {};
+  std::string name = {};
+
+  friend bool operator==(const ToolName&, const ToolName&) = default;
+};
+
 /// Daemon → zygote, with two descriptors: the call's socket and the output pipe; with a third for
 /// kServer, its input.
 struct SpawnMessage {
@@ -103,6 +111,8 @@ struct SpawnMessage {
   std::string tmp = {};
   WorkspaceGrant workspace = {};
   std::vector<std::string> read_only = {};
+  /// What a child that is kept ready loads while it waits.
+  ToolName expected = {};
   /// For a self-test: what else is left out of this child, and what it tries to reach.
   LayerBits without = 0;
   Witness witness = {};

@@ -148,6 +148,20 @@ WorkspaceGrant RunningCall::workspace_grant() const {
                                                .writable = !workspace->was_full()};
 }
 
+void RunningCall::watch_while_waiting(const Limits& limits, steady_clock::time_point deadline) {
+  spec_.limits = limits;
+  started_ = steady_clock::now();
+  deadline_ = deadline;
+  is_called_ = false;
+  keep_watching();
+}
+
+void RunningCall::abandon() {
+  readers_ = 0;
+  kill(EndReason::kNone, "");
+  finish_if_done();
+}
+
 void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   spec_ = std::move(spec);
   sink_ = &sink;
@@ -176,7 +190,8 @@ void RunningCall::begin(ChildSpec spec, EventSink& sink) {
   }
   asio::co_spawn(executor, read_frames(shared_from_this()), asio::detached);
   asio::co_spawn(executor, read_output(shared_from_this()), asio::detached);
-  asio::co_spawn(executor, watch(shared_from_this()), asio::detached);
+  is_called_ = true;
+  keep_watching();
   if (setup_.workspace) {
     asio::co_spawn(executor, watch_workspace(shared_from_this()), asio::detached);
   }
@@ -359,7 +374,7 @@ void RunningCall::begin_account(std::chrono::milliseconds cpu) {
   peak_rss_bytes_ = 0;
   is_called_ = true;
   check_memory();
-  watch_timer_.cancel();
+  keep_watching();
 }
 
 Usage RunningCall::end_account() {
@@ -504,12 +519,21 @@ void RunningCall::take_output(std::string_view bytes) {
   }
 }
 
+/// By one watcher, which looks again from now on where there is one.
+void RunningCall::keep_watching() {
+  if (std::exchange(is_watched_, true)) {
+    watch_timer_.cancel();
+  } else {
+    asio::co_spawn(socket_.get_executor(), watch(shared_from_this()), asio::detached);
+  }
+}
+
 Task<> RunningCall::watch(std::shared_ptr<RunningCall> call) {
   while (!call->gone_ && !call->killed_) {
     const auto interval = call->is_called_ ? kSampleInterval : kIdleSampleInterval;
     call->watch_timer_.expires_at(std::min(call->deadline_, steady_clock::now() + interval));
-    co_await call->watch_timer_.async_wait(kAwait);
-    if (!call->gone_ && !call->killed_) {
+    const auto [cancelled] = co_await call->watch_timer_.async_wait(kAwait);
+    if (!cancelled && !call->gone_ && !call->killed_) {
       call->check_limits();
     }
   }

@@ -44,6 +44,8 @@ struct ChildSetup {
   /// Its user's; null: it has none.
   std::shared_ptr<const Workspace> workspace = {};
   std::vector<std::string> read_only = {};
+  /// Of a child kept ready: the tool that it loads while it waits, and then serves alone.
+  ToolName expected = {};
   /// For a self-test: layers left out, and what it tries to reach.
   LayerBits without = 0;
   Witness witness = {};
@@ -59,6 +61,8 @@ struct ChildSpec {
   Limits limits = {};
   /// The members of the request after `tmp` and the like: `"op":"call","tool":…`.
   std::string request = {};
+  /// Nothing for a description, a resource, a prompt.
+  ToolName tool = {};
   /// See CallSpec.
   std::shared_ptr<const void> until_reaped = {};
   /// Of a stdio server (SpawnTask::kServer): who speaks with it, instead of by frames.
@@ -106,6 +110,11 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   }
   [[nodiscard]] ChildEnds take_child_ends() { return std::move(child_ends_); }
 
+  /// Before begin(), of a child that loads its tool: it is held to `limits` from now on, and ended
+  /// at `deadline` if nobody called it.
+  void watch_while_waiting(const Limits& limits, std::chrono::steady_clock::time_point deadline);
+  /// Instead of begin(): nobody will call it.
+  void abandon();
   /// Starts to send the request, to read and to watch. `sink` outlives the call.
   void begin(ChildSpec spec, EventSink& sink);
 
@@ -157,6 +166,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   static Task<> write_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_frames(std::shared_ptr<RunningCall> call);
   static Task<> read_output(std::shared_ptr<RunningCall> call);
+  void keep_watching();
   static Task<> watch(std::shared_ptr<RunningCall> call);
   static Task<> watch_end(std::shared_ptr<RunningCall> call);
   void expect_no_end_of_file();
@@ -208,6 +218,7 @@ class RunningCall : public std::enable_shared_from_this<RunningCall> {
   std::optional<clockid_t> cpu_clock_;
   std::chrono::nanoseconds cpu_before_{0};
   bool is_called_ = true;
+  bool is_watched_ = false;
   /// Since when a stdio server can say nothing more.
   std::optional<std::chrono::steady_clock::time_point> silent_since_;
   unsigned samples_ = 0;

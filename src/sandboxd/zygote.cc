@@ -117,8 +117,12 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// The number of a new child, asked for and not yet there.
   [[nodiscard]] Expected<std::uint64_t> make_child(ZygoteProcess& in, ChildSetup setup);
   /// The number of a child that waits, made as `setup` says; nothing where none does.
-  [[nodiscard]] std::optional<std::uint64_t> take_ready(const ChildSetup& setup);
+  [[nodiscard]] std::optional<std::uint64_t> take_ready(const ChildSetup& setup,
+                                                        const ToolName& tool);
   void fill_ready();
+  template <class Predicate>
+  void drop_ready_if(Predicate is_dropped);
+  void drop_useless_ready();
   void drop_ready();
   /// Null where it is not in flight.
   [[nodiscard]] RunningCall* find(std::string_view call_id) const;
@@ -172,6 +176,9 @@ struct Zygote::State : std::enable_shared_from_this<State> {
   /// many there should be.
   std::deque<std::uint64_t> ready_children;
   ChildSetup ready_setup;
+  /// What the last call was of that a child kept ready could serve, and its limits.
+  ToolName expected;
+  Limits expected_limits;
   std::size_t ready_wanted = 0;
 };
 
@@ -501,45 +508,85 @@ Expected<std::uint64_t> Zygote::State::make_child(ZygoteProcess& in, ChildSetup 
   return in.make_child(std::move(setup), std::move(scratch));
 }
 
-std::optional<std::uint64_t> Zygote::State::take_ready(const ChildSetup& setup) {
+/// One that has loaded this tool, else one that has loaded none.
+std::optional<std::uint64_t> Zygote::State::take_ready(const ChildSetup& setup,
+                                                       const ToolName& tool) {
   if (setup != ready_setup) {
     return std::nullopt;
   }
-  while (!ready_children.empty()) {
-    const std::uint64_t number = ready_children.front();
-    ready_children.pop_front();
-    const RunningCall& child = *process->children().at(number);
-    if (!child.is_gone() && steady_clock::now() - child.made_at() < kReadyFor) {
-      return number;
-    }
-    process->children().at(number)->kill(EndReason::kNone, "");
-    process->drop_child(number);
+  drop_useless_ready();
+  const auto find = [this](const ToolName& loaded) {
+    return std::ranges::find(ready_children, loaded, [this](std::uint64_t number) {
+      return process->children().at(number)->setup().expected;
+    });
+  };
+  auto found = find(tool);
+  if (found == ready_children.end()) {
+    found = find({});
   }
-  return std::nullopt;
+  if (found == ready_children.end()) {
+    return std::nullopt;
+  }
+  const std::uint64_t number = *found;
+  ready_children.erase(found);
+  return number;
 }
 
+/// As many as are wanted, of which one at least can serve the tool that was called last.
 void Zygote::State::fill_ready() {
+  drop_useless_ready();
+  const auto can_serve = [this](std::uint64_t number) {
+    const ToolName& loaded = process->children().at(number)->setup().expected;
+    return loaded == expected || loaded == ToolName{};
+  };
+  if (!ready_children.empty() && ready_children.size() >= ready_wanted &&
+      std::ranges::none_of(ready_children, can_serve)) {
+    const RunningCall* oldest = process->children().at(ready_children.front()).get();
+    drop_ready_if([oldest](const RunningCall& child) { return &child == oldest; });
+  }
   while (process && ready_children.size() < ready_wanted) {
-    const auto number = make_child(*process, ready_setup);
+    ChildSetup setup = ready_setup;
+    setup.expected = expected;
+    const auto number = make_child(*process, std::move(setup));
     if (!number) {
       log_warn("no child can be made ready: {}", number.error().message);
       return;
+    }
+    if (expected != ToolName{}) {
+      process->children().at(*number)->watch_while_waiting(expected_limits,
+                                                           steady_clock::now() + kReadyFor);
     }
     ready_children.push_back(*number);
   }
 }
 
+template <class Predicate>
+void Zygote::State::drop_ready_if(Predicate is_dropped) {
+  std::erase_if(ready_children, [&](std::uint64_t number) {
+    RunningCall& child = *process->children().at(number);
+    if (!is_dropped(child)) {
+      return false;
+    }
+    child.abandon();
+    asio::co_spawn(loop, clean_up(shared_from_this(), process, number), asio::detached);
+    return true;
+  });
+}
+
+void Zygote::State::drop_useless_ready() {
+  drop_ready_if([now = steady_clock::now()](const RunningCall& child) {
+    return child.is_gone() || now - child.made_at() >= kReadyFor;
+  });
+}
+
 void Zygote::State::drop_ready() {
-  for (const std::uint64_t number : std::exchange(ready_children, {})) {
-    process->children().at(number)->kill(EndReason::kNone, "");
-    process->drop_child(number);
-  }
+  drop_ready_if([](const RunningCall&) { return true; });
 }
 
 /// When this returns the call runs.
 Expected<std::shared_ptr<RunningCall>> Zygote::State::start_call(
     const std::shared_ptr<ZygoteProcess>& in, ChildSetup setup, ChildSpec spec, EventSink& sink) {
-  auto number = in == process ? take_ready(setup) : std::nullopt;
+  auto number = in == process ? take_ready(setup, spec.tool) : std::nullopt;
   if (!number) {
     number = TRY(make_child(*in, std::move(setup)));
   }
@@ -613,6 +660,10 @@ Task<Expected<CallOutcome>> Zygote::State::run_child(ChildSetup setup, ChildSpec
       }
       CallOutcome outcome = (*call)->outcome();
       name_want_of_memory(outcome);
+      if (outcome.reason == EndReason::kNone && spec.tool != ToolName{} && setup == ready_setup) {
+        expected = spec.tool;
+        expected_limits = spec.limits;
+      }
       co_return outcome;
     }
     if (call.error().code != ErrorCode::kUnavailable || attempt == kAttempts) {
@@ -693,11 +744,13 @@ Task<Expected<CallOutcome>> Zygote::run(CallSpec spec, EventSink& sink) {
   if (state_->find(spec.call_id) != nullptr) {
     co_return fail(ErrorCode::kAlreadyExists, "a call of this id is running");
   }
-  ChildSpec child{.call_id = spec.call_id,
-                  .deadline = spec.deadline,
-                  .limits = spec.limits,
-                  .request = call_request(spec),
-                  .until_reaped = std::move(spec.until_reaped)};
+  ChildSpec child{
+      .call_id = spec.call_id,
+      .deadline = spec.deadline,
+      .limits = spec.limits,
+      .request = call_request(spec),
+      .tool = spec.kind == sandbox::ItemKind::kTool ? ToolName{spec.file, spec.tool} : ToolName{},
+      .until_reaped = std::move(spec.until_reaped)};
   ChildSetup setup = setup_of(SpawnTask::kCall, spec.limits, spec.mounts);
   if (spec.workspace) {
     // That one cannot grow is Landlock's doing.

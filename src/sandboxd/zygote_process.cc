@@ -253,6 +253,7 @@ Expected<void> ZygoteProcess::send_spawn(std::uint64_t number, RunningCall& call
                                                 .tmp = call.tmp(),
                                                 .workspace = call.workspace_grant(),
                                                 .read_only = setup.read_only,
+                                                .expected = setup.expected,
                                                 .without = setup.without,
                                                 .witness = setup.witness});
   const RunningCall::ChildEnds ends = call.take_child_ends();

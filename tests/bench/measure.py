@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 # Prints what wrk counted as one JSON line; latencies in microseconds.
 WRK_DONE = """
@@ -68,6 +71,31 @@ def wrk(request: Request, script: Path, connections: int, seconds: float, core: 
             f"{request.url}: {counted['bad']} of {counted['requests']} requests failed"
         )
     return Load(counted["requests"], counted["microseconds"] / 1e6, counted["p50"], counted["p99"])
+
+
+def paced_seconds(request: Request, count: int, pause_s: float) -> list[float]:
+    """How long each of so many requests took, one after the other on one connection, with a pause
+    before each."""
+    url = urlsplit(request.url)
+    lines = [f"POST {url.path} HTTP/1.1", f"Host: {url.netloc}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    lines += [f"Content-Length: {len(request.body)}", "", request.body]
+    bytes_sent = "\r\n".join(lines).encode()
+    times = []
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(count):
+            time.sleep(pause_s)
+            start = time.perf_counter()
+            connection.sendall(bytes_sent)
+            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
+            length = re.search(rb"^content-length: (\d+)", head, re.MULTILINE | re.IGNORECASE)
+            while length and len(body) < int(length[1]):
+                body += connection.recv(1 << 16)
+            times.append(time.perf_counter() - start)
+            if not head.startswith(b"HTTP/1.1 200 ") or b'"error"' in body[:200]:
+                raise RuntimeError(f"{head!r} {body[:500]!r}")
+    return times
 
 
 def family(pid: int) -> list[int]:

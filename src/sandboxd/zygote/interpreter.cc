@@ -24,6 +24,8 @@ using Reference = std::unique_ptr<PyObject, Release>;
 
 /// `mcpgate._child.serve`, found before the first fork. Lives as long as the process.
 PyObject* serve_function = nullptr;
+/// `mcpgate._child.prepare`; likewise.
+PyObject* prepare_function = nullptr;
 /// `mcpgate._zygote.preload`, `.warm_up` and `.serve_rehearsal`; likewise.
 PyObject* preload_function = nullptr;
 PyObject* warm_up_function = nullptr;
@@ -158,11 +160,12 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   const Reference loaded(PyObject_CallMethod(zygote.get(), "load", "ssO", tool_set.c_str(),
                                              packages.c_str(), files.get()));
   serve_function = PyObject_GetAttrString(child.get(), "serve");
+  prepare_function = PyObject_GetAttrString(child.get(), "prepare");
   preload_function = PyObject_GetAttrString(zygote.get(), "preload");
   warm_up_function = PyObject_GetAttrString(zygote.get(), "warm_up");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
-  const bool complete = loaded && serve_function != nullptr && preload_function != nullptr &&
-                        warm_up_function != nullptr && rehearsal_function != nullptr;
+  const bool complete = loaded && serve_function != nullptr && prepare_function != nullptr &&
+                        preload_function != nullptr && warm_up_function != nullptr && rehearsal_function != nullptr;
   return complete ? "" : take_exception();
 }
 
@@ -212,6 +215,13 @@ int serve_call() {
 }
 int warm_up() {
   return call_for_status(warm_up_function);
+}
+void load_tool(const std::string& file, const std::string& name, const std::string& tmp) {
+  const Reference done(PyObject_CallFunction(prepare_function, "sss", file.c_str(), name.c_str(),
+                                             tmp.c_str()));
+  if (!done) {
+    PyErr_Print();
+  }
 }
 int serve_rehearsal() {
   return call_for_status(rehearsal_function);

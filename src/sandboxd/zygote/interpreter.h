@@ -33,6 +33,9 @@ void after_fork_in_child();
 [[nodiscard]] int serve_call();
 /// Warms the interpreter up with calls of our own, which leave nothing behind; 0.
 int warm_up();
+/// Loads the tool that the child waits for a call of, whose temporary folder is `tmp`. Where that
+/// fails, the call says so.
+void load_tool(const std::string& file, const std::string& name, const std::string& tmp);
 /// The same as serve_call() for a call of a tool of our own, `typed` of `rehearsal.py`.
 [[nodiscard]] int serve_rehearsal();
 

@@ -278,6 +278,9 @@ LockdownPlan plan_of(const Zygote& zygote, const SpawnMessage& spawn, const Rece
   if (pollfd request{.fd = kCallSocket, .events = POLLIN, .revents = 0};
       ::poll(&request, 1, 0) == 0) {
     (void)warm_up();  // Kept ready: there is time to.
+    if (!spawn.expected.name.empty()) {
+      load_tool(spawn.expected.file, spawn.expected.name, spawn.tmp);
+    }
   }
   const int status = serve_call();
   if (status == 0) {
