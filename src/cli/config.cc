@@ -79,9 +79,9 @@ class ConfigReader {
     config_.policy = read_policy(root, config_.policy_options().tool_sets, config_.warnings);
     config_.limits = read_limits(root.map("limits"));
     read_audit(root.map("audit"));
-    for (const char* key : {"rates", "telemetry"}) {
-      refuse(root, key);
-    }
+    config_.rates = read_rates(root, config_.policy_options().tool_sets, config_.policy.roles,
+                               config_.warnings);
+    refuse(root, "telemetry");
     root.reject_unknown();
     check_demo_token(root);
     return std::move(config_);
@@ -693,13 +693,15 @@ std::vector<std::string> config_keys() {
                                 "policy.rules.deny.toolSets",
                                 "policy.rules.deny.tools",
                                 "policy.rules.when",
-                                "rates",
                                 "telemetry",
                                 "audit.directory",
                                 "audit.stdout",
                                 "audit.durability",
                                 "audit.onFailure",
                                 "audit.loki"};
+  for (const std::string_view key : kRateKeys) {
+    keys.push_back(fmt::format("rates.*.{}", key));
+  }
   for (const LimitInfo& limit : config_limits()) {
     keys.push_back(limit.key);
   }

@@ -21,6 +21,7 @@
 #include "base/yaml.h"
 #include "cli/environment.h"
 #include "cli/policy_config.h"
+#include "cli/rates_config.h"
 #include "cli/upstream_config.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -94,6 +95,8 @@ struct Limits {
   std::size_t token_bytes_max = std::size_t{16} << 10;
   /// Per loop.
   std::size_t verified_tokens_max = 10'000;
+  /// Of each rate, all loops together.
+  std::size_t rate_keys_max = 100'000;
 };
 
 /// What `audit:` says.
@@ -160,6 +163,7 @@ struct Config {
   bool demo_token_allowed = false;
   std::vector<ToolSetConfig> tool_sets;
   PolicyConfig policy;
+  std::vector<policy::Rate> rates;
   Limits limits;
   AuditConfig audit;
 

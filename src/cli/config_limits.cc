@@ -128,6 +128,9 @@ const Row kRows[] = {
      Count{[](Limits& l) -> std::size_t& { return l.verified_tokens_max; }, 0, 1'000'000},
      "access tokens that a loop remembers as verified, about 1 KiB each; of those above it the "
      "ones not seen for longest are verified again"},
+    {"rateKeys", Count{[](Limits& l) -> std::size_t& { return l.rate_keys_max; }, 1, 10'000'000},
+     "principals or tools that one rate counts apart in a window, about 200 bytes each; calls of "
+     "others wait for the next one"},
 };
 
 }  // namespace

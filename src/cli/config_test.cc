@@ -236,7 +236,7 @@ TEST(Config, AnUpstreamIsReadAndChecked) {
 
 // A key whose feature does not exist yet must not look as if it did something.
 TEST(Config, WhatIsNotBuiltYetIsRefused) {
-  for (const char* key : {"rates: {}", "telemetry: {otlp: x}"}) {
+  for (const char* key : {"telemetry: {otlp: x}"}) {
     const Problems found = problems(std::string(kGood) + key + "\n");
     ASSERT_EQ(found.size(), 1U) << key;
     EXPECT_TRUE(found[0].starts_with("23:")) << found[0];
@@ -447,19 +447,79 @@ TEST(Config, AConditionThatCannotBeIsAProblem) {
             "together");
 }
 
+TEST(Config, RatesAreReadAsWritten) {
+  const auto config =
+      parse(with_sets("rates:\n"
+                      "  each: {window: 1m, calls: 600, inFlight: 8}\n"
+                      "  work_1.b:\n"
+                      "    roles: [r]\n"
+                      "    toolSets: [a]\n"
+                      "    tools: [x]\n"
+                      "    per: [tool]\n"
+                      "    window: 1h\n"
+                      "    cpu: 90s\n"
+                      "    bytes: 4Mi\n"
+                      "  all: {per: [], inFlight: 3}\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->warnings,
+            Problems{"conf/f.yaml:8:13: rates.work_1.b.roles[0]: no tool set and no entry of roles "
+                     "names this role"});
+  const auto& rates = config->rates;
+  ASSERT_EQ(rates.size(), 3U);
+  EXPECT_EQ(rates[0].name, "each");
+  EXPECT_EQ(rates[0].covers.tool_sets, std::vector<std::string>{"*"});
+  EXPECT_EQ(policy::describe(rates[0]),
+            "600 calls in 1m, 8 calls at the same time, for each principal");
+  EXPECT_EQ(rates[1].roles, std::vector<std::string>{"r"});
+  EXPECT_EQ(rates[1].covers.tool_sets, std::vector<std::string>{"a"});
+  EXPECT_EQ(rates[1].covers.tools, std::vector<std::string>{"x"});
+  EXPECT_EQ(policy::describe(rates[1]), "90s of CPU time and 4Mi of results in 1h, for each tool");
+  EXPECT_EQ(rates[1].place, "conf/f.yaml:8:5: rates.work_1.b");
+  EXPECT_EQ(policy::describe(rates[2]), "3 calls at the same time, all together");
+}
+
+TEST(Config, RatesAreChecked) {
+  const auto problem = [](std::string_view rate) {
+    return problems(with_sets(fmt::format("rates: {{{}}}\n", rate)));
+  };
+  EXPECT_EQ(problem("r: {}"), Problems{"5:12: rates.r: bounds nothing: calls, cpu, bytes or "
+                                       "inFlight is needed"});
+  EXPECT_EQ(problem("r: {calls: 1}"), Problems{"5:12: rates.r: window is missing: in which time "
+                                               "calls, cpu and bytes are counted"});
+  EXPECT_EQ(problem("r: {inFlight: 1, window: 1m}"),
+            Problems{"5:34: rates.r.window: only calls, cpu and bytes are counted in a window"});
+  EXPECT_EQ(problem("r: {inFlight: 1, toolSets: [c]}"),
+            Problems{"5:37: rates.r.toolSets[0]: no such tool set"});
+  EXPECT_EQ(problem("r: {inFlight: 1, tools: [x]}"),
+            Problems{"5:12: rates.r: toolSets is missing: names of tool sets, or [\"*\"]"});
+  EXPECT_EQ(problem("r: {inFlight: 1, roles: []}"),
+            Problems{"5:33: rates.r.roles: an empty list, so this is about nobody"});
+  EXPECT_EQ(problem("r: {inFlight: 1, per: [user]}"),
+            Problems{"5:32: rates.r.per[0]: expected principal or tool"});
+  EXPECT_EQ(problem("'a b': {inFlight: 1}"),
+            Problems{"5:16: rates.a b: a rate's name has 1 to 64 of a-z, A-Z, 0-9, _, - and ."});
+  EXPECT_EQ(problem("r: {inFlight: 1, call: 2}"),
+            Problems{"5:26: rates.r.call: unknown key; did you mean calls?"});
+  for (const char* wrong : {"calls: 0", "calls: -1", "calls: 1.5", "cpu: 0s", "cpu: never",
+                            "bytes: 0", "inFlight: many", "window: 0s", "window: 32d"}) {
+    EXPECT_FALSE(problem(fmt::format("r: {{{}}}", wrong)).empty()) << wrong;
+  }
+}
+
 TEST(Config, RulesAreChecked) {
-  EXPECT_EQ(problems(with_sets("policy:\n"
-                               "  rules:\n"
-                               "    - {name: n, deny: {toolSets: [c]}}\n"
-                               "    - {name: n, deny: {toolSets: [a]}}\n"
-                               "    - {deny: {toolSets: []}}\n"
-                               "    - {name: m}\n")),
-            (Problems{"7:35: policy.rules[0].deny.toolSets[0]: no such tool set",
-                      "8:14: policy.rules[1].name: another rule has this name",
-                      ("9:7: policy.rules[2]: name is missing: what the audit says of a call that "
-                       "it denies"),
-                      "9:25: policy.rules[2].deny.toolSets: an empty list, so this denies nothing",
-                      "10:7: policy.rules[3]: deny is missing: {toolSets: [...], tools: [...]}"}));
+  EXPECT_EQ(
+      problems(with_sets("policy:\n"
+                         "  rules:\n"
+                         "    - {name: n, deny: {toolSets: [c]}}\n"
+                         "    - {name: n, deny: {toolSets: [a]}}\n"
+                         "    - {deny: {toolSets: []}}\n"
+                         "    - {name: m}\n")),
+      (Problems{"7:35: policy.rules[0].deny.toolSets[0]: no such tool set",
+                "8:14: policy.rules[1].name: another rule has this name",
+                ("9:7: policy.rules[2]: name is missing: what the audit says of a call that "
+                 "it denies"),
+                "9:25: policy.rules[2].deny.toolSets: an empty list, so this is about no tool set",
+                "10:7: policy.rules[3]: deny is missing: {toolSets: [...], tools: [...]}"}));
   const auto config =
       parse(with_sets("policy:\n"
                       "  rules:\n"

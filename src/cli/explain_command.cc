@@ -138,13 +138,16 @@ struct Verdict {
   /// What is wrong with the arguments by the tool's schema; empty: nothing, or they are not asked
   /// about.
   std::string problem;
+  /// What bounds calls of it; of the settings that judged.
+  std::vector<const policy::Rate*> rates;
 
   [[nodiscard]] bool allowed() const { return why.decision.allowed && problem.empty(); }
 };
 
-Expected<Verdict> judge(const policy::Policy& policy, const gateway::Tool& tool,
+Expected<Verdict> judge(const gateway::Settings& settings, const gateway::Tool& tool,
                         const Question& question) {
-  Verdict verdict;
+  const policy::Policy& policy = settings.policy;
+  Verdict verdict{.rates = settings.rates.about(question.principal, tool.action())};
   policy::Circumstances circumstances{.address = question.address, .now = question.now};
   if (!question.arguments) {
     circumstances.arguments.any = true;
@@ -184,6 +187,9 @@ void print_text(const World& world, const gateway::Tool& tool, const Question& q
   text += fmt::format("opened by {}\n", why.opened_by.empty()
                                             ? "nothing"
                                             : fmt::format("{}", fmt::join(why.opened_by, ", ")));
+  for (const policy::Rate* rate : verdict.rates) {
+    text += fmt::format("rate      {} {}\n", rate->name, policy::describe(*rate));
+  }
   if (!verdict.problem.empty()) {
     text += fmt::format("arguments refused: {}\n", verdict.problem);
   }
@@ -222,6 +228,13 @@ void print_json(const World& world, const gateway::Tool& tool, const Question& q
   writer.end_array().key("openedBy").begin_array();
   for (const std::string& rule : why.opened_by) {
     writer.value(rule);
+  }
+  writer.end_array().key("rates").begin_array();
+  for (const policy::Rate* rate : verdict.rates) {
+    writer.begin_object()
+        .field("rate", rate->name)
+        .field("bounds", policy::describe(*rate))
+        .end_object();
   }
   writer.end_array();
   if (question.arguments) {
@@ -267,7 +280,7 @@ int explain(const Arguments& arguments, const World& world) {
   if (!tool) {
     return complain(tool.error());
   }
-  const auto verdict = judge(settings->policy, **tool, *question);
+  const auto verdict = judge(*settings, **tool, *question);
   if (!verdict) {
     return complain(verdict.error());
   }

@@ -33,9 +33,11 @@ Expected<std::vector<std::filesystem::path>> sealing_keys(const Config& config) 
   return std::vector{file};
 }
 
-/// What the gateway serves with.
-Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config& config) {
+/// What the gateway serves with; its rates go on where those of `earlier` are.
+Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config& config,
+                                                                    const policy::Rates& earlier) {
   auto settings = std::make_shared<gateway::Settings>(TRY(make_settings(config)));
+  settings->rates.take_over(earlier);
   const std::vector<std::filesystem::path> keys = TRY(sealing_keys(config));
   settings->sealer = std::make_shared<const Sealer>(TRY(Sealer::load(keys)));
   return settings;
@@ -72,6 +74,7 @@ Expected<gateway::Settings> make_settings(const Config& config) {
     }
   }
   settings.policy = policy::Policy(config.policy_options());
+  settings.rates = policy::Rates(config.rates, config.limits.rate_keys_max);
   settings.call_timeout = config.limits.call_timeout;
   settings.calls_in_flight_max = config.limits.calls_in_flight_max;
   settings.resume_window = config.limits.resume_window;
@@ -190,7 +193,7 @@ Expected<void> GatewayProcess::start_service() {
   }
   keys_ = std::make_shared<auth::KeyTable>();
   TRY_VOID(start_issuers());
-  auto settings = TRY(serving_settings(config_));
+  auto settings = TRY(serving_settings(config_, {}));
   std::optional<gateway::PeerListener> peers;
   if (config_.peers) {
     peers = {.listen = config_.peers->listen.to_string(),
@@ -318,7 +321,7 @@ void GatewayProcess::reload() {
 /// What serves stays as it is unless all of the new is good.
 Expected<void> GatewayProcess::apply_fresh() {
   Config fresh = TRY(options_.load());
-  auto settings = TRY(serving_settings(fresh));
+  auto settings = TRY(serving_settings(fresh, service_->settings()->rates));
   const auto issuers = TRY(make_issuers(fresh));
   if (const auto& tls = fresh.tls; tls_ && tls && tls != config_.tls) {
     TRY_VOID(tls_->use(*tls));

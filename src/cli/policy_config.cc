@@ -292,7 +292,8 @@ class PolicyReader {
 
   policy::Grant read_grant(const YamlNode& node) {
     YamlMap entry = node.map();
-    policy::Grant grant{.covers = read_selection(entry, Unknown::kWarns), .place = node.place()};
+    policy::Grant grant{.covers = read_selection(entry, tool_sets_, UnknownSet::kWarns, warnings_),
+                        .place = node.place()};
     grant.read_only = entry.boolean("readOnly");
     grant.when = read_when(entry);
     entry.reject_unknown();
@@ -306,7 +307,7 @@ class PolicyReader {
       node.problem("deny is missing: {toolSets: [...], tools: [...]}");
     }
     YamlMap deny = entry.map("deny");
-    rule.covers = read_selection(deny, Unknown::kFails);
+    rule.covers = read_selection(deny, tool_sets_, UnknownSet::kFails, warnings_);
     deny.reject_unknown();
     rule.when = read_when(entry);
     entry.reject_unknown();
@@ -314,43 +315,6 @@ class PolicyReader {
   }
 
  private:
-  /// What the name of a tool set that is not there means: a grant for it grants nothing, while a
-  /// rule that denies nothing leaves open what somebody meant to close.
-  enum class Unknown : std::uint8_t { kWarns, kFails };
-
-  [[nodiscard]] bool is_tool_set(std::string_view name) const {
-    return std::ranges::find(tool_sets_, name, &policy::ToolSetRule::name) != tool_sets_.end();
-  }
-
-  policy::Selection read_selection(YamlMap& map, Unknown unknown) {
-    policy::Selection selection;
-    if (map.node().is_map() && !map.key("toolSets")) {
-      map.node().problem("toolSets is missing: names of tool sets, or [\"*\"]");
-    }
-    const YamlNode sets = map.find("toolSets");
-    for (const YamlNode& covered : sets.list()) {
-      std::string set = covered.string();
-      if (covered.is_scalar() && set != "*" && !is_tool_set(set)) {
-        if (unknown == Unknown::kFails) {
-          covered.problem("no such tool set");
-        } else {
-          warnings_.push_back(covered.place() + ": no such tool set, so this opens nothing");
-        }
-      }
-      selection.tool_sets.push_back(std::move(set));
-    }
-    if (unknown == Unknown::kFails && sets.is_list() && selection.tool_sets.empty()) {
-      sets.problem("an empty list, so this denies nothing");
-    }
-    if (const YamlNode tools = map.find("tools")) {
-      selection.tools = tools.strings();
-      if (tools.is_list() && selection.tools->empty()) {
-        tools.problem("an empty list, so this is about no tool");
-      }
-    }
-    return selection;
-  }
-
   static std::optional<policy::Condition> read_when(YamlMap& map) {
     const YamlNode node = map.find("when");
     return node ? std::optional(read_condition(node)) : std::nullopt;
@@ -395,6 +359,39 @@ std::vector<Network> read_networks(const YamlNode& node) {
     }
   }
   return networks;
+}
+
+policy::Selection read_selection(YamlMap& map, const std::vector<policy::ToolSetRule>& tool_sets,
+                                 UnknownSet unknown, std::vector<std::string>& warnings) {
+  const auto is_tool_set = [&tool_sets](std::string_view name) {
+    return std::ranges::find(tool_sets, name, &policy::ToolSetRule::name) != tool_sets.end();
+  };
+  policy::Selection selection;
+  if (map.node().is_map() && !map.key("toolSets")) {
+    map.node().problem("toolSets is missing: names of tool sets, or [\"*\"]");
+  }
+  const YamlNode sets = map.find("toolSets");
+  for (const YamlNode& covered : sets.list()) {
+    std::string set = covered.string();
+    if (covered.is_scalar() && set != "*" && !is_tool_set(set)) {
+      if (unknown == UnknownSet::kFails) {
+        covered.problem("no such tool set");
+      } else {
+        warnings.push_back(covered.place() + ": no such tool set, so this opens nothing");
+      }
+    }
+    selection.tool_sets.push_back(std::move(set));
+  }
+  if (unknown == UnknownSet::kFails && sets.is_list() && selection.tool_sets.empty()) {
+    sets.problem("an empty list, so this is about no tool set");
+  }
+  if (const YamlNode tools = map.find("tools")) {
+    selection.tools = tools.strings();
+    if (tools.is_list() && selection.tools->empty()) {
+      tools.problem("an empty list, so this is about no tool");
+    }
+  }
+  return selection;
 }
 
 PolicyConfig read_policy(YamlMap& root, const std::vector<policy::ToolSetRule>& tool_sets,

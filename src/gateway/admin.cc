@@ -52,11 +52,18 @@ http::Response AdminHandler::page(const http::Request& request) const {
 
 http::Response AdminHandler::metrics() const {
   const Service::Reloads& reloads = service_.reloads();
-  return {.body = fmt::format("# TYPE mcpgate_configuration_reloads_total counter\n"
-                              "mcpgate_configuration_reloads_total{{outcome=\"applied\"}} {}\n"
-                              "mcpgate_configuration_reloads_total{{outcome=\"refused\"}} {}\n",
-                              reloads.applied, reloads.refused),
-          .content_type = "text/plain; version=0.0.4"};
+  http::Response page{
+      .body = fmt::format("# TYPE mcpgate_configuration_reloads_total counter\n"
+                          "mcpgate_configuration_reloads_total{{outcome=\"applied\"}} {}\n"
+                          "mcpgate_configuration_reloads_total{{outcome=\"refused\"}} {}\n",
+                          reloads.applied, reloads.refused),
+      .content_type = "text/plain; version=0.0.4"};
+  const auto refusals = service_.settings()->rates.refusals();
+  page.body += refusals.empty() ? "" : "# TYPE mcpgate_rate_refusals_total counter\n";
+  for (const auto& [rate, count] : refusals) {
+    page.body += fmt::format("mcpgate_rate_refusals_total{{rate=\"{}\"}} {}\n", rate, count);
+  }
+  return page;
 }
 
 /// What runs here, for an operator: tool sets with their state, profile and number of tools, and

@@ -1,5 +1,7 @@
 #include "gateway/answer.h"
 
+#include <fmt/format.h>
+
 #include "json/write.h"
 
 namespace mcpgate::gateway {
@@ -10,6 +12,7 @@ namespace {
 constexpr std::string_view kAuditRetryAfterSeconds = "5";
 
 constexpr int kUnrecordedStatus = 503;
+constexpr int kTooManyStatus = 429;
 
 }  // namespace
 
@@ -25,6 +28,23 @@ Answer refusal_answer(int status, std::string_view message) {
   return error_answer(mcp::kNullId, {.code = static_cast<mcp::RpcCode>(status),
                                      .message = std::string(message),
                                      .http_status = status});
+}
+
+Answer rate_answer(std::string_view id, std::chrono::seconds retry_after) {
+  mcp::RpcError error{.code = mcp::RpcCode::kTooManyRequests,
+                      .message = rate_message(retry_after),
+                      .http_status = kTooManyStatus};
+  json::Writer(error.data)
+      .begin_object()
+      .field("io.mcpgate/retryAfter", retry_after.count())
+      .end_object();
+  Answer answer = error_answer(id, error);
+  answer.headers.emplace_back("Retry-After", fmt::format("{}", retry_after.count()));
+  return answer;
+}
+
+std::string rate_message(std::chrono::seconds retry_after) {
+  return fmt::format("Too many calls for now. Try again in {} s.", retry_after.count());
 }
 
 Answer unrecorded_answer(std::string_view id) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,11 @@ struct Answer {
 /// A request that is refused by HTTP's means: a JSON-RPC error whose code is the status, since
 /// those of JSON-RPC say nothing about HTTP.
 [[nodiscard]] Answer refusal_answer(int status, std::string_view message);
+
+/// A call by its id (JSON bytes) that a rate has no room for: 429, and when to try again.
+[[nodiscard]] Answer rate_answer(std::string_view id, std::chrono::seconds retry_after);
+/// What it says.
+[[nodiscard]] std::string rate_message(std::chrono::seconds retry_after);
 
 /// No proof, no answer: what replaces an answer whose record could not be written.
 [[nodiscard]] Answer unrecorded_answer(std::string_view id);

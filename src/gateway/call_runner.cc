@@ -108,7 +108,7 @@ struct CallRunner::Call {
 
 /// A task whose call runs, without the request that started it.
 struct CallRunner::Watched {
-  Watched(const Visit& asked, const Tool& called)
+  Watched(const Visit& asked, const Tool& called, policy::Admission admitted)
       : visit({.request = request,
                .client_ip = asked.client_ip,
                .responder = nullptr,
@@ -116,12 +116,14 @@ struct CallRunner::Watched {
                .started = asked.started,
                .request_id = asked.request_id,
                .principal = asked.principal}),
-        tool(called) {}
+        tool(called),
+        admission(std::move(admitted)) {}
 
   http::Request request;
   Visit visit;
   /// Of the catalogue that `visit` keeps.
   const Tool& tool;
+  policy::Admission admission;
   std::string traceparent;
   std::chrono::milliseconds ttl{0};
   std::shared_ptr<sandbox::ToolSetClient> client;
@@ -217,10 +219,15 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
     record.reason = "calls in flight";
     co_return answer;
   }
-  if (tool->task_support != sandbox::TaskSupport::kForbidden && asked.takes_tasks) {
-    co_return co_await start_task(visit, asked, *tool, call.arguments_json, record);
+  auto admission = admit(visit, *tool, record);
+  if (!admission) {
+    co_return rate_answer(asked.id, admission.error().retry_after);
   }
-  auto result = co_await run_asked(visit, asked, *tool, call.arguments_json, record);
+  if (tool->task_support != sandbox::TaskSupport::kForbidden && asked.takes_tasks) {
+    co_return co_await start_task(visit, asked, *tool, call.arguments_json, *std::move(admission),
+                                  record);
+  }
+  auto result = co_await run_asked(visit, asked, *tool, call.arguments_json, *admission, record);
   if (!result) {
     co_return std::move(result.error());
   }
@@ -251,7 +258,11 @@ Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& inco
   if (order.arguments.empty()) {
     co_return result_answer(asked.id, empty_completion(order.revision));
   }
-  auto result = co_await run_asked(visit, asked, *order.item, order.arguments, record);
+  const auto admission = admit(visit, *order.item, record);
+  if (!admission) {
+    co_return rate_answer(asked.id, admission.error().retry_after);
+  }
+  auto result = co_await run_asked(visit, asked, *order.item, order.arguments, *admission, record);
   if (!result) {
     co_return std::move(result.error());
   }
@@ -297,13 +308,40 @@ std::optional<sandbox::Result> CallRunner::turn_away(const Visit& visit, const I
   return unavailable_result({ErrorCode::kResourceExhausted, ""}, {}, item.tool_set);
 }
 
+/// Counts a call that was decided, where a rate is about it.
+std::expected<policy::Admission, policy::RateRefusal> CallRunner::admit(
+    const Visit& visit, const Item& item, audit::Record& record) const {
+  auto admission =
+      visit.snapshot->settings->rates.admit(*visit.principal, item.action(), record.timestamp);
+  if (!admission) {
+    record.status = audit::Status::kError;
+    record.reason = admission.error().reason;
+  }
+  return admission;
+}
+
+/// Counts what an admitted call has used. Of one that was cancelled nobody says: its time counts.
+void CallRunner::charge(const policy::Admission& admission, const Visit& visit,
+                        const Expected<sandbox::Result>& result) const {
+  if (!admission.is_counted()) {
+    return;
+  }
+  policy::RateCost cost;
+  if (result) {
+    cost = {.cpu = std::chrono::milliseconds(result->usage.cpu_ms),
+            .bytes = result->call_tool_result().size()};
+  } else {
+    cost.cpu =
+        std::chrono::ceil<std::chrono::milliseconds>(parts_.clock.steady_now() - visit.started);
+  }
+  admission.charge(cost, parts_.clock.wall_now());
+}
+
 /// Records and runs a client's call that was decided. An error is the answer of one without result:
 /// it was not recorded, or nobody waits for it any more.
-Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& visit,
-                                                                   const AskedCall& asked,
-                                                                   const Item& item,
-                                                                   std::string_view arguments,
-                                                                   audit::Record& record) {
+Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(
+    const Visit& visit, const AskedCall& asked, const Item& item, std::string_view arguments,
+    const policy::Admission& admission, audit::Record& record) {
   const InFlight in_flight(calls_in_flight_);
   const auto chain = std::make_shared<CallChain>(parts_.loop);
   const auto deadline = parts_.clock.steady_now() + visit.snapshot->settings->call_timeout;
@@ -334,6 +372,7 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& 
   }
   EventForwarder forwarder(asked, parser_);
   auto result = co_await run(running, std::move(execution), &forwarder);
+  charge(admission, visit, result);
   if (!result && questions.has_paused()) {
     record.status = audit::Status::kSuccess;
     record.reason = chain->why_cancelled();
@@ -357,10 +396,11 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(const Visit& 
 
 /// Starts a call that was decided and returns when it is on its sandbox's volume.
 Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,
-                                    std::string_view arguments, audit::Record& record) {
+                                    std::string_view arguments, policy::Admission admission,
+                                    audit::Record& record) {
   const auto gone = std::make_shared<bool>(false);
   visit.responder->on_disconnect([gone] { *gone = true; });
-  auto watched = std::make_unique<Watched>(visit, tool);
+  auto watched = std::make_unique<Watched>(visit, tool, std::move(admission));
   watched->client = routes_.find(tool.tool_set)->second.client;
   watched->traceparent = asked.traceparent;
   watched->ttl = visit.snapshot->settings->task_ttl;
@@ -411,6 +451,7 @@ Task<void> CallRunner::watch(std::unique_ptr<Watched> watched) {
   const auto client = watched->client;
   const std::string id = watched->visit.request_id;
   auto result = co_await run(call, client->follow(id, 0, watched->ttl), nullptr);
+  charge(watched->admission, watched->visit, result);
   if (!result) {
     co_return;  // Cancelled: nobody does that to it.
   }
@@ -666,6 +707,11 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
     record.reason = "inner calls";
     co_return std::unexpected(std::move(admitted.error()));
   }
+  const auto admission = admit(visit, tool, record);
+  if (!admission) {
+    co_return fail(ErrorCode::kResourceExhausted, "{}",
+                   rate_message(admission.error().retry_after));
+  }
   ++outer.chain.inner_calls;
   const Call running{.visit = visit,
                      .item = tool,
@@ -681,6 +727,7 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
     co_return fail(ErrorCode::kUnavailable, "the call could not be recorded; it did not run");
   }
   auto result = co_await run(running, std::move(execution), nullptr);
+  charge(*admission, visit, result);
   if (!result) {
     record.status = audit::Status::kCancelled;
     record.reason = outer.chain.why_cancelled();

@@ -23,6 +23,7 @@
 #include "json/parse.h"
 #include "mcp/message.h"
 #include "mcp/rpc.h"
+#include "policy/rates.h"
 #include "sandbox/client.h"
 
 namespace mcpgate::gateway {
@@ -59,12 +60,18 @@ class CallRunner {
                                      audit::Record& record, EventStream* stream) const;
   [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
                                                          const Item& item) const;
+  [[nodiscard]] std::expected<policy::Admission, policy::RateRefusal> admit(
+      const Visit& visit, const Item& item, audit::Record& record) const;
+  void charge(const policy::Admission& admission, const Visit& visit,
+              const Expected<sandbox::Result>& result) const;
   Task<Answer> start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,
-                          std::string_view arguments, audit::Record& record);
+                          std::string_view arguments, policy::Admission admission,
+                          audit::Record& record);
   Task<void> watch(std::unique_ptr<Watched> watched);
   Task<std::expected<sandbox::Result, Answer>> run_asked(const Visit& visit, const AskedCall& asked,
                                                          const Item& item,
                                                          std::string_view arguments,
+                                                         const policy::Admission& admission,
                                                          audit::Record& record);
   [[nodiscard]] sandbox::ExecuteRequest request_of(const Call& call,
                                                    std::string_view arguments) const;

@@ -262,6 +262,7 @@ class FakeSandbox final : public http::Handler {
   sandbox::Manifest manifest;
   Behaviour behaviour = &FakeSandbox::answer;
   std::string result = R"({"content":[{"type":"text","text":"done"}]})";
+  sandbox::Usage usage;
   std::vector<std::string> events;
   std::vector<std::pair<sandbox::Question::Kind, std::string>> questions;
   std::string asker;
@@ -287,7 +288,7 @@ class FakeSandbox final : public http::Handler {
     return *sandbox::SigningKeys::parse(sandbox::SigningKeys::create_text(random), "key");
   }
   [[nodiscard]] std::string plain_answer() const {
-    return sandbox::write_answer(sandbox::AnswerForm::kPlain, result, {}, "strict");
+    return sandbox::write_answer(sandbox::AnswerForm::kPlain, result, usage, "strict");
   }
 
   sandbox::Verifier verifier_;

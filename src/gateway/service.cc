@@ -204,12 +204,14 @@ std::string Service::why_not_ready() const {
   return {};
 }
 
-/// Names the tools of grants and rules that a tool set which has answered does not have.
+/// Names the tools of grants, rules and rates that a tool set which has answered does not have.
 void Service::warn_of_unknown_tools() {
   const auto is_named = [](const std::string& name) {
     return [&name](const Item& item) { return item.own_name == name; };
   };
-  for (const policy::NamedTool& named : world_.settings->policy.named_tools()) {
+  std::vector<policy::NamedTool> all = world_.settings->policy.named_tools();
+  std::ranges::move(world_.settings->rates.named_tools(), std::back_inserter(all));
+  for (const policy::NamedTool& named : all) {
     const auto found = discovery_.sets().find(named.tool_set);
     if (found == discovery_.sets().end() || !found->second.tools) {
       continue;

@@ -15,6 +15,7 @@
 #include "gateway/upstream_options.h"
 #include "http/client.h"
 #include "policy/policy.h"
+#include "policy/rates.h"
 #include "sandbox/signature.h"
 
 namespace mcpgate::gateway {
@@ -51,6 +52,7 @@ struct Settings {
   std::vector<std::string> scopes;
   std::vector<ToolSetRoute> tool_sets;
   policy::Policy policy{policy::Policy::Options{}};
+  policy::Rates rates;
   /// The longest that one call may take, whatever its tool set allows.
   std::chrono::milliseconds call_timeout{60'000};
   /// How long a call of a legacy revision runs on after its client has gone.

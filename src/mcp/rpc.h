@@ -20,6 +20,8 @@ enum class RpcCode : int {
   kMissingClientCapability = -32021,
   kUnsupportedProtocolVersion = -32022,
   kLegacyResourceNotFound = -32002,
+  /// None of theirs says it: HTTP's own, outside of the range that they keep for themselves.
+  kTooManyRequests = 429,
 };
 
 /// An error for the client, with the HTTP status that goes with it in the era it was asked in.

@@ -242,25 +242,16 @@ Explanation Policy::explain(const Principal& principal, const Action& action,
 
 std::vector<NamedTool> Policy::named_tools() const {
   std::vector<NamedTool> named;
-  const auto add = [&](const Selection& covers, const std::string& place) {
-    for (const ToolSetRule& set : options_->tool_sets) {
-      // `*` with names means the sets that have them.
-      if (!covers.tools || !names(covers.tool_sets, set.name)) {
-        continue;
-      }
-      for (const std::string& tool : *covers.tools) {
-        named.push_back({.tool_set = set.name, .tool = tool, .place = place});
-      }
-    }
-  };
   for (const auto& [role, grants] : options_->roles) {
     for (const Grant& grant : grants) {
-      add(grant.covers, grant.place);
+      add_named_tools(named, grant.covers, grant.place);
     }
   }
   for (const DenyRule& rule : options_->rules) {
-    add(rule.covers, rule.place);
+    add_named_tools(named, rule.covers, rule.place);
   }
+  std::erase_if(named,
+                [this](const NamedTool& tool) { return !tool_sets_.contains(tool.tool_set); });
   return named;
 }
 

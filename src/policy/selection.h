@@ -23,4 +23,18 @@ namespace mcpgate::policy {
   return !selection.tools || names(*selection.tools, tool);
 }
 
+/// Adds the tools that a selection names in tool sets that it names; with `*` it means the sets
+/// that have them.
+inline void add_named_tools(std::vector<NamedTool>& named, const Selection& selection,
+                            const std::string& place) {
+  for (const std::string& set : selection.tool_sets) {
+    if (!selection.tools || set == "*") {
+      continue;
+    }
+    for (const std::string& tool : *selection.tools) {
+      named.push_back({.tool_set = set, .tool = tool, .place = place});
+    }
+  }
+}
+
 }  // namespace mcpgate::policy
