@@ -108,7 +108,17 @@ PyStatus configure(PyConfig& config, const std::string& harness) {
   return PyWideStringList_Append(&config.module_search_paths, path.get());
 }
 
-std::string initialize(const std::string& harness, HeapLayout& layout) {
+void place_arenas(HugeRegion& region) {
+  PyObjectArenaAllocator allocator{
+      .ctx = &region,
+      .alloc = [](void* in,
+                  std::size_t bytes) { return static_cast<HugeRegion*>(in)->allocate(bytes); },
+      .free = [](void* in, void* arena,
+                 std::size_t bytes) { static_cast<HugeRegion*>(in)->release(arena, bytes); }};
+  PyObject_SetArenaAllocator(&allocator);
+}
+
+std::string initialize(const std::string& harness, HeapLayout& layout, HugeRegion& arenas) {
   PyPreConfig preconfig;
   PyPreConfig_InitIsolatedConfig(&preconfig);
   preconfig.utf8_mode = 1;
@@ -116,6 +126,7 @@ std::string initialize(const std::string& harness, HeapLayout& layout) {
   if (PyStatus_Exception(status) != 0) {
     return status.err_msg;
   }
+  place_arenas(arenas);
   arrange(PYMEM_DOMAIN_OBJ, objects, layout);
   arrange(PYMEM_DOMAIN_MEM, buffers, layout);
   PyConfig config;
@@ -146,9 +157,9 @@ Reference to_dict(const std::map<std::string, std::string>& sources) {
 
 std::string start_interpreter(const std::string& harness, const std::string& tool_set,
                               const std::string& packages,
-                              const std::map<std::string, std::string>& sources,
-                              HeapLayout& layout) {
-  if (std::string error = initialize(harness, layout); !error.empty()) {
+                              const std::map<std::string, std::string>& sources, HeapLayout& layout,
+                              HugeRegion& arenas) {
+  if (std::string error = initialize(harness, layout, arenas); !error.empty()) {
     return error;
   }
   const Reference zygote(PyImport_ImportModule("mcpgate._zygote"));
@@ -165,7 +176,8 @@ std::string start_interpreter(const std::string& harness, const std::string& too
   warm_up_function = PyObject_GetAttrString(zygote.get(), "warm_up");
   rehearsal_function = PyObject_GetAttrString(zygote.get(), "serve_rehearsal");
   const bool complete = loaded && serve_function != nullptr && prepare_function != nullptr &&
-                        preload_function != nullptr && warm_up_function != nullptr && rehearsal_function != nullptr;
+                        preload_function != nullptr && warm_up_function != nullptr &&
+                        rehearsal_function != nullptr;
   return complete ? "" : take_exception();
 }
 
@@ -182,8 +194,9 @@ std::string preload(const std::vector<std::string>& modules) {
   return done ? "" : take_exception();
 }
 
-void settle_heap(HeapLayout& layout) {
+void settle_heap(HeapLayout& layout, HugeRegion& arenas) {
   layout.settle(objects.base);
+  arenas.settle();
 }
 
 void before_fork() {
@@ -217,8 +230,8 @@ int warm_up() {
   return call_for_status(warm_up_function);
 }
 void load_tool(const std::string& file, const std::string& name, const std::string& tmp) {
-  const Reference done(PyObject_CallFunction(prepare_function, "sss", file.c_str(), name.c_str(),
-                                             tmp.c_str()));
+  const Reference done(
+      PyObject_CallFunction(prepare_function, "sss", file.c_str(), name.c_str(), tmp.c_str()));
   if (!done) {
     PyErr_Print();
   }

@@ -7,22 +7,23 @@
 #include <vector>
 
 #include "sandboxd/heap_layout.h"
+#include "sandboxd/huge_region.h"
 
 namespace mcpgate::sandboxd {
 
 /// Starts the interpreter, isolated (no environment, no site, no user's folders, no bytecode
 /// written), and lets the harness load and compile the tool set, whose packages are in a
-/// folder of their own (or in none: empty). Its objects lie as `layout`, which outlives it, has
-/// them, until settle_heap(). Empty, or why it failed.
+/// folder of their own (or in none: empty). Its objects lie as `layout` has them, and else in
+/// `arenas`, until settle_heap(); both outlive it. Empty, or why it failed.
 [[nodiscard]] std::string start_interpreter(const std::string& harness, const std::string& tool_set,
                                             const std::string& packages,
                                             const std::map<std::string, std::string>& sources,
-                                            HeapLayout& layout);
+                                            HeapLayout& layout, HugeRegion& arenas);
 /// Imports modules of packages, which no child has to import then. Empty, or which of them cannot
 /// be, and why: it raises, is a module of the set's own, leaves threads.
 [[nodiscard]] std::string preload(const std::vector<std::string>& modules);
-/// Everything is imported: HeapLayout::settle().
-void settle_heap(HeapLayout& layout);
+/// Everything is imported: HeapLayout::settle(), HugeRegion::settle().
+void settle_heap(HeapLayout& layout, HugeRegion& arenas);
 
 /// Around fork(): the interpreter's locks and thread state stay right in both processes.
 void before_fork();

@@ -32,6 +32,7 @@
 #include "sandboxd/frame.h"
 #include "sandboxd/heap_layout.h"
 #include "sandboxd/hot_pages.h"
+#include "sandboxd/huge_region.h"
 #include "sandboxd/lockdown.h"
 #include "sandboxd/namespaces.h"
 #include "sandboxd/probes.h"
@@ -54,6 +55,7 @@ struct Zygote {
   /// Its address space once everything is loaded, bytes: the limit of a child counts from there.
   std::uint64_t address_space_bytes = 0;
   HeapLayout layout;
+  HugeRegion arenas;
   HotPages hot_pages;
   /// Child → its number in the daemon's words.
   std::map<pid_t, std::uint64_t> children;
@@ -412,13 +414,15 @@ ReadyMessage load(Zygote& zygote) {
   if (!zygote.self) {
     return {.error = std::string("pidfd_open: ") + std::strerror(errno)};
   }
-  const auto start = [&setup = zygote.setup](HeapLayout& layout) {
-    return start_interpreter(setup.harness, setup.tool_set, setup.packages, setup.sources, layout);
+  const ZygoteSetup& setup = zygote.setup;
+  const auto start = [&](HeapLayout& layout) {
+    return start_interpreter(setup.harness, setup.tool_set, setup.packages, setup.sources, layout,
+                             zygote.arenas);
   };
   zygote.layout.learn(
       [&](HeapLayout& layout) {
         const bool started = start(layout).empty();
-        settle_heap(layout);
+        settle_heap(layout, zygote.arenas);
         before_fork();
         return started;
       },
@@ -429,7 +433,7 @@ ReadyMessage load(Zygote& zygote) {
   if (std::string error = preload(zygote.setup.preload); !error.empty()) {
     return {.error = std::move(error), .is_of_set = true};
   }
-  settle_heap(zygote.layout);
+  settle_heap(zygote.layout, zygote.arenas);
   zygote.setup.sources.clear();
   // A second thread would not be in the children, but its locks would.
   if (const std::uint64_t threads = own_status("Threads:"); threads != 1) {
