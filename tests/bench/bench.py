@@ -120,6 +120,7 @@ class Bench:
     def run(self):
         canned, port, path = servers.start_canned(self.folder / "canned")
         self.started.append(canned)
+        self.measure_start(path)
         self.compare_with_nginx(port, path)
         self.count_instructions(path)
         self.measure_streams(path)
@@ -134,6 +135,25 @@ class Bench:
         gateway = servers.start_gateway(self.folder / name, sandbox, **options)
         self.started.append(gateway.started)
         return gateway
+
+    def measure_start(self, path: Path):
+        self.say("from start to ready")
+        rounds = 3 if self.quick else 9
+        gateways, whole, idle_mib = [], [], []
+        for number in range(rounds):
+            started = self.gateway(f"start-{number}", f"unix:{path}", core=None).started
+            gateways.append(started.seconds_to_ready * 1000)
+            idle_mib.append(memory_mib(started.pid, "Rss"))
+            started.stop()
+            two_sets = (ROOT / "tools" / "log-analysis",)
+            up = servers.start_up(self.folder / f"up-{number}", "strict", 2, two_sets)
+            whole.append(up.started.seconds_to_ready)
+            up.started.stop()
+        self.rows += [
+            Row("start to ready, the gateway", median(gateways), "ms", None, 100, False),
+            Row("start to ready, `mcpgate up` with two tool sets", median(whole), "s", None, 2, False),
+            Row("memory of an idle gateway", median(idle_mib), "MiB", None, 20, False),
+        ]
 
     def compare_with_nginx(self, port: int, path: Path):
         nginx, nginx_port = servers.start_nginx(self.folder / "nginx", port)
@@ -286,6 +306,8 @@ class Bench:
         note = "each right after the other: no child has the time to get ready"
         self.rows.append(Row(what, p50["ready", 1], "ms", None, None, False, note))
         self.rows.append(Row("memory of a waiting child", waiting_child_mib(up), "MiB"))
+        what = "memory of a sandbox: daemon and zygote"
+        self.rows.append(Row(what, sandbox_mib(up), "MiB", None, 60, False))
 
     def measure_decisions(self):
         self.say("one decision")
@@ -350,18 +372,39 @@ def first_result(port: int, request: Request) -> dict:
     return result
 
 
+def memory_mib(pid: int, what: str) -> float:
+    """`Rss`, `Pss`, `Private_Dirty` as proc(5) has them. Of what may not be dumped, for root alone."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(rf"^{what}:\s+(\d+) kB", rollup, re.MULTILINE)
+    assert found, f"no {what} of {pid}"
+    return int(found[1]) / 1024
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def sandbox_mib(up: servers.Gateway) -> float:
+    """What daemon and zygote have together, children that wait aside."""
+    both = [
+        pid
+        for pid in family(up.started.pid)
+        if name_of(pid) == "mcpgate-sandbox"
+        or (name_of(pid) == "mcpgate-zygote" and name_of(parent_of(pid)) == "mcpgate-sandbox")
+    ]
+    assert len(both) == 2, both
+    return sum(memory_mib(pid, "Rss") for pid in both)
+
+
 def waiting_child_mib(up: servers.Gateway) -> float:
-    """What one child that waits has for itself: its private pages. Needs root, as the children may
-    not be dumped."""
-    private = []
-    for pid in family(up.started.pid):
-        rollup = Path(f"/proc/{pid}/smaps_rollup")
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        name = Path(f"/proc/{parent}/comm").read_text().strip()
-        if name == "mcpgate-zygote":
-            found = re.search(r"^Private_Dirty:\s+(\d+) kB", rollup.read_text(), re.MULTILINE)
-            private.append(int(found.group(1)) / 1024 if found else 0)
-    return median(private)
+    """What one child that waits has for itself: its private pages."""
+    time.sleep(1)  # Those that served are gone then.
+    waiting = [p for p in family(up.started.pid) if name_of(parent_of(p)) == "mcpgate-zygote"]
+    return median([memory_mib(pid, "Private_Dirty") for pid in waiting])
 
 
 # What bwrap starts: the same tool body in a fresh interpreter; text in, count of addresses out.

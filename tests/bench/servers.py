@@ -87,6 +87,9 @@ class Started:
         self.folder = folder
         self.log = folder / "log"
         pin = ["taskset", "-c", str(core)] if core is not None else []
+        self.started_at = time.monotonic()
+        #: From its start until it was ready.
+        self.seconds_to_ready = 0.0
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*pin, *map(str, argv)],
@@ -106,7 +109,8 @@ class Started:
         while not ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{what}:\n{self.log.read_text()[-3000:]}")
-            time.sleep(0.02)
+            time.sleep(0.002)
+        self.seconds_to_ready = time.monotonic() - self.started_at
 
     def stop(self, seconds: float = 30):
         if self.process.poll() is None:
@@ -260,10 +264,14 @@ def start_gateway(
     return Gateway(started, port, key)
 
 
-def start_up(folder: Path, profile: str, ready_children: int = 0) -> Gateway:
+def start_up(
+    folder: Path, profile: str, ready_children: int = 0, more_sets: tuple[Path, ...] = ()
+) -> Gateway:
     """`mcpgate up` with the bench tool set: the real sandbox. For profile pod in a kernel that seems
     to have no user namespaces, since `up` would take the stricter one."""
     shutil.copytree(BENCH / "tools", folder / "tools")
+    for tool_set in more_sets:
+        shutil.copytree(tool_set, folder / "tools" / tool_set.name)
     with (folder / "tools" / "bench" / "toolset.yaml").open("a") as settings:
         settings.write(f"readyChildren: {ready_children}\n")
     port, admin = free_port(), free_port()
