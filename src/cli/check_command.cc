@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "cli/config_flag.h"
+#include "gateway/pins.h"
 
 namespace mcpgate::cli {
 namespace {
@@ -34,6 +35,10 @@ std::vector<std::string> missing_paths(const Config& config) {
       want(fmt::format("toolSets.{}.signingKey", set.name), key,
            "`up` makes it, serve would refuse to start");
     }
+    if (set.pins) {
+      want(fmt::format("toolSets.{}.pins", set.name), *set.pins,
+           "nothing of the set is approved; `mcpgate tools pin` writes it");
+    }
     if (set.upstream && !set.upstream->credential_file.empty()) {
       want(fmt::format("toolSets.{}.upstream.credential", set.name), set.upstream->credential_file,
            "serve would refuse to start");
@@ -46,6 +51,13 @@ int check(const Arguments& arguments, const World& world) {
   const auto config = config_for(arguments, world);
   if (!config) {
     return kWrongUsage;
+  }
+  for (const ToolSetConfig& set : config->tool_sets) {
+    const auto pins = set.pins ? gateway::load_pins(*set.pins, set.name) : gateway::Pins();
+    if (!pins) {
+      world.err << pins.error().message << '\n';
+      return kWrongUsage;
+    }
   }
   std::vector<std::string> warnings = config->warnings;
   if (!config->file.empty()) {

@@ -410,8 +410,11 @@ class ConfigReader {
         tool_set.signing_keys = read_signing_keys(set);
       }
       read_tools(set, tool_set);
+      if (set.key("pins")) {
+        tool_set.pins = path_at(set, "pins");
+      }
       for (const char* key :
-           {"sandbox", "signingKey", "allowPlaintext", "upstream", "trustAnnotations"}) {
+           {"sandbox", "signingKey", "allowPlaintext", "upstream", "trustAnnotations", "pins"}) {
         set.know(key);
       }
       set.reject_unknown();
@@ -682,6 +685,7 @@ std::vector<std::string> config_keys() {
                                 "toolSets.*.codeMode",
                                 "toolSets.*.search",
                                 "toolSets.*.prefix",
+                                "toolSets.*.pins",
                                 "toolSets.*.upstream.url",
                                 "toolSets.*.upstream.credential.file",
                                 "toolSets.*.upstream.credential.header",

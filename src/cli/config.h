@@ -60,6 +60,8 @@ struct ToolSetConfig {
   bool code_mode = false;
   /// Whether its tools are searched for instead of listed.
   bool is_searched = false;
+  /// What of it is approved (gateway/pins.h); nothing: all.
+  std::optional<std::filesystem::path> pins;
   /// In place of `sandbox` and its keys.
   std::optional<UpstreamConfig> upstream;
   /// Whether the upstream's annotations are believed.

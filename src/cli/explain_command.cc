@@ -249,6 +249,12 @@ Expected<const gateway::Tool*> find_tool(const Offer& offer, const std::string& 
   if (const gateway::Tool* tool = offer.catalogue.find(name)) {
     return tool;
   }
+  const auto withheld = std::ranges::find(offer.unapproved, name, &gateway::Unapproved::name);
+  if (withheld != offer.unapproved.end()) {
+    return fail(ErrorCode::kNotFound,
+                "{} is withheld, since it is not as approved ({}); `mcpgate tools diff` shows it",
+                name, withheld->changes);
+  }
   const std::string silent = offer.silent.empty()
                                  ? std::string()
                                  : fmt::format("; these do not answer, and may have it: {}",

@@ -5,6 +5,7 @@
 #include "cli/explain_command.h"
 #include "cli/keys_command.h"
 #include "cli/login_command.h"
+#include "cli/pins_command.h"
 #include "cli/policy_command.h"
 #include "cli/serve_command.h"
 #include "cli/stdio_command.h"
@@ -25,6 +26,9 @@ int main(int argc, char** argv) {
     commands.push_back(std::move(command));
   }
   for (cli::Command& command : cli::tools_commands()) {
+    commands.push_back(std::move(command));
+  }
+  for (cli::Command& command : cli::pins_commands()) {
     commands.push_back(std::move(command));
   }
   commands.push_back(cli::client_config_command());

@@ -102,6 +102,9 @@ Expected<gateway::Settings> make_settings(const Config& config) {
                                          .code_mode = set.code_mode,
                                          .is_upstream = set.upstream.has_value(),
                                          .is_searched = set.is_searched}};
+    if (set.pins) {
+      route.view.pins = TRY(gateway::load_pins(*set.pins, set.name));
+    }
     if (set.upstream) {
       route.upstream =
           TRY(make_upstream(*set.upstream, set.name, set.trusts_annotations,
@@ -273,6 +276,9 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   }
   for (const ToolSetConfig& set : config_.tool_sets) {
     files.insert(files.end(), set.signing_keys.begin(), set.signing_keys.end());
+    if (set.pins) {
+      files.push_back(*set.pins);
+    }
     if (set.upstream && !set.upstream->credential_file.empty()) {
       files.push_back(set.upstream->credential_file);
     }

@@ -11,19 +11,6 @@ namespace mcpgate::cli {
 
 namespace {
 
-/// The code point of one valid UTF-8 character.
-char32_t code_point(std::string_view character) {
-  const auto byte = [character](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) {
-    return byte(0);
-  }
-  char32_t code = byte(0) & (0x7fU >> character.size());
-  for (std::size_t i = 1; i < character.size(); ++i) {
-    code = code << 6U | (byte(i) & 0x3fU);
-  }
-  return code;
-}
-
 bool is_obeyed(char32_t code) {
   return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0) ||
          code == 0x61c || code == 0x200e || code == 0x200f || (code >= 0x202a && code <= 0x202e) ||
@@ -38,7 +25,7 @@ std::string for_terminal(std::string_view text) {
     const std::size_t size = json::utf8_character_size(text);
     const std::string_view character = text.substr(0, std::max<std::size_t>(size, 1));
     const char32_t code =
-        size == 0 ? static_cast<unsigned char>(text.front()) : code_point(character);
+        size == 0 ? static_cast<unsigned char>(text.front()) : json::code_point(character);
     if (size == 0 || is_obeyed(code)) {
       out += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(code));
     } else {

@@ -63,6 +63,13 @@ http::Response AdminHandler::metrics() const {
   for (const auto& [rate, count] : refusals) {
     page.body += fmt::format("mcpgate_rate_refusals_total{{rate=\"{}\"}} {}\n", rate, count);
   }
+  page.body += "# TYPE mcpgate_unapproved_tools gauge\n";
+  for (const auto& [name, found] : service_.tool_sets()) {
+    if (found.tools) {
+      page.body += fmt::format("mcpgate_unapproved_tools{{tool_set=\"{}\"}} {}\n", name,
+                               found.tools->unapproved.size());
+    }
+  }
   return page;
 }
 
@@ -82,6 +89,7 @@ http::Response AdminHandler::status() const {
     if (found.tools) {
       writer.field("profile", found.tools->profile).field("tools", found.tools->tools.size());
       writer.field("withheld", found.tools->withheld + service_.catalogue().withheld_of(name));
+      writer.field("unapproved", found.tools->unapproved.size());
     }
     writer.end_object();
   }

@@ -98,14 +98,40 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
   return compiled;
 }
 
-namespace {
-
-/// What this gateway shows of a set, whoever asks.
-bool is_in_view(const ToolSetView& view, const std::string& tool) {
-  if (tool == sandbox::kExecuteCode && !view.is_upstream) {
+bool is_in_view(const ToolSetView& view, const std::string& name) {
+  if (name == sandbox::kExecuteCode && !view.is_upstream) {
     return view.code_mode;
   }
-  return !view.only || std::ranges::find(*view.only, tool) != view.only->end();
+  return !view.only || std::ranges::find(*view.only, name) != view.only->end();
+}
+
+namespace {
+
+/// Whether it is as it was approved, where that is asked for; notes what is not.
+template <class T>
+bool is_approved(const ToolSetView& view, sandbox::ItemKind kind, const T& item,
+                 ToolSetTools& set) {
+  if (!view.pins) {
+    return true;
+  }
+  const auto pinned = view.pins->find({kind, item.name});
+  const Pin* const approved = pinned == view.pins->end() ? nullptr : &pinned->second;
+  const auto offered = make_pin(item.definition, item.digest);
+  MCPGATE_ASSERT(offered);  // parse_manifest() has refused duplicate keys.
+  if (approved != nullptr && *approved == *offered) {
+    return true;
+  }
+  set.unapproved.push_back({.kind = kind,
+                            .name = view.prefix + item.name,
+                            .digest = item.digest,
+                            .changes = changes_of(compare(approved, &*offered, view.is_upstream))});
+  ++set.withheld;
+  return false;
+}
+
+template <class T>
+bool is_served(const ToolSetView& view, sandbox::ItemKind kind, const T& item, ToolSetTools& set) {
+  return is_in_view(view, item.name) && is_approved(view, kind, item, set);
 }
 
 Resource compile_resource(const ToolSetView& view, const sandbox::ManifestResource& listed) {
@@ -131,6 +157,16 @@ Prompt compile_prompt(const ToolSetView& view, const sandbox::ManifestPrompt& li
 
 }  // namespace
 
+const Item* ToolSetTools::find(sandbox::ItemKind kind, std::string_view name) const {
+  const auto find_in = [name](const auto& items) -> const Item* {
+    const auto found = std::ranges::find(items, name, &Item::name);
+    return found == items.end() ? nullptr : &*found;
+  };
+  return kind == sandbox::ItemKind::kTool       ? find_in(tools)
+         : kind == sandbox::ItemKind::kResource ? find_in(resources)
+                                                : find_in(prompts);
+}
+
 std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
                                                   const sandbox::Manifest& manifest) {
   json::Parser parser(sandbox::kManifestBytesMax);
@@ -141,7 +177,7 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
   set->profile = manifest.profile;
   set->instance = manifest.instance;
   for (const sandbox::ManifestTool& tool : manifest.tools) {
-    if (!is_in_view(view, tool.name)) {
+    if (!is_served(view, sandbox::ItemKind::kTool, tool, *set)) {
       continue;
     }
     auto compiled = compile_tool(view, tool, parser);
@@ -153,12 +189,13 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
     set->tools.push_back(std::move(*compiled));
   }
   for (const sandbox::ManifestResource& resource : manifest.resources) {
-    if (is_in_view(view, resource.name)) {
+    if (is_served(view, sandbox::ItemKind::kResource, resource, *set)) {
       set->resources.push_back(compile_resource(view, resource));
     }
   }
   for (const sandbox::ManifestPrompt& prompt : manifest.prompts) {
-    if (is_in_view(view, prompt.name) && sandbox::is_tool_name(view.prefix + prompt.name)) {
+    if (is_served(view, sandbox::ItemKind::kPrompt, prompt, *set) &&
+        sandbox::is_tool_name(view.prefix + prompt.name)) {
       set->prompts.push_back(compile_prompt(view, prompt, parser));
     }
   }

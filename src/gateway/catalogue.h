@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/identity.h"
+#include "gateway/pins.h"
 #include "gateway/tool_index.h"
 #include "json/schema.h"
 #include "mcp/param_header.h"
@@ -86,8 +87,22 @@ struct ToolSetView {
   bool is_upstream = false;
   /// Whether its tools are searched for (tool_search.h) instead of listed.
   bool is_searched = false;
+  /// Only what is approved here, as it was approved; nothing: all.
+  std::optional<Pins> pins = std::nullopt;
 
   friend bool operator==(const ToolSetView&, const ToolSetView&) = default;
+};
+
+/// What is withheld since it is not as it was approved.
+struct Unapproved {
+  sandbox::ItemKind kind = sandbox::ItemKind::kTool;
+  /// As clients would call it.
+  std::string name;
+  std::string digest;
+  /// As changes_of() says it.
+  std::string changes;
+
+  friend bool operator==(const Unapproved&, const Unapproved&) = default;
 };
 
 /// What one set offers at one version of its manifest, compiled once.
@@ -102,14 +117,23 @@ struct ToolSetTools {
   std::vector<Tool> tools;
   std::vector<Resource> resources;
   std::vector<Prompt> prompts;
+  /// Counted in `withheld`.
+  std::vector<Unapproved> unapproved = {};
+
+  /// What is served by that name of clients, or null.
+  [[nodiscard]] const Item* find(sandbox::ItemKind kind, std::string_view name) const;
 };
+
+/// Whether this gateway shows the set's item of that own name, whoever asks.
+[[nodiscard]] bool is_in_view(const ToolSetView& view, const std::string& name);
 
 /// Compiles one tool; kInvalidArgument where it could not be called safely.
 [[nodiscard]] Expected<Tool> compile_tool(const ToolSetView& view,
                                           const sandbox::ManifestTool& tool, json::Parser& parser);
 
 /// Compiles a manifest. A tool whose schema does not compile, or whose name with the prefix is no
-/// tool name, is left out and logged: it could not be called safely.
+/// tool name, is left out and logged: it could not be called safely. So is what the pins do not
+/// approve.
 [[nodiscard]] std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
                                                                 const sandbox::Manifest& manifest);
 

@@ -57,10 +57,13 @@ void Discovery::follow(const std::vector<ToolSetRoute>& routes) {
   for (const ToolSetRoute& route : routes) {
     const std::string& name = route.view.name;
     // What a set offered stays listed until its sandbox, perhaps another one now, has answered.
-    sets_.emplace(name, std::move(known[name]));
+    Found& found = sets_.emplace(name, std::move(known[name])).first->second;
     const auto follower = old.find(name);
-    if (follower != old.end() && follower->second->route.view == route.view &&
-        follower->second->source.follow(route)) {
+    if (found.manifest && follower != old.end() && follower->second->route.view != route.view) {
+      found.tools = compile_tools(route.view, *found.manifest);
+    }
+    if (follower != old.end() && follower->second->source.follow(route)) {
+      follower->second->route = route;
       followers_.insert(old.extract(follower));
       continue;
     }
@@ -74,12 +77,14 @@ void Discovery::follow(const std::vector<ToolSetRoute>& routes) {
   }
 }
 
-void Discovery::take(const Follower& follower, State state, const sandbox::Manifest* manifest) {
+void Discovery::take(const Follower& follower, State state,
+                     std::optional<sandbox::Manifest> manifest) {
   Found& found = sets_.find(follower.route.view.name)->second;
-  if (manifest != nullptr) {
-    found.tools = compile_tools(follower.route.view, *manifest);
+  if (manifest) {
+    found.manifest = std::make_shared<const sandbox::Manifest>(*std::move(manifest));
+    found.tools = compile_tools(follower.route.view, *found.manifest);
     log_info("tool set {}: {} tools, profile {}", follower.route.view.name,
-             found.tools->tools.size(), manifest->profile);
+             found.tools->tools.size(), found.manifest->profile);
   } else if (found.state == state) {
     return;
   }
@@ -93,7 +98,7 @@ void Discovery::give_up(const Follower& follower, const Error& error) {
     log_warn("tool set {}: its {} does not answer: {}", name,
              follower.route.upstream ? "upstream" : "sandbox", error.message);
   }
-  take(follower, State::kFailed, nullptr);
+  take(follower, State::kFailed, std::nullopt);
 }
 
 Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
@@ -109,11 +114,10 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
     std::chrono::milliseconds pause = kPollPause;
     if (manifest) {
       retry = kRetryFirst;
-      const std::optional<sandbox::Manifest>& changed = *manifest;
-      if (changed) {
+      if (const std::optional<sandbox::Manifest>& changed = *manifest) {
         known = changed->digest;
       }
-      follower->discovery->take(*follower, State::kReady, changed ? &*changed : nullptr);
+      follower->discovery->take(*follower, State::kReady, *std::move(manifest));
     } else {
       const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
       if (waited || !known.empty()) {

@@ -26,6 +26,9 @@ class Discovery {
 
   struct Found {
     State state = State::kPending;
+    /// Null until it has answered.
+    std::shared_ptr<const sandbox::Manifest> manifest;
+    /// Of that, what this gateway serves; null with it.
     std::shared_ptr<const ToolSetTools> tools;
   };
   /// By name of the tool set.
@@ -38,7 +41,8 @@ class Discovery {
   Discovery& operator=(const Discovery&) = delete;
   ~Discovery();
 
-  /// Follows exactly these sets from now on. What is known of one whose route did not change stays.
+  /// Follows exactly these sets from now on. What is known of one whose route did not change stays,
+  /// as the route's view shows it.
   void follow(const std::vector<ToolSetRoute>& routes);
 
   [[nodiscard]] const Sets& sets() const { return sets_; }
@@ -47,7 +51,7 @@ class Discovery {
   struct Follower;
 
   static Task<void> poll(std::shared_ptr<Follower> follower);
-  void take(const Follower& follower, State state, const sandbox::Manifest* manifest);
+  void take(const Follower& follower, State state, std::optional<sandbox::Manifest> manifest);
   void give_up(const Follower& follower, const Error& error);
 
   asio::io_context& loop_;

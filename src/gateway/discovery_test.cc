@@ -86,15 +86,17 @@ TEST_F(DiscoveryTest, ASetThatIsNotFollowedAnyMoreIsForgotten) {
   EXPECT_LE(sandbox_->polls - before, 1);
 }
 
-TEST_F(DiscoveryTest, AChangedViewKeepsTheToolsUntilTheNewAnswer) {
+TEST_F(DiscoveryTest, AChangedViewIsInForceAtOnce) {
   start_sandbox();
   ToolSetRoute changed = route();
   discovery_->follow({changed});
   ASSERT_TRUE(run_until(loop_, [this] { return tools() == 2; }));
   changed.view.only = std::vector<std::string>{"read"};
   discovery_->follow({changed});
-  EXPECT_EQ(tools(), 2U);
-  ASSERT_TRUE(run_until(loop_, [this] { return tools() == 1; }));
+  EXPECT_EQ(tools(), 1U);
+  changed.view.pins = Pins();
+  discovery_->follow({changed});
+  EXPECT_EQ(tools(), 0U);
 }
 
 }  // namespace

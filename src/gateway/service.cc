@@ -228,6 +228,57 @@ void Service::warn_of_unknown_tools() {
   }
 }
 
+/// Logs and records what came to be withheld since it is not as it was approved, and what of that
+/// is served again.
+void Service::note_unapproved() {
+  auto before = std::exchange(unapproved_, {});
+  for (const auto& [tool_set, found] : discovery_.sets()) {
+    const std::vector<Unapproved> none;
+    for (const Unapproved& item : found.tools ? found.tools->unapproved : none) {
+      auto key = std::tuple(tool_set, item.kind, item.name);
+      const auto known = before.find(key);
+      if (known == before.end() || known->second != item) {
+        record_approval(tool_set, item, false);
+      }
+      unapproved_.emplace(std::move(key), item);
+    }
+  }
+  for (auto& [key, item] : before) {
+    const auto& [tool_set, kind, name] = key;
+    const auto found = discovery_.sets().find(tool_set);
+    const Item* const served = found == discovery_.sets().end() || !found->second.tools
+                                   ? nullptr
+                                   : found->second.tools->find(kind, name);
+    if (served != nullptr) {
+      item.digest = served->digest;
+      record_approval(tool_set, item, true);
+    }
+  }
+}
+
+void Service::record_approval(const std::string& tool_set, const Unapproved& item, bool is_served) {
+  const std::string_view kind = sandbox::to_string(item.kind);
+  const std::string reason = is_served
+                                 ? fmt::format("{} is as approved", kind)
+                                 : fmt::format("{} is not as approved: {}", kind, item.changes);
+  if (is_served) {
+    log_info("tool set {}: {} is served: the {}", tool_set, item.name, reason);
+  } else {
+    log_error("tool set {}: {} is withheld: the {} (see `mcpgate tools diff`)", tool_set, item.name,
+              reason);
+  }
+  const audit::Record record{.timestamp = clock_.wall_now(),
+                             .method = is_served ? "pins/serve" : "pins/withhold",
+                             .tool_set = tool_set,
+                             .tool = item.name,
+                             .status = is_served ? audit::Status::kSuccess : audit::Status::kDenied,
+                             .reason = reason,
+                             .tool_sha256 = item.digest};
+  if (!workers_.front()->audit->append_now(record, audit::RecordType::kMcpAdmin)) {
+    log_error("tool set {}: what became of {} could not be recorded", tool_set, item.name);
+  }
+}
+
 /// Hands the world as it is now to every loop.
 void Service::publish() {
   std::vector<std::shared_ptr<const ToolSetTools>> sets;
@@ -238,6 +289,7 @@ void Service::publish() {
   world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
   world_.not_ready = why_not_ready();
   warn_of_unknown_tools();
+  note_unapproved();
   const auto snapshot = std::make_shared<const Snapshot>(world_);
   for (const auto& worker : workers_) {
     asio::post(worker->loop,

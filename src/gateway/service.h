@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "audit/log.h"
@@ -98,6 +100,8 @@ class Service {
   [[nodiscard]] std::string why_not_ready() const;
   void publish();
   void warn_of_unknown_tools();
+  void note_unapproved();
+  void record_approval(const std::string& tool_set, const Unapproved& item, bool is_served);
   static Task<void> drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done);
 
   Loops& loops_;
@@ -118,6 +122,8 @@ class Service {
   Reloads reloads_;
   /// What was warned of since the settings changed.
   std::set<std::string> warned_;
+  /// By tool set, kind and name: what is withheld since it is not as it was approved.
+  std::map<std::tuple<std::string, sandbox::ItemKind, std::string>, Unapproved> unapproved_;
   bool draining_ = false;
 };
 

@@ -81,8 +81,9 @@ TEST_F(ServiceTest, IsReadyOnceASandboxHasAnswered) {
   EXPECT_EQ(get(admin_address_, "/health").status, 200);
   const auto status = get(admin_address_, "/status");
   EXPECT_EQ(member(status.body, "ready"), "true");
-  EXPECT_EQ(member(status.body, "toolSets"),
-            R"([{"name":"demo","state":"ready","profile":"strict","tools":2,"withheld":0}])");
+  EXPECT_EQ(
+      member(status.body, "toolSets"),
+      R"([{"name":"demo","state":"ready","profile":"strict","tools":2,"withheld":0,"unapproved":0}])");
   EXPECT_EQ(get(admin_address_, "/mcp").status, 404);
   EXPECT_EQ(get(admin_address_, "/status", "DELETE").status, 405);
 }

@@ -21,6 +21,18 @@ std::size_t utf8_character_size(std::string_view text) {
   return size <= text.size() && simdjson::validate_utf8(text.substr(0, size)) ? size : 0;
 }
 
+char32_t code_point(std::string_view character) {
+  const auto byte = [character](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 1) {
+    return byte(0);
+  }
+  char32_t code = byte(0) & (0x7fU >> character.size());
+  for (std::size_t i = 1; i < character.size(); ++i) {
+    code = code << 6U | (byte(i) & 0x3fU);
+  }
+  return code;
+}
+
 std::size_t valid_utf8_size(std::string_view text) {
   std::size_t valid = 0;
   while (text.size() - valid > kBlock) {

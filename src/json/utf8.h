@@ -8,6 +8,9 @@ namespace mcpgate::json {
 /// The length of the UTF-8 character at the start of `text`, or 0 where there is none.
 [[nodiscard]] std::size_t utf8_character_size(std::string_view text);
 
+/// The code point of one valid UTF-8 character.
+[[nodiscard]] char32_t code_point(std::string_view character);
+
 /// How many bytes at the start of `text` are whole, valid UTF-8 characters.
 [[nodiscard]] std::size_t valid_utf8_size(std::string_view text);
 
