@@ -160,7 +160,8 @@ policy::Arguments arguments_of(const mcp::Operation& operation) {
   if (const auto* get = std::get_if<mcp::GetPrompt>(&operation)) {
     return {.these = get->arguments};
   }
-  return {.any = std::holds_alternative<mcp::Complete>(operation)};
+  const auto* complete = std::get_if<mcp::Complete>(&operation);
+  return {.any = complete != nullptr && complete->of == mcp::Complete::Of::kPrompt};
 }
 
 mcp::RpcExpected<std::string> item_result(const ItemOrder& order, const sandbox::Result& result,

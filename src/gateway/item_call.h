@@ -38,7 +38,8 @@ struct ItemOrder {
 /// first that the principal may use.
 [[nodiscard]] ItemOrder find_item(const Visit& visit, const mcp::Message& message, WallTime now);
 
-/// What the decision on it may look at: a prompt's arguments. To be completed they may be any.
+/// What the decision on it may look at: a prompt's arguments, which may be any where it is
+/// completed. A resource and a template have none, whatever is asked of them.
 [[nodiscard]] policy::Arguments arguments_of(const mcp::Operation& operation);
 
 /// The result of a call that gave one, in the form of the revision that asked. An error is for the
