@@ -5,6 +5,7 @@
 
 #include "json/parse.h"
 #include "json/raw.h"
+#include "json/write.h"
 #include "mcp/server_message.h"
 
 namespace mcpgate::cli {
@@ -24,7 +25,24 @@ McpClient::McpClient(asio::io_context& loop, Target target)
       client_(loop, target_.endpoint, target_.client_options()) {}
 
 Task<Expected<std::string>> McpClient::list_tools() {
-  co_return co_await request("tools/list", "", "");
+  mcp::ListReader reader("tools", kToolsMax);
+  do {
+    const auto page = co_await request("tools/list", "", reader.next_members());
+    if (!page) {
+      co_return page;
+    }
+    if (const auto taken = reader.take(*page); !taken) {
+      co_return fail(taken.error().code, "{}: {}", target_.url, taken.error().message);
+    }
+  } while (!reader.is_done());
+  std::string all;
+  json::Writer writer(all);
+  writer.begin_object().key("tools").begin_array();
+  for (const std::string& tool : reader.items) {
+    writer.raw(tool);
+  }
+  writer.end_array().end_object();
+  co_return all;
 }
 
 Task<Expected<std::string>> McpClient::call_tool(std::string name, std::string arguments) {

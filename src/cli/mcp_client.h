@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,12 @@ namespace mcpgate::cli {
 /// need. Pinned to its loop.
 class McpClient {
  public:
+  static constexpr std::size_t kToolsMax = 10'000;
+
   McpClient(asio::io_context& loop, Target target);
 
-  /// The ListToolsResult as JSON bytes.
+  /// All pages as one `{"tools":[…]}`, JSON bytes. kFailedPrecondition where they do not end: more
+  /// than kToolsMax, or a page that comes again.
   Task<Expected<std::string>> list_tools();
   /// The CallToolResult as JSON bytes. `arguments` is a JSON object as bytes.
   ///

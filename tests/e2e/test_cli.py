@@ -3,6 +3,9 @@
 import json
 import os
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from support import BIN
@@ -21,6 +24,8 @@ COMMANDS = [
     ["tools"],
     ["tools", "list"],
     ["tools", "call"],
+    ["tools", "pin"],
+    ["tools", "diff"],
     ["client-config"],
     ["stdio"],
 ]
@@ -49,6 +54,46 @@ def test_tools_list_as_json(gateway, flags):
     listed = {tool["name"]: tool for tool in json.loads(done.stdout)["tools"]}
     assert listed["add"]["inputSchema"]["required"] == ["a", "b"]
     assert listed["echo"]["annotations"]["readOnlyHint"] is True
+
+
+class Pages(BaseHTTPRequestHandler):
+    """A server whose list has a page for each of `names`, and no end where it is `endless`."""
+
+    names: ClassVar = ["first", "second", "third"]
+    endless = False
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        page = int(request["params"].get("cursor", "0"))
+        result = {"tools": [{"name": self.names[page], "inputSchema": {"type": "object"}}]}
+        if self.endless or page + 1 < len(self.names):
+            result["nextCursor"] = str((page + 1) % len(self.names))
+        body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_every_page_of_a_list_is_read(gateway, flags, endless):
+    handler = type("These", (Pages,), {"endless": endless})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        elsewhere = ["--url", f"http://127.0.0.1:{server.server_port}/mcp", *flags[2:]]
+        listed = gateway.mcpgate("tools", "list", *elsewhere)
+        found = gateway.mcpgate("tools", "search", "third", *elsewhere)
+        server.shutdown()
+    if endless:
+        assert (listed.returncode, listed.stdout) == (1, "")
+        assert "a page that comes again" in listed.stderr
+    else:
+        assert listed.stdout.split() == Pages.names
+        assert found.stdout.split() == ["third"]
 
 
 def test_tools_call(gateway, flags):
