@@ -39,6 +39,7 @@ constexpr std::size_t kAwaitingBodyBytesMax = std::size_t{64} << 10;
 constexpr std::chrono::seconds kKeysPatience{6};
 /// When to try again whose issuer cannot be reached: about when it will have been tried again.
 constexpr const char* kIssuerRetryAfter = "10";
+constexpr int kOk = 200;
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
 /// A document that is parsed is a body or an answer, both bounded before.
 constexpr std::size_t kDocumentBytesMax = std::size_t{128} << 20;
@@ -355,10 +356,13 @@ Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming, audit
   }
   EventStream stream(*visit.responder, visit.headers);
   const std::string id(incoming.id);
+  const EventsWanted events = events_wanted(visit.request);
   Answer answer = co_await this->answer(visit, incoming, record,
-                                        accepts_events(visit.request) ? &stream : nullptr);
+                                        events == EventsWanted::kNo ? nullptr : &stream);
   answer = co_await recorded(visit, record, id, std::move(answer));
-  if (!stream.begun()) {
+  // What is refused has a status of its own, which a stream has not.
+  const bool as_event = answer.status == kOk && events == EventsWanted::kPreferred;
+  if (!stream.begun() && !as_event) {
     visit.responder->send(to_response(std::move(answer)));
     co_return;
   }

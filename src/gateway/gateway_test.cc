@@ -538,6 +538,24 @@ TEST_F(TestGateway, WhoDoesNotAskGetsPlainJson) {
   EXPECT_EQ(header(silent, "Content-Type"), "application/json");
 }
 
+TEST_F(TestGateway, WhoAsksForAStreamFirstGetsOne) {
+  for (const std::string_view accept :
+       {"text/event-stream, application/json", "text/event-stream"}) {
+    for (const Sent& sent : {legacy("tools/list"), modern("tools/list"),
+                             legacy("tools/call", kWrite), modern("tools/call", kWrite)}) {
+      const auto response = send(with(sent, "Accept", std::string(accept)));
+      EXPECT_EQ(response.status, 200);
+      EXPECT_EQ(header(response, "Content-Type"), "text/event-stream");
+      const auto events = events_of(response.body);
+      ASSERT_EQ(events.size(), 1U);
+      EXPECT_EQ(member(events[0], "id"), "7");
+    }
+    const auto refused = send(with(modern("nothing/there"), "Accept", std::string(accept)));
+    EXPECT_EQ(refused.status, 404);
+    EXPECT_EQ(header(refused, "Content-Type"), "application/json");
+  }
+}
+
 TEST_F(TestGateway, AResultWhoseRecordIsLostStaysHereOnAStreamToo) {
   sandbox_.behaviour = &FakeSandbox::stream;
   sandbox_.events = {sandbox::write_progress_event(R"({"progress":1})")};

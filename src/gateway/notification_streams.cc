@@ -123,7 +123,7 @@ std::expected<StreamOrder, Answer> order_of_get(const GatewayParts& parts, Visit
   if (order.is_modern()) {
     return std::unexpected(post_only());
   }
-  if (!accepts_events(request)) {
+  if (events_wanted(request) == EventsWanted::kNo) {
     return std::unexpected(refusal_answer(406, "A stream is text/event-stream: accept that."));
   }
   if (auto refusal = refuse_session(parts, visit, SessionNeed::kAlways)) {
@@ -151,7 +151,7 @@ std::expected<StreamOrder, Answer> order_of_listen(const Visit& visit,
                     .prompts = listen.prompts,
                     .resources = listen.resources,
                     .any_uris = listen.uris.has_value()};
-  if (!accepts_events(visit.request)) {
+  if (events_wanted(visit.request) == EventsWanted::kNo) {
     return std::unexpected(
         error_answer(order.subscription_id, {.code = mcp::RpcCode::kInvalidRequest,
                                              .message = "the answer of subscriptions/listen is "

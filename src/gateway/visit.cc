@@ -22,8 +22,12 @@ auth::Credentials credentials_of(const http::Request& request) {
           .peer_is_loopback = is_from_loopback(request)};
 }
 
-bool accepts_events(const http::Request& request) {
-  return request.header("accept").value_or("").contains("text/event-stream");
+EventsWanted events_wanted(const http::Request& request) {
+  const std::string_view accepted = request.header("accept").value_or("");
+  const std::size_t events = accepted.find("text/event-stream");
+  return events == std::string_view::npos             ? EventsWanted::kNo
+         : events < accepted.find("application/json") ? EventsWanted::kPreferred
+                                                      : EventsWanted::kAccepted;
 }
 
 audit::Record begin_record(const Visit& visit, const Clock& clock) {

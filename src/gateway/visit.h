@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -43,8 +44,9 @@ struct Visit {
 /// What it brings along that says who is calling. Views borrow from the request.
 [[nodiscard]] auth::Credentials credentials_of(const http::Request& request);
 
-/// Whether its answer may be a stream of events.
-[[nodiscard]] bool accepts_events(const http::Request& request);
+/// Whether its answer may be a stream of events; preferred is what `Accept` names first.
+enum class EventsWanted : std::uint8_t { kNo, kAccepted, kPreferred };
+[[nodiscard]] EventsWanted events_wanted(const http::Request& request);
 
 /// The record of a request as far as is known before it is read.
 [[nodiscard]] audit::Record begin_record(const Visit& visit, const Clock& clock);

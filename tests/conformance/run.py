@@ -75,6 +75,7 @@ class Outcome:
     counts: Counter = field(default_factory=Counter)
     scenarios: int = 0
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,11 @@ def read_outcome(folder: Path) -> Outcome:
         outcome.scenarios += 1
         for check in json.loads(path.read_text()):
             outcome.counts[check["status"]] += 1
-            if check["status"] == "FAILURE":
+            if check["status"] in ("FAILURE", "WARNING"):
                 name = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", path.parent.name)
                 why = check.get("errorMessage") or check.get("description", "")
-                outcome.failures.append(f"{name}: {check['id']}: {' '.join(why.split())[:200]}")
+                told = outcome.failures if check["status"] == "FAILURE" else outcome.warnings
+                told.append(f"{name}: {check['id']}: {' '.join(why.split())[:200]}")
     return outcome
 
 
@@ -160,6 +162,8 @@ def show(name: str, outcome: Outcome, against: str):
     print(f"{name}  {outcome.scenarios} scenarios, {said}{against}", flush=True)
     for failure in outcome.failures:
         print(f"    FAILED  {failure}", flush=True)
+    for warning in outcome.warnings:
+        print(f"    warned  {warning}", flush=True)
 
 
 def run_all(target: Target, scenario: str | None, revision: str | None) -> Outcome:
