@@ -51,8 +51,10 @@ std::unexpected<Error> cancelled() {
 }  // namespace
 
 mcp::RpcExpected<void> ClientQuestions::resume() {
+  // Without a state they answer the first question: what the client says it says by itself.
+  has_responses_ = !call_.asked.input_responses.empty();
   if (call_.asked.request_state.empty()) {
-    return {};  // Responses to nothing are passed over.
+    return {};
   }
   auto opened =
       Transcript::open(*call_.visit.snapshot->settings->sealer, unquoted(call_.asked.request_state),
@@ -62,7 +64,6 @@ mcp::RpcExpected<void> ClientQuestions::resume() {
                          "params.requestState: " + opened.error().message);
   }
   transcript_ = *std::move(opened);
-  has_responses_ = !call_.asked.input_responses.empty();
   return {};
 }
 

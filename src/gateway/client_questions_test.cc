@@ -273,12 +273,23 @@ TEST_F(ModernQuestions, WhatIsMissingOrWrongIsAskedAgain) {
     const auto again = send(call(retry(asked, responses)), alice_);
     EXPECT_EQ(member(again.body, "result.resultType"), "input_required") << responses;
   }
-  const auto without_state = send(call(R"(,"inputResponses":)" + kNamed), alice_);
-  EXPECT_EQ(member(without_state.body, "result.resultType"), "input_required");
   for (const std::string_view wrong :
        {R"(,"inputResponses":null)", R"(,"inputResponses":[])", R"(,"requestState":7)"}) {
     EXPECT_EQ(member(send(call(wrong), alice_).body, "error.code"), "-32602") << wrong;
   }
+}
+
+// A server need not send a state, so a client may answer without one; what nobody asked is ignored.
+TEST_F(ModernQuestions, ResponsesAreTakenWithoutAState) {
+  const std::string more =
+      R"({"other":{"action":"accept"},)" + std::string(kNamed).substr(1, std::string::npos);
+  for (const std::string& responses : {std::string(kNamed), more}) {
+    const auto done = send(call(R"(,"inputResponses":)" + responses), alice_);
+    EXPECT_EQ(member(done.body, "result.resultType"), "complete") << done.body;
+  }
+  const auto wrong =
+      send(call(R"(,"inputResponses":{"name":{"action":"accept","content":{"name":5}}})"), alice_);
+  EXPECT_EQ(member(wrong.body, "result.resultType"), "input_required");
 }
 
 TEST_F(ModernQuestions, AStateIsOfItsCallAndPrincipalAndTime) {
