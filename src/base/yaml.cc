@@ -606,11 +606,12 @@ YamlDocument::YamlDocument(YamlDocument&&) noexcept = default;
 YamlDocument& YamlDocument::operator=(YamlDocument&&) noexcept = default;
 YamlDocument::~YamlDocument() = default;
 
-YamlDocument YamlDocument::parse(std::string_view name, std::string_view bytes) {
+YamlDocument YamlDocument::parse(std::string_view name, std::string_view bytes,
+                                 std::size_t bytes_max) {
   auto state = std::make_unique<YamlState>();
   state->name = name;
-  if (bytes.size() > kSmallFileBytesMax) {
-    state->add(1, 1, "", fmt::format("larger than {}", format_size(kSmallFileBytesMax)));
+  if (bytes.size() > bytes_max) {
+    state->add(1, 1, "", fmt::format("larger than {}", format_size(bytes_max)));
   } else if (check_bytes(*state, bytes)) {
     parse_events(*state, bytes);
   }

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/units.h"
 
 namespace mcpgate {
@@ -158,8 +159,10 @@ class YamlMap {
 /// A parsed file and the problems found in it so far. Its nodes point into it.
 class YamlDocument {
  public:
-  /// Parses `bytes`; `name` is what messages call the file. Syntax errors are problems like others.
-  [[nodiscard]] static YamlDocument parse(std::string_view name, std::string_view bytes);
+  /// Parses `bytes`; `name` is what messages call the file. Syntax errors are problems like others,
+  /// and so are more than `bytes_max`.
+  [[nodiscard]] static YamlDocument parse(std::string_view name, std::string_view bytes,
+                                          std::size_t bytes_max = kSmallFileBytesMax);
   /// Reads and parses a file. An unreadable one, or one above kSmallFileBytesMax, is a problem.
   [[nodiscard]] static YamlDocument load(const std::filesystem::path& path);
 

@@ -160,7 +160,7 @@ Expected<Pin> make_pin(std::string_view definition, std::string digest) {
 }
 
 Expected<Pins> parse_pins(std::string_view name, std::string_view yaml, std::string_view tool_set) {
-  YamlDocument document = YamlDocument::parse(name, yaml);
+  YamlDocument document = YamlDocument::parse(name, yaml, kPinFileBytesMax);
   TRY_VOID(document.check());
   YamlMap root = document.root();
   if (!root.node().is_map()) {

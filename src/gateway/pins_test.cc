@@ -38,6 +38,19 @@ TEST(PinsTest, WhatIsWrittenIsReadAgain) {
   EXPECT_NE(yaml.find("Größen"), std::string::npos);
 }
 
+// A full manifest's pins are larger than any other file of a configuration.
+TEST(PinsTest, AThousandToolsAreReadAgain) {
+  Pins pins;
+  const std::string text(4000, 'x');
+  for (std::size_t i = 0; i < sandbox::kManifestToolsMax; ++i) {
+    pins.emplace(PinKey(ItemKind::kTool, fmt::format("tool-{}", i)),
+                 pin(fmt::format(R"({{"description":"{}"}})", text)));
+  }
+  const auto read = parse_pins("pins.yaml", write_pins("demo", pins), "demo");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, pins);
+}
+
 // Whoever reviews the file must see what a model would read.
 TEST(PinsTest, HiddenCharactersAreShown) {
   const std::string hidden = "a\u202eb\u200bc\U000e0041d\u0085e\u007ff\u2028g";
