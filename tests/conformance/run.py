@@ -7,6 +7,9 @@ a proxy that adds an API key: the gateway authenticates as it does anybody. Then
 itself whether the sets of scenarios that a revision requires are passed. A line for each run, with
 what the reference server reaches; what failed, named; the last line counts the checks.
 
+The suite has lists changed by tools that it calls; since no call can change its own tool set, a copy
+of the fixture is served, and edited when these calls pass the proxy.
+
 With --replicas the proxy sends each request to any of N gateways that share one sandbox, and
 between two scenarios one of them is killed and started again.
 """
@@ -15,6 +18,7 @@ import argparse
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -190,6 +194,33 @@ def run_all(target: Target, scenario: str | None, revision: str | None) -> Outco
     return total
 
 
+class Author:
+    """Edits the tool set that is served when the suite asks for it."""
+
+    EDITS = {
+        b"test_trigger_tool_change": "from mcpgate import tool\n\n\n@tool\n"
+        'def added_tool_{n}() -> str:\n    """Added while it runs."""\n    return "x"\n',
+        b"test_trigger_prompt_change": "from mcpgate import prompt\n\n\n@prompt\n"
+        'def added_prompt_{n}() -> str:\n    """Added while it runs."""\n    return "x"\n',
+    }
+
+    def __init__(self, tools: Path):
+        self._numbers = itertools.count(1)
+        self._folder = tempfile.TemporaryDirectory(prefix="mcpgate-conformance-")
+        self.tools = Path(self._folder.name) / "tools"
+        shutil.copytree(tools, self.tools, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def on_body(self, body: bytes):
+        for name, source in self.EDITS.items():
+            if name in body:
+                number = next(self._numbers)
+                path = self.tools / "conformance" / f"added_{number}.py"
+                path.write_text(source.format(n=number))
+
+    def close(self):
+        self._folder.cleanup()
+
+
 def restarts_in_turn(replicas: Replicas) -> Callable[[], None]:
     turns = itertools.cycle(range(len(replicas.gateways)))
 
@@ -207,19 +238,22 @@ def main() -> int:
     parser.add_argument("--revision", help="at this one alone")
     parser.add_argument("--replicas", type=int, default=1, help="gateways behind a load balancer")
     options = parser.parse_args()
+    author = Author(TOOLS)
     if options.replicas > 1:
-        served = Replicas(TOOLS / "conformance", ROLE, options.replicas)
+        served = Replicas(author.tools / "conformance", ROLE, options.replicas)
         ports, disturb = served.ports, restarts_in_turn(served)
     else:
-        served = Gateway(TOOLS).wait_ready()
+        served = Gateway(author.tools).wait_ready()
         ports, disturb = [served.port], None
     try:
-        proxy = InjectingProxy(ports, served.known_key("conformance", ROLE))
+        key = served.known_key("conformance", ROLE)
+        proxy = InjectingProxy(ports, key, author.on_body)
         target = Target(f"http://localhost:{proxy.port}/mcp", disturb)
         total = run_all(target, options.scenario, options.revision)
         proxy.close()
     finally:
         served.close()
+        author.close()
     passed, skipped = total.counts["SUCCESS"], total.counts["SKIPPED"]
     print(f"{passed} passed, {total.counts['FAILURE']} failed, {skipped} skipped")
     return 1 if total.failures else 0

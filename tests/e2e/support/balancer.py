@@ -22,7 +22,9 @@ class _Broken(Exception):
 class InjectingProxy:
     """Listens on a free port of 127.0.0.1, in a thread of its own, until close()."""
 
-    def __init__(self, gateway_ports: list[int], key: str):
+    def __init__(self, gateway_ports: list[int], key: str, on_body=lambda body: None):
+        """`on_body` is told each body before it is passed on."""
+        self._on_body = on_body
         self._gateway_ports = gateway_ports
         self._key = key
         self._loop = asyncio.new_event_loop()
@@ -95,7 +97,9 @@ class InjectingProxy:
             if balances:
                 lines.append(b"Connection: close")
             writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
-            writer.write(await reader.readexactly(body_bytes))
+            body = await reader.readexactly(body_bytes)
+            self._on_body(body)
+            writer.write(body)
             await writer.drain()
 
 
