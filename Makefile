@@ -33,8 +33,8 @@ conformance: build ## The official suite of MCP, at each revision; not part of `
 	@dev/setup.sh build test
 	@dev/setup-python.sh
 	@dev/setup-node.sh clients conformance
-	@build/venv/bin/python tests/conformance/run.py
-	@build/venv/bin/python tests/conformance/run.py --replicas 3
+	@build/venv/bin/python tests/conformance/run.py; one=$$?; \
+	 build/venv/bin/python tests/conformance/run.py --replicas 3 && exit $$one
 
 e2e: .all .environments ## The end-to-end tests alone
 	@build/venv/bin/python dev/run_tests.py e2e
