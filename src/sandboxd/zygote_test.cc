@@ -944,20 +944,26 @@ class ReadyChildren : public ZygoteTest {
     std::ifstream list("/proc/" + pid + "/task/" + pid + "/children");
     return {std::istream_iterator<std::string>(list), {}};
   }
+  /// The same, once there are as many.
+  std::vector<std::string> children(std::size_t count) {
+    const auto until = std::chrono::steady_clock::now() + 20s;
+    do {
+      settle();
+    } while (children().size() != count && std::chrono::steady_clock::now() < until);
+    return children();
+  }
 };
 
 TEST_F(ReadyChildren, ACallFindsOneThatWasThereBefore) {
   start("@tool\ndef pid() -> str: return str(os.getpid())\n");
   zygote_->keep_ready(2, limits_, {});
-  settle();
-  const std::vector<std::string> waiting = children();
+  const std::vector<std::string> waiting = children(2);
   ASSERT_EQ(waiting.size(), 2U);
   EXPECT_EQ(zygote_->in_flight(), 0U);
   const std::string first = text(run("pid"));
   EXPECT_EQ(first, waiting.at(0)) << "the oldest";
   EXPECT_EQ(zygote_->ready_children(), 2U);
-  settle();
-  const std::vector<std::string> then = children();
+  const std::vector<std::string> then = children(2);
   const std::string second = text(run("pid"));
   EXPECT_NE(second, first) << "each serves once";
   EXPECT_TRUE(std::ranges::find(then, second) != then.end());
@@ -966,8 +972,7 @@ TEST_F(ReadyChildren, ACallFindsOneThatWasThereBefore) {
 TEST_F(ReadyChildren, ACallOfOtherLimitsGetsAChildOfItsOwn) {
   start("@tool\ndef pid() -> str: return str(os.getpid())\n");
   zygote_->keep_ready(1, limits_, {});
-  settle();
-  const std::vector<std::string> waiting = children();
+  const std::vector<std::string> waiting = children(1);
   CallSpec call = spec("pid");
   call.limits.open_files = 32;
   EXPECT_NE(text(run(std::move(call))), waiting.at(0));
@@ -977,8 +982,7 @@ TEST_F(ReadyChildren, ACallOfOtherLimitsGetsAChildOfItsOwn) {
 TEST_F(ReadyChildren, OneThatWasKilledIsNotUsed) {
   start("@tool\ndef pid() -> str: return str(os.getpid())\n");
   zygote_->keep_ready(1, limits_, {});
-  settle();
-  ::kill(std::stoi(children().at(0)), SIGKILL);
+  ::kill(std::stoi(children(1).at(0)), SIGKILL);
   settle();
   EXPECT_FALSE(text(run("pid")).empty());
 }
@@ -999,8 +1003,7 @@ TEST_F(ReadyChildren, NoneIsLeftWhenNoneIsWanted) {
   zygote_->keep_ready(3, limits_, {});
   settle();
   zygote_->keep_ready(0, limits_, {});
-  settle();
-  EXPECT_TRUE(children().empty());
+  EXPECT_TRUE(children(0).empty());
 }
 
 TEST_F(ReadyChildren, OneLoadsWhatWasCalledLastAndServesThatAlone) {
@@ -1032,7 +1035,7 @@ TEST_F(ReadyChildren, OneLoadsWhatWasCalledLastAndServesThatAlone) {
 TEST_F(ReadyChildren, WhatOneDoesWhileItLoadsIsLimited) {
   start(
       "import threading\n"
-      "def grow():\n    time.sleep(0.5)\n    global much\n    much = b'x' * (300 << 20)\n"
+      "def grow():\n    time.sleep(2)\n    global much\n    much = b'x' * (300 << 20)\n"
       "    open(TMP + '/left', 'w').close()\n    time.sleep(60)\n"
       "import tempfile\nTMP = tempfile.gettempdir()\n"
       "threading.Thread(target=grow, daemon=True).start()\n"
@@ -1040,11 +1043,7 @@ TEST_F(ReadyChildren, WhatOneDoesWhileItLoadsIsLimited) {
   zygote_->keep_ready(1, limits_, {});
   EXPECT_EQ(text(run("f")), "x");
   EXPECT_EQ(zygote_->ready_children(), 1U);
-  const auto until = std::chrono::steady_clock::now() + 20s;
-  do {
-    settle();
-  } while (!children().empty() && std::chrono::steady_clock::now() < until);
-  EXPECT_TRUE(children().empty());
+  EXPECT_TRUE(children(0).empty());
   EXPECT_EQ(text(run("f")), "x");
 }
 
@@ -1059,8 +1058,7 @@ TEST_F(ReadyChildren, AHundredCallsShareNothing) {
     EXPECT_TRUE(answer.starts_with("1 ")) << answer;
     EXPECT_TRUE(answers.insert(answer).second) << "the same random numbers twice";
   }
-  settle();
-  EXPECT_EQ(children().size(), 2U);
+  EXPECT_EQ(children(2).size(), 2U);
 }
 
 // ---- The zygote goes wrong
