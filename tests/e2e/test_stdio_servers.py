@@ -64,13 +64,6 @@ def servers(gateway, tool_set: str) -> set[int]:
     return {process.pid for process in family if process.name != "mcpgate-zygote"}
 
 
-def settled_servers(gateway, tool_set: str, count: int) -> set[int]:
-    """The processes of a set's server once they are `count`. This server says that its list has
-    changed whenever it starts, and the daemon then asks a process of its own for the list."""
-    wait_until(lambda: len(servers(gateway, tool_set)) == count, f"{count} processes serve the set")
-    return servers(gateway, tool_set)
-
-
 def test_the_npm_servers_tools_are_listed_as_it_describes_them(ada):
     tools = {tool["name"]: tool for tool in ada.tools()}
     echo = tools["echo"]
@@ -117,13 +110,25 @@ def test_the_process_sees_no_environment_of_ours_and_no_network(ada):
 
 
 def test_users_never_share_a_process(gateway, ada):
+    """This server says that its list has changed whenever it starts, and the daemon then asks a
+    process of its own for the list: so each look waits until the users' processes are alone."""
+
+    def only_one() -> set[int] | None:
+        now = servers(gateway, "everything")
+        return now if len(now) == 1 else None
+
     ada.call("echo", {"message": "once"})
-    before = settled_servers(gateway, "everything", 1)
+    of_ada = wait_until(only_one, "one process serves the set")
     ada.call("echo", {"message": "twice"})
-    assert settled_servers(gateway, "everything", 1) == before, "the same user keeps the process"
+    wait_until(lambda: servers(gateway, "everything") == of_ada, "the same user keeps the process")
     bob = gateway.user("bob@example.com", "mcp-tester")
     assert text_of(bob.call("echo", {"message": "hello"})) == "Echo: hello"
-    assert before < settled_servers(gateway, "everything", 2)
+
+    def one_more() -> bool:
+        now = servers(gateway, "everything")
+        return of_ada < now and len(now) == 2
+
+    wait_until(one_more, "another process serves the other user")
 
 
 def test_the_record_says_what_confined_it(gateway, ada):
