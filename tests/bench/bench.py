@@ -11,7 +11,8 @@
    until the last of them has been told that the list of tools has changed.
 5. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
    run by `bwrap … python3 -I`.
-6. One decision of the policy, by Google Benchmark (decision.cc).
+6. The lock-down of a child, and the end of one that is killed (sandbox.cc).
+7. One decision of the policy, by Google Benchmark (decision.cc).
 
 Ends with 1 when a row is below its floor.
 """
@@ -125,6 +126,7 @@ class Bench:
         self.count_instructions(path)
         self.measure_streams(path)
         self.measure_confined_call()
+        self.measure_child()
         self.measure_decisions()
 
     def stop(self):
@@ -308,6 +310,30 @@ class Bench:
         self.rows.append(Row("memory of a waiting child", waiting_child_mib(up), "MiB"))
         what = "memory of a sandbox: daemon and zygote"
         self.rows.append(Row(what, sandbox_mib(up), "MiB", None, 60, False))
+
+    def measure_child(self):
+        self.say("lock-down, and kill to reaped")
+        folder = self.folder / "child"
+        folder.mkdir()
+        done = subprocess.run(
+            [servers.BUILD / "bench" / "sandbox_bench", folder, "40" if self.quick else "200"],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        times_ms = {
+            name: [us / 1000 for us in times] for name, times in json.loads(done.stdout).items()
+        }
+        for name, what, target in (
+            ("lock_down_pod", "lock-down itself, profile pod", 0.25),
+            ("lock_down_strict", "lock-down itself, profile strict", 0.25),
+            ("cancelled", "kill to reaped, a cancelled call", 5),
+            ("timed_out", "kill to reaped, from the deadline on", 5),
+        ):
+            if times := times_ms[name]:
+                note = f"p99 {percentile(times, 0.99):.2f} ms; {len(times)} children"
+                self.rows.append(Row(what, median(times), "ms", None, target, False, note))
+            else:
+                self.say(f"no row for {what}: it cannot be had here")
 
     def measure_decisions(self):
         self.say("one decision")
