@@ -122,6 +122,14 @@ class Context:
             {key: question.answer(responses[key]) for key, question in questions.items()}
         )
 
+    def close_stream(self) -> bool:
+        """Lets the client's connection go while the call runs on: it comes back for the rest, what
+        was sent and the result, without a connection that stays silent for minutes. Returns whether
+        it was done: a client before 2025-11-25, or of 2026-07-28, cannot come back, nor can one
+        whose `Accept` has no text/event-stream."""
+        reply = self._channel.ask("stream/close", {})
+        return reply.get("result", {}).get("closed") is True
+
     def _ask_one(self, key: str | None, question: Question) -> Any:
         if key is None:
             self._questions += 1

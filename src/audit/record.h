@@ -49,7 +49,8 @@ struct Record {
   std::string writer;
   /// Ties `mcp_call_start` to its `mcp_request`, and both to the answer's `X-Request-Id`.
   std::string request_id;
-  /// Of a call that a tool made: the request_id of the call that it made it in.
+  /// Of a call that a tool made: the request_id of the call that it made it in. Of a client that
+  /// comes back for the rest of a call's stream: the request_id of that call.
   std::string parent;
   /// Null until someone is authenticated.
   std::shared_ptr<const Principal> principal;

@@ -61,6 +61,10 @@ const Row kRows[] = {
           milliseconds(3'600'000)},
      "how long a call of a legacy revision runs on after its client has gone, which there is no "
      "cancellation; one of 2026-07-28 ends at once"},
+    {"resumeBytes",
+     Bytes{[](Limits& l) -> std::size_t& { return l.resume_bytes_max; }, 0, 64 * kGi},
+     "what the streams of legacy calls have sent, kept while they run and a `resumeWindow` longer, "
+     "for clients that come back for the rest; on all loops together; `0` keeps nothing"},
     {"taskTtl",
      Time{[](Limits& l) -> milliseconds& { return l.task_ttl; }, milliseconds(1'000),
           milliseconds(86'400'000)},

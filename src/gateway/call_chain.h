@@ -59,6 +59,9 @@ class CallChain : public std::enable_shared_from_this<CallChain> {
   /// The same after `window`, unless the chain is gone by then.
   void cancel_after(std::chrono::milliseconds window, std::string_view why);
 
+  /// That does not come to pass: what it waited for has come back.
+  void stay() { window_.cancel(); }
+
   /// Why it was cancelled; empty while it was not.
   [[nodiscard]] std::string_view why_cancelled() const { return why_; }
 

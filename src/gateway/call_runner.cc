@@ -100,6 +100,8 @@ struct CallRunner::Call {
   CallChain& chain;
   /// Null: there is no client to be asked.
   ClientQuestions* questions = nullptr;
+  /// On which the client's own call is answered; null: of another, or there is none.
+  CallStream* stream = nullptr;
   /// The call whose tool made it; null: a client did.
   const Call* outer = nullptr;
   /// Of the question by which it made it, see Transcript; empty where a client did.
@@ -184,7 +186,7 @@ void CallRunner::use(std::shared_ptr<const Snapshot> snapshot) {
 
 /// One tool call: what, may they, with what, where, proof, run.
 Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& incoming,
-                                   audit::Record& record, EventStream* stream) {
+                                   audit::Record& record, CallStream* stream) {
   const auto& call = std::get<mcp::CallTool>(incoming.message->operation);
   const AskedCall asked = asked_call(visit, incoming, record, stream);
   const Tool* const tool = visit.snapshot->catalogue->find(call.name);
@@ -235,7 +237,7 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
 }
 
 Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& incoming,
-                                   audit::Record& record, EventStream* stream) {
+                                   audit::Record& record, CallStream* stream) {
   const AskedCall asked = asked_call(visit, incoming, record, stream);
   const ItemOrder order = find_item(visit, *incoming.message, record.timestamp);
   record.arguments_sha256 = sha256(order.arguments);
@@ -276,7 +278,7 @@ Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& inco
 }
 
 AskedCall CallRunner::asked_call(const Visit& visit, const mcp::Incoming& incoming,
-                                 audit::Record& record, EventStream* stream) const {
+                                 audit::Record& record, CallStream* stream) const {
   const mcp::Message& message = *incoming.message;
   auto log_level = message.log_level;
   if (const auto session = visit.request.header(kSessionHeader);
@@ -362,7 +364,8 @@ Task<std::expected<sandbox::Result, Answer>> CallRunner::run_asked(
                      .traceparent = asked.traceparent,
                      .deadline = deadline,
                      .chain = *chain,
-                     .questions = &questions};
+                     .questions = &questions,
+                     .stream = asked.asking_stream};
   auto execution = prepare(running, arguments,
                            asked.stream ? sandbox::Streaming::kYes : sandbox::Streaming::kNo);
   const auto registration = let_cancel(visit, asked, *chain);
@@ -545,7 +548,8 @@ std::shared_ptr<sandbox::Execution> CallRunner::prepare(const Call& call,
 }
 
 /// What ends a call before its time: in 2026-07-28 the client's disconnect; in the revisions
-/// before, where that is no cancellation, a notification, or the end of the window after it.
+/// before, where that is no cancellation, a notification, or the end of the window after it, unless
+/// it has come back by then.
 std::optional<RunningCalls::Registration> CallRunner::let_cancel(const Visit& visit,
                                                                  const AskedCall& asked,
                                                                  CallChain& chain) {
@@ -558,11 +562,19 @@ std::optional<RunningCalls::Registration> CallRunner::let_cancel(const Visit& vi
     });
     return std::nullopt;
   }
-  visit.responder->on_disconnect([weak, window = visit.snapshot->settings->resume_window] {
-    if (const auto running = weak.lock()) {
+  const auto presence = [weak, window = visit.snapshot->settings->resume_window](bool is_here) {
+    const auto running = weak.lock();
+    if (running && is_here) {
+      running->stay();
+    } else if (running) {
       running->cancel_after(window, "resume window");
     }
-  });
+  };
+  if (asked.asking_stream != nullptr) {
+    asked.asking_stream->follow_client(presence);
+  } else {
+    visit.responder->on_disconnect([presence] { presence(false); });
+  }
   const auto session = visit.request.header(kSessionHeader);
   if (!session) {
     return std::nullopt;
@@ -620,6 +632,9 @@ Task<Expected<std::string>> CallRunner::answer_question(const Call& call,
   Expected<std::string> result = fail(ErrorCode::kFailedPrecondition, "Nobody can be asked.");
   if (question.kind == sandbox::Question::Kind::kCallTool) {
     result = co_await call_other(call, place, question);
+  } else if (question.kind == sandbox::Question::Kind::kCloseStream) {
+    const bool is_closed = call.stream != nullptr && co_await call.stream->close();
+    result = fmt::format(R"({{"closed":{}}})", is_closed);
   } else if (call.questions != nullptr) {
     result = co_await call.questions->ask(place, question.params);
   }

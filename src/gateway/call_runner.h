@@ -13,8 +13,8 @@
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_chain.h"
+#include "gateway/call_stream.h"
 #include "gateway/catalogue.h"
-#include "gateway/event_stream.h"
 #include "gateway/parts.h"
 #include "gateway/running_calls.h"
 #include "gateway/snapshot.h"
@@ -43,10 +43,10 @@ class CallRunner {
   /// A client's call, from its decision to its answer. `incoming` holds a CallTool; `stream` is
   /// null where nothing can be sent before the answer. `record` learns how the call ended.
   Task<Answer> call_tool(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
-                         EventStream* stream);
+                         CallStream* stream);
   /// The same for a resource, a prompt or a completion: `incoming` holds what is_item_call() says.
   Task<Answer> call_item(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
-                         EventStream* stream);
+                         CallStream* stream);
   /// What `tasks/get`, `tasks/update` and `tasks/cancel` are answered with: `incoming` holds an
   /// AskTask. Its call may have been started by any replica.
   Task<Answer> ask_task(const Visit& visit, const mcp::Incoming& incoming, audit::Record& record);
@@ -57,7 +57,7 @@ class CallRunner {
   struct Watched;
 
   [[nodiscard]] AskedCall asked_call(const Visit& visit, const mcp::Incoming& incoming,
-                                     audit::Record& record, EventStream* stream) const;
+                                     audit::Record& record, CallStream* stream) const;
   [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
                                                          const Item& item) const;
   [[nodiscard]] std::expected<policy::Admission, policy::RateRefusal> admit(

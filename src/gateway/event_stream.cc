@@ -43,6 +43,12 @@ Task<Expected<void>> EventStream::keep_alive() {
   return write(":\n\n");
 }
 
+Task<void> EventStream::close() {
+  co_await finish();
+  lost_ = true;
+  responder_.close();
+}
+
 Task<void> EventStream::finish() {
   if (begun_ && !lost_) {
     (void)co_await responder_.finish();

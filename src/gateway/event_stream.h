@@ -31,6 +31,8 @@ class EventStream {
   /// Sends a comment, so that nobody on the way takes the stream for dead.
   Task<Expected<void>> keep_alive();
   Task<void> finish();
+  /// The same, and ends the connection, though its request is still being handled.
+  Task<void> close();
 
  private:
   Task<Expected<void>> write(std::string_view bytes);

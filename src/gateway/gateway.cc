@@ -17,7 +17,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/trace.h"
-#include "gateway/event_stream.h"
+#include "gateway/call_stream.h"
 #include "gateway/item_call.h"
 #include "gateway/listing.h"
 #include "gateway/origin.h"
@@ -354,7 +354,7 @@ Task<void> Gateway::serve_one(Visit& visit, const mcp::Incoming& incoming, audit
     co_await serve_stream(visit, order_of_listen(visit, incoming, parts_.clock.wall_now()), record);
     co_return;
   }
-  EventStream stream(*visit.responder, visit.headers);
+  CallStream stream(parts_, visit, incoming);
   const std::string id(incoming.id);
   const EventsWanted events = events_wanted(visit.request);
   Answer answer = co_await this->answer(visit, incoming, record,
@@ -398,7 +398,35 @@ Task<void> Gateway::open_stream(Visit& visit, audit::Record& record) {
     co_await forward(visit, std::move(record));
     co_return;
   }
+  if (const auto at = order ? order->of_call : std::nullopt) {
+    co_await resume_call(visit, *at, record);
+    co_return;
+  }
   co_await serve_stream(visit, std::move(order), record);
+}
+
+/// The rest of a call's stream.
+Task<void> Gateway::resume_call(Visit& visit, CallEvent at, audit::Record& record) {
+  const auto wake = std::make_shared<asio::steady_timer>(parts_.loop);
+  auto reader = parts_.kept_events.follow(at.call, at.count, parts_.loop.get_executor(),
+                                          [weak = std::weak_ptr(wake)] {
+                                            if (const auto waiting = weak.lock()) {
+                                              waiting->cancel();
+                                            }
+                                          });
+  Answer answer;
+  if (!reader) {
+    answer = refusal_answer(400, "Last-Event-ID: the events of this call are not kept any more.");
+  }
+  record.status = reader ? audit::Status::kSuccess : audit::Status::kInvalid;
+  record.reason = reader ? "" : "stream";
+  record.parent = at.call;
+  answer = co_await recorded(visit, record, mcp::kNullId, std::move(answer));
+  if (!reader || is_unrecorded(answer)) {
+    visit.responder->send(to_response(std::move(answer)));
+    co_return;
+  }
+  co_await follow_call(parts_, visit, std::move(at), *std::move(reader), wake);
 }
 
 /// Has the replica serve it in which its session lives. That one records what it does; the record
@@ -464,7 +492,7 @@ Task<void> Gateway::serve_batch(Visit& visit) {
 }
 
 Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
-                             EventStream* stream) {
+                             CallStream* stream) {
   record.method = incoming.method;
   if (!incoming.message) {
     record.status = audit::Status::kInvalid;

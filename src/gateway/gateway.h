@@ -10,7 +10,7 @@
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
-#include "gateway/event_stream.h"
+#include "gateway/call_stream.h"
 #include "gateway/forwarder.h"
 #include "gateway/notification_streams.h"
 #include "gateway/parts.h"
@@ -59,10 +59,11 @@ class Gateway final : public http::Handler {
   Task<void> serve_stream(Visit& visit, std::expected<StreamOrder, Answer> order,
                           audit::Record& record);
   Task<void> open_stream(Visit& visit, audit::Record& record);
+  Task<void> resume_call(Visit& visit, CallEvent at, audit::Record& record);
   Task<void> end_session(Visit& visit, audit::Record& record);
   Task<void> forward(Visit& visit, audit::Record record);
   Task<Answer> answer(Visit& visit, const mcp::Incoming& incoming, audit::Record& record,
-                      EventStream* stream);
+                      CallStream* stream);
   [[nodiscard]] Answer set_log_level(const Visit& visit, std::string_view id, mcp::LogLevel level,
                                      audit::Record& record);
   [[nodiscard]] Answer take_response(const Visit& visit, const mcp::Respond& response,

@@ -389,6 +389,7 @@ class TestGateway : public testing::Test {
                      .pending_questions = pending_questions_,
                      .sessions = sessions_,
                      .open_streams = open_streams_,
+                     .kept_events = kept_events_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -607,6 +608,7 @@ class TestGateway : public testing::Test {
   PendingQuestions pending_questions_;
   Sessions sessions_;
   OpenStreams open_streams_;
+  KeptEvents kept_events_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.

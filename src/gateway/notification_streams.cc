@@ -22,17 +22,10 @@ namespace mcpgate::gateway {
 namespace {
 
 constexpr std::string_view kEventPurpose = "mcp-event";
-/// How long a client waits before it opens a stream again that has ended.
-constexpr std::uint32_t kRetryMs = 1000;
 /// When to try again where there is no room.
 constexpr const char* kRetryAfter = "10";
 constexpr int kTooManyRequests = 429;
 constexpr int kUnavailable = 503;
-
-/// Which session an event belongs to: the id itself would double the event's.
-std::string session_mark(std::string_view session) {
-  return sha256_hex(session).substr(0, 16);
-}
 
 std::string write_told(std::string_view session, const View& told) {
   return fmt::format("{} {:x} {:x} {:x} {:x}", session_mark(session), told.tools, told.prompts,
@@ -134,7 +127,8 @@ std::expected<StreamOrder, Answer> order_of_get(const GatewayParts& parts, Visit
     const auto told = open_bound(*visit.snapshot->settings->sealer, kEventPurpose, *id,
                                  *visit.principal, parts.clock.wall_now());
     order.told = told ? read_told(order.session, *told) : std::nullopt;
-    if (!order.told) {
+    order.of_call = open_call_event(visit, order.session, *id, parts.clock.wall_now());
+    if (!order.told && !order.of_call) {
       return std::unexpected(refusal_answer(
           400, "Last-Event-ID: not an event of this session; open the stream without it."));
     }
@@ -333,7 +327,7 @@ Task<bool> NotificationStreams::greet(Stream& stream) {
   }
   // So that a client can come back even before the first message (2025-11-25, basic/transports).
   co_return (co_await stream.events.send(
-                 {.id = event_id(stream), .event = "", .data = "", .retry_ms = kRetryMs}))
+                 {.id = event_id(stream), .event = "", .data = "", .retry_ms = kStreamRetryMs}))
       .has_value();
 }
 

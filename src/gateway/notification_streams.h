@@ -14,6 +14,7 @@
 #include "auth/access_token.h"
 #include "base/task.h"
 #include "gateway/answer.h"
+#include "gateway/call_stream.h"
 #include "gateway/parts.h"
 #include "gateway/snapshot.h"
 #include "gateway/view.h"
@@ -30,6 +31,8 @@ struct StreamOrder {
   /// Legacy: whose stream it is, and what its client was told before it came back.
   std::string session = {};
   std::optional<View> told = std::nullopt;
+  /// Legacy: it is for the rest of a call's stream, from there on.
+  std::optional<CallEvent> of_call = std::nullopt;
 
   bool tools = true;
   bool prompts = true;

@@ -2,9 +2,8 @@
 
 #include "gateway/notification_streams.h"
 
-#include "gateway/gateway_test_support.h"
 #include "gateway/session.h"
-#include "http/sse.h"
+#include "gateway/stream_test_support.h"
 
 namespace mcpgate::gateway {
 namespace {
@@ -18,54 +17,8 @@ constexpr std::string_view kUpdated = "notifications/resources/updated";
 
 using Methods = std::vector<std::string>;
 
-class NotificationStreamsTest : public TestGateway {
+class NotificationStreamsTest : public StreamTest {
  protected:
-  /// A stream as its client sees it.
-  struct Stream {
-    explicit Stream(http::Client& client) : exchange(client) {}
-    http::Exchange exchange;
-    http::SseParser parser{1 << 20};
-    int status = 0;
-    std::vector<http::SseEvent> events;
-    std::string bytes;
-    bool over = false;
-  };
-
-  ~NotificationStreamsTest() override {
-    for (const auto& stream : streams_) {
-      stream->exchange.abort();
-    }
-    loop_.restart();
-    loop_.poll();
-  }
-
-  static Task<void> read(std::shared_ptr<Stream> stream, Sent sent, std::string authorization) {
-    const auto headers = headers_of(sent, authorization);
-    const auto head = co_await stream->exchange.send(
-        {.method = sent.method, .target = sent.target, .headers = headers, .body = sent.body});
-    if (head) {
-      stream->status = head->status;
-      for (;;) {
-        const auto piece = co_await stream->exchange.read();
-        if (!piece || piece->empty()) {
-          break;
-        }
-        stream->bytes += *piece;
-        EXPECT_TRUE(stream->parser.feed(*piece));
-        while (auto event = stream->parser.next()) {
-          stream->events.push_back(*std::move(event));
-        }
-      }
-    }
-    stream->over = true;
-  }
-  std::shared_ptr<Stream> open(const Sent& sent, const std::string& authorization) {
-    auto stream = std::make_shared<Stream>(*client_);
-    streams_.push_back(stream);
-    asio::co_spawn(loop_, read(stream, sent, authorization), asio::detached);
-    EXPECT_TRUE(run_until(loop_, [&] { return stream->status != 0; }));
-    return stream;
-  }
   std::shared_ptr<Stream> listen(const std::string& authorization, std::string_view filter) {
     auto stream =
         open(modern("subscriptions/listen", R"("notifications":{)" + std::string(filter) + "}"),
@@ -73,20 +26,6 @@ class NotificationStreamsTest : public TestGateway {
     EXPECT_EQ(stream->status, 200);
     EXPECT_TRUE(has(stream, 1));
     return stream;
-  }
-  [[nodiscard]] static Sent get(const std::string& session,
-                                const std::string& version = "2025-11-25") {
-    return {.headers = {{"Mcp-Session-Id", session},
-                        {"MCP-Protocol-Version", version},
-                        {"Accept", "text/event-stream"}},
-            .method = "GET"};
-  }
-
-  bool has(const std::shared_ptr<Stream>& stream, std::size_t events) {
-    return run_until(loop_, [&] { return stream->events.size() >= events; });
-  }
-  bool ends(const std::shared_ptr<Stream>& stream) {
-    return run_until(loop_, [&] { return stream->over; });
   }
   /// What the stream has said, after whatever is under way has arrived.
   Methods said(const std::shared_ptr<Stream>& stream) {
@@ -107,8 +46,6 @@ class NotificationStreamsTest : public TestGateway {
         manifest_tool(R"({"name":")" + name +
                       R"(","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}})"));
   }
-
-  std::vector<std::shared_ptr<Stream>> streams_;
 };
 
 // --- what is told, and to whom ---

@@ -9,6 +9,7 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "gateway/kept_events.h"
 #include "gateway/open_streams.h"
 #include "gateway/pending_questions.h"
 #include "gateway/running_calls.h"
@@ -32,6 +33,7 @@ struct GatewayParts {
   PendingQuestions& pending_questions;
   Sessions& sessions;
   OpenStreams& open_streams;
+  KeptEvents& kept_events;
   /// This replica, as Home writes it; empty where it is the only one.
   std::string home = {};
   /// Null: there are none to be had.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.h"
 #include "gateway/bound_token.h"
 
 namespace mcpgate::gateway {
@@ -10,6 +11,7 @@ namespace mcpgate::gateway {
 namespace {
 
 constexpr std::string_view kPurpose = "mcp-session";
+constexpr std::size_t kMarkDigits = 16;
 
 }  // namespace
 
@@ -29,6 +31,10 @@ std::optional<Session> open_session(const Sealer& sealer, std::string_view id,
   const std::size_t word = std::min(content->find(' '), content->size());
   return Session{.client = mcp::ClientCapabilities::from_word(content->substr(0, word)),
                  .home = content->substr(std::min(word + 1, content->size()))};
+}
+
+std::string session_mark(std::string_view id) {
+  return sha256_hex(id).substr(0, kMarkDigits);
 }
 
 std::optional<Answer> refuse_session(const GatewayParts& parts, Visit& visit, SessionNeed need) {

@@ -39,6 +39,9 @@ struct Session {
 [[nodiscard]] std::optional<Session> open_session(const Sealer& sealer, std::string_view id,
                                                   const Principal& principal, WallTime now);
 
+/// Which session something belongs to that a client carries: the id itself would double it.
+[[nodiscard]] std::string session_mark(std::string_view id);
+
 /// What a request of the legacy era needs of its session.
 enum class SessionNeed { kIfNamed, kAlways };
 /// Why it may not go on in the session that its header names: that is missing though needed (400),

@@ -57,6 +57,8 @@ struct Settings {
   std::chrono::milliseconds call_timeout{60'000};
   /// How long a call of a legacy revision runs on after its client has gone.
   std::chrono::milliseconds resume_window{60'000};
+  /// What is kept of their streams for clients that come back, on all loops together; 0: nothing.
+  std::size_t resume_bytes_max = std::size_t{64} << 20;
   /// How long a task can be asked for, from its start on; it has ended by then. And how often its
   /// client should ask.
   std::chrono::milliseconds task_ttl{3'600'000};

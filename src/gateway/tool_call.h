@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/task.h"
 #include "gateway/answer.h"
+#include "gateway/call_stream.h"
 #include "gateway/catalogue.h"
-#include "gateway/event_stream.h"
 #include "json/parse.h"
 #include "mcp/message.h"
 #include "sandbox/call_tool_result.h"
@@ -32,12 +32,12 @@ struct AskedCall {
   /// The trace that it belongs to, or empty.
   std::string traceparent;
   /// For progress and log messages; null where none are wanted, or none can be sent.
-  EventStream* stream = nullptr;
+  CallStream* stream = nullptr;
   /// Whether it may ask the client, what, and how it is told: before 2026-07-28 by a stream, in a
   /// session.
   bool may_ask = true;
   mcp::ClientCapabilities client = {};
-  EventStream* asking_stream = nullptr;
+  CallStream* asking_stream = nullptr;
   std::string_view session = {};
   /// Those of mcp::Message: JSON bytes in the request.
   std::string_view input_responses = {};

@@ -561,6 +561,12 @@ Task<Expected<void>> Connection::finish() {
   co_return co_await write_all(pieces);
 }
 
+void Connection::close() {
+  MCPGATE_ASSERT(answer_ == Answer::kFinished || broken_);
+  keep_alive_ = false;
+  stream_.shutdown_write();
+}
+
 // Responder is the face of a connection that handlers see.
 
 void Responder::send(Response response) {
@@ -574,6 +580,9 @@ Task<Expected<void>> Responder::write(std::string_view bytes) {
 }
 Task<Expected<void>> Responder::finish() {
   return connection_.finish();
+}
+void Responder::close() {
+  connection_.close();
 }
 void Responder::on_disconnect(std::function<void()> gone) {
   connection_.on_disconnect(std::move(gone));

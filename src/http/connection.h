@@ -71,6 +71,7 @@ class Connection final : public HangupWatch::Watched,
   Task<Expected<void>> begin(int status, Headers headers);
   Task<Expected<void>> write(std::string_view bytes);
   Task<Expected<void>> finish();
+  void close();
   void on_disconnect(std::function<void()> gone);
 
  private:

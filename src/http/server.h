@@ -79,6 +79,9 @@ class Responder {
   Task<Expected<void>> write(std::string_view bytes);
   /// Ends the stream. A handler that returns without it cuts the connection, which the client sees.
   Task<Expected<void>> finish();
+  /// After finish(): ends the connection as well, so that the peer does not wait on it for the
+  /// handler's end. It is left to on_disconnect() to tell when the peer has done the same.
+  void close();
 
   /// Calls `gone` once, from the loop, if the peer goes away while the handler runs; pipelined
   /// requests do not hide that. A half-closed connection counts as gone. Replaces an earlier one.

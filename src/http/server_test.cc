@@ -455,6 +455,29 @@ TEST(Server, StreamIsChunkedAndTheConnectionKept) {
   EXPECT_TRUE(old.read_all().ends_with("\r\n\r\nonetwothree"));
 }
 
+TEST(Server, AStreamAndItsConnectionMayEndBeforeTheHandler) {
+  TestServer server;
+  Gate gate(server.loop.context());
+  std::atomic<bool> told = false;
+  server.handler.on_request = [&](const Request&, Responder& responder) -> Task<void> {
+    responder.on_disconnect([&told] { told = true; });
+    (void)co_await responder.begin(200, {});
+    (void)co_await responder.write("so far");
+    (void)co_await responder.finish();
+    responder.close();
+    co_await gate.wait();
+  };
+  server.start();
+  auto client = std::make_unique<RawClient>(server.address);
+  client->send(kGet);
+  EXPECT_TRUE(client->read_all().ends_with("6\r\nso far\r\n0\r\n\r\n"));
+  EXPECT_EQ(server.connections(), 1) << "the handler still runs";
+  client.reset();
+  EXPECT_TRUE(eventually([&] { return told.load(); }));
+  server.loop.call([&] { gate.open(); });
+  EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
+}
+
 TEST(Server, EachPieceOfAStreamLeavesAtOnce) {
   TestServer server;
   Gate gate(server.loop.context());

@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, kReasons> kReasonNames = {
 constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info",     "notice", "warning",
                                                         "error", "critical", "alert",  "emergency"};
 
-constexpr std::array<std::string_view, 2> kQuestionMethods = {"tools/call", "input_required"};
+constexpr std::array<std::string_view, 3> kQuestionMethods = {"tools/call", "input_required",
+                                                              "stream/close"};
 
 constexpr std::size_t kProfileBytesMax = 128;
 constexpr std::size_t kTraceparentBytesMax = 128;
@@ -509,6 +510,11 @@ Expected<void> check_question_params(Question::Kind kind, json::Element params,
       }
       break;
     }
+    case Question::Kind::kCloseStream:
+      if (object->size() != 0) {
+        return invalid("stream/close: want no params");
+      }
+      break;
     case Question::Kind::kAskClient: {
       const auto requests = json::find_member(*object, text, "inputRequests");
       if (!requests || object->size() != 1) {

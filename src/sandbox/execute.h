@@ -123,17 +123,19 @@ struct Log {
 
 /// What a call asks while it runs, and waits for.
 struct Question {
-  enum class Kind { kCallTool, kAskClient };
+  enum class Kind { kCallTool, kAskClient, kCloseStream };
 
   /// Counts the questions of one call from 1; names it in the Reply.
   std::uint64_t number = 0;
   Kind kind = Kind::kCallTool;
   /// JSON bytes, checked as far as check_question_params() says: of kCallTool the params of MCP's
-  /// request; of kAskClient `{"inputRequests":{…}}`, which `{"inputResponses":{…}}` answers.
+  /// request; of kAskClient `{"inputRequests":{…}}`, which `{"inputResponses":{…}}` answers; of
+  /// kCloseStream `{}`, which `{"closed":true}` answers, or false where it makes no sense.
   std::string params;
 };
 
-/// `tools/call`, a request of MCP, or `input_required`, which MCP says in a result.
+/// `tools/call`, a request of MCP, `input_required`, which MCP says in a result, or
+/// `stream/close`, by which a call lets its client's connection go while it runs on.
 [[nodiscard]] std::string_view method_of(Question::Kind kind);
 [[nodiscard]] std::optional<Question::Kind> parse_question_method(std::string_view method);
 

@@ -48,7 +48,7 @@ Expected<std::string> question_line(std::uint64_t number, std::string_view json,
   if (!kind || !params) {
     return fail(ErrorCode::kInvalidArgument,
                 "a question has params, and one of the methods "
-                "tools/call, input_required");
+                "tools/call, input_required, stream/close");
   }
   TRY_VOID(sandbox::check_question_params(*kind, params->value, params->raw));
   return sandbox::write_question_event(number, *kind, params->raw);

@@ -16,7 +16,7 @@ from support.gateway import copied_tools
 from support.replicas import Replicas
 from support.rpc import MODERN, McpClient, text_of
 from support.signing import SandboxSocket
-from support.streams import get
+from support.streams import call, get
 
 ASKING = '''
 import time
@@ -37,6 +37,14 @@ def doze(seconds: float, ctx: Context) -> str:
     ctx.log("info", "asleep")
     time.sleep(seconds)
     return "awake"
+
+
+@tool(timeout=60)
+def leave(ctx: Context) -> str:
+    """Lets its client go before it has a result."""
+    left = ctx.close_stream()
+    time.sleep(0.2)
+    return "left" if left else "stayed"
 '''
 TOOLS_CHANGED = "notifications/tools/list_changed"
 INITIALIZE = {
@@ -181,6 +189,17 @@ def test_a_stream_at_any_replica_is_told_and_ended(tools, replicas, clients):
     assert stream.method() == TOOLS_CHANGED
     assert delete(third, session) == 204
     assert stream.read() is None
+
+
+def test_a_call_is_taken_up_again_through_any_replica(clients):
+    for first, second, third in itertools.permutations(clients):
+        session = new_session(first)["Mcp-Session-Id"]
+        left = call(second.parts.port, second.key, session, "leave", {})
+        last_event = left.read().id
+        assert left.read() is None
+        back = get(third.parts.port, third.key, session, **{"Last-Event-ID": last_event})
+        assert text_of(back.read().message["result"]) == "left"
+        assert back.read() is None
 
 
 def order(url: str, key: str, **more) -> dict:

@@ -1,4 +1,4 @@
-"""A stream on which the server speaks first, as bytes show it."""
+"""A stream of events as its bytes show it: one on which the server speaks first, or a call's."""
 
 import http.client
 import json
@@ -83,3 +83,17 @@ def get(port: int, key: str, session: str, **headers) -> Stream:
         "MCP-Protocol-Version": "2025-11-25",
     }
     return _open(port, "GET", fields | headers)
+
+
+def call(port: int, key: str, session: str, tool: str, arguments: dict) -> Stream:
+    """The stream of a call of 2025-11-25 that reports its progress."""
+    params = {"name": tool, "arguments": arguments, "_meta": {"progressToken": "p"}}
+    message = {"jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": params}
+    headers = {
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "Mcp-Session-Id": session,
+        "MCP-Protocol-Version": "2025-11-25",
+    }
+    return _open(port, "POST", headers, json.dumps(message).encode())

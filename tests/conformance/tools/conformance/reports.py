@@ -30,3 +30,11 @@ def test_logging_tool(ctx: Context) -> str:
     """Sends a log message, to whom wants one."""
     ctx.info("A message that only a request with a log level gets")
     return "The work is done."
+
+
+@tool(read_only=True)
+def test_reconnection(ctx: Context) -> str:
+    """Lets the client's stream go before it has a result, which the client comes back for."""
+    ctx.close_stream()
+    time.sleep(0.1)
+    return "The client has come back."
