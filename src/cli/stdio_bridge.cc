@@ -26,6 +26,11 @@ constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 /// A call may take as long as the gateway lets it; this only ends what hangs for ever.
 constexpr std::chrono::hours kPatience{24};
 
+/// How often a stream that breaks off without saying anything more is taken up again, and how long
+/// the gateway may have it wait before.
+constexpr int kResumesMax = 5;
+constexpr std::chrono::milliseconds kRetryMax{30'000};
+
 /// A header value that any byte may be in: base64 where it is not plain ASCII (2026-07-28,
 /// basic/transports, "Header encoding").
 std::string header_value(std::string_view text) {
@@ -55,6 +60,9 @@ struct StdioBridge::Outgoing {
   /// Of the request that `notifications/cancelled` names, JSON bytes.
   std::string cancelled_id;
   bool answered = false;
+  /// Of its answer's stream: the last event with an id, and how long to wait before coming back.
+  std::string last_event;
+  std::chrono::milliseconds retry{1'000};
   /// What carries it, while it is under way; else null.
   http::Exchange* exchange = nullptr;
 };
@@ -140,7 +148,7 @@ void StdioBridge::take_line(std::string line) {
     }
   }
   message->line = std::move(line);
-  if (message->method == "notifications/cancelled" && abort_modern(*message)) {
+  if (message->method == "notifications/cancelled" && cancel(*message)) {
     return;
   }
   ++in_flight_;
@@ -150,14 +158,18 @@ void StdioBridge::take_line(std::string line) {
   asio::co_spawn(loop_, deliver(std::move(message)), asio::detached);
 }
 
-/// In the modern era the end of its HTTP request is what cancels a call.
-bool StdioBridge::abort_modern(const Outgoing& message) {
+/// Its client waits no more for what `message` cancels. Whether that is all: in the modern era the
+/// end of its HTTP request is what cancels a call.
+bool StdioBridge::cancel(const Outgoing& message) {
   const auto found = requests_.find(message.cancelled_id);
   const auto request = found == requests_.end() ? nullptr : found->second.lock();
-  if (!request || request->modern_revision.empty()) {
+  if (!request) {
     return false;
   }
   request->answered = true;
+  if (request->modern_revision.empty()) {
+    return false;
+  }
   if (request->exchange != nullptr) {
     request->exchange->abort();
   }
@@ -166,6 +178,12 @@ bool StdioBridge::abort_modern(const Outgoing& message) {
 
 Task<void> StdioBridge::deliver(std::shared_ptr<Outgoing> message) {
   co_await post(message);
+  int resumes = 0;
+  while (can_resume(*message) && resumes < kResumesMax) {
+    const std::string before = message->last_event;
+    co_await resume(message);
+    resumes = message->last_event == before ? resumes + 1 : 0;
+  }
   if (!message->id.empty()) {
     if (!message->answered) {
       fail_request(*message, "the gateway's answer ended before its time");
@@ -218,6 +236,38 @@ Task<void> StdioBridge::post(const std::shared_ptr<Outgoing>& message) {
   message->exchange = nullptr;
 }
 
+/// Whether the rest of its answer may be had by coming back (2025-11-25, basic/transports,
+/// "Resumability and Redelivery").
+bool StdioBridge::can_resume(const Outgoing& message) const {
+  return !message.answered && !message.last_event.empty() && !session_.empty();
+}
+
+Task<void> StdioBridge::resume(const std::shared_ptr<Outgoing>& message) {
+  asio::steady_timer wait(loop_, message->retry);
+  (void)co_await wait.async_wait(kAwait);
+  const auto authorization = co_await target_.authorization(loop_);
+  if (!authorization) {
+    fail_request(*message, authorization.error().message);
+    co_return;
+  }
+  const std::vector<http::Header> headers{{"Authorization", *authorization},
+                                          {"Accept", "text/event-stream"},
+                                          {"MCP-Protocol-Version", revision_},
+                                          {"Mcp-Session-Id", session_},
+                                          {"Last-Event-ID", message->last_event}};
+  http::Exchange exchange(client_);
+  const auto head =
+      co_await exchange.send({.method = "GET",
+                              .target = target_.endpoint.path,
+                              .headers = headers,
+                              .deadline = std::chrono::steady_clock::now() + kPatience});
+  if (head && is_events(*head)) {
+    (void)co_await take_events(*message, exchange);
+  } else if (head) {
+    co_await take_answer(*message, exchange, *head);
+  }
+}
+
 Task<void> StdioBridge::take_answer(Outgoing& message, http::Exchange& exchange,
                                     const http::ResponseHead& head) {
   if (head.status == 202 || message.is_response) {
@@ -229,7 +279,8 @@ Task<void> StdioBridge::take_answer(Outgoing& message, http::Exchange& exchange,
     session_.clear();  // It has ended; the client cannot know, so what follows goes without one.
   }
   if (is_events(head)) {
-    if (const auto read = co_await take_events(message, exchange); !read) {
+    const auto read = co_await take_events(message, exchange);
+    if (!read && !can_resume(message)) {
       fail_request(message, read.error().message);
     }
     co_return;
@@ -270,6 +321,10 @@ Task<Expected<void>> StdioBridge::take_events(Outgoing& message, http::Exchange&
       co_return fed;
     }
     while (const auto event = events.next()) {
+      message.last_event = event->id.value_or(message.last_event);
+      if (event->retry_ms) {
+        message.retry = std::min(std::chrono::milliseconds(*event->retry_ms), kRetryMax);
+      }
       if (!event->data.empty()) {
         take_body(message, event->data);
       }

@@ -46,13 +46,15 @@ class StdioBridge {
   void take_line(std::string line);
   Task<void> deliver(std::shared_ptr<Outgoing> message);
   Task<void> post(const std::shared_ptr<Outgoing>& message);
+  [[nodiscard]] bool can_resume(const Outgoing& message) const;
+  Task<void> resume(const std::shared_ptr<Outgoing>& message);
   Task<void> take_answer(Outgoing& message, http::Exchange& exchange,
                          const http::ResponseHead& head);
   Task<Expected<void>> take_events(Outgoing& message, http::Exchange& exchange);
   void take_body(Outgoing& message, std::string_view body);
   void learn(const Outgoing& message, const http::ResponseHead& head);
   void learn_revision(std::string_view body);
-  bool abort_modern(const Outgoing& message);
+  bool cancel(const Outgoing& message);
   void fail_request(Outgoing& message, std::string_view why);
   void write_line(std::string_view json);
 

@@ -54,6 +54,12 @@ class FakeGateway final : public http::Handler {
            .content_type = "application/json"});
     } else if (answers("babble")) {
       responder.send({.body = "<html>", .content_type = "text/html"});
+    } else if (answers("polled") || request.method == "GET") {
+      // A stream that says nothing but an event's id, until `rest` is what it ends with.
+      (void)co_await responder.begin(200, {{"Content-Type", "text/event-stream"}});
+      (void)co_await responder.write(
+          request.method == "GET" && !rest.empty() ? rest : "id: e1\nretry: 1\ndata:\n\n");
+      (void)co_await responder.finish();
     } else if (answers("cut")) {
       (void)co_await responder.begin(200, {{"Content-Type", "text/event-stream"}});
       (void)co_await responder.finish();
@@ -76,6 +82,7 @@ class FakeGateway final : public http::Handler {
 
   std::vector<std::map<std::string, std::string>> heads;
   std::vector<std::string> bodies;
+  std::string rest;
   int disconnected = 0;
 
  private:
@@ -226,6 +233,31 @@ TEST_F(StdioBridgeTest, BlankLinesAndNotificationsHaveNoAnswer) {
   say(R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})");
   EXPECT_EQ(hear(), R"({"jsonrpc":"2.0","id":2,"result":{}})");
   EXPECT_EQ(gateway_.bodies.size(), 2U);
+}
+
+TEST_F(StdioBridgeTest, AStreamThatBreaksOffIsTakenUpAgain) {
+  initialize();
+  gateway_.rest = "id: e2\ndata: {\"id\":4,\"result\":{}}\n\n";
+  say(R"({"jsonrpc":"2.0","id":4,"method":"polled"})");
+  EXPECT_EQ(hear(), R"({"id":4,"result":{}})");
+  ASSERT_EQ(gateway_.heads.size(), 3U);
+  auto& head = gateway_.heads.back();
+  EXPECT_EQ(head["Last-Event-ID"], "e1");
+  EXPECT_EQ(head["Mcp-Session-Id"], "s1");
+  EXPECT_EQ(head["MCP-Protocol-Version"], "2025-06-18");
+}
+
+TEST_F(StdioBridgeTest, AStreamThatSaysNothingMoreIsGivenUp) {
+  initialize();
+  say(R"({"jsonrpc":"2.0","id":4,"method":"polled"})");
+  EXPECT_TRUE(hear().contains("the gateway's answer ended before its time"));
+  EXPECT_EQ(gateway_.heads.size(), 2U + 5U);
+}
+
+TEST_F(StdioBridgeTest, WithoutASessionThereIsNothingToTakeUp) {
+  say(R"({"jsonrpc":"2.0","id":4,"method":"polled"})");
+  EXPECT_TRUE(hear().contains("the gateway's answer ended before its time"));
+  EXPECT_EQ(gateway_.heads.size(), 1U);
 }
 
 TEST_F(StdioBridgeTest, InTheModernEraACancellationEndsTheHttpRequest) {

@@ -2,8 +2,9 @@
 rest."""
 
 import pytest
+from support import BIN
 from support.clients import node_program, python_program
-from support.gateway import Gateway, copied_tools
+from support.gateway import Gateway, copied_tools, environment
 from support.rpc import text_of
 from support.streams import call, get
 
@@ -65,6 +66,17 @@ def test_an_event_of_nobody_is_refused(gateway, key, session):
     stream = get(gateway.port, key, session, **{"Last-Event-ID": "nothing-of-ours"})
     assert stream.status == 400
     assert b"not an event of this session" in stream.answer.read()
+
+
+def test_the_bridge_comes_back_for_its_client(gateway, key):
+    order = {
+        "command": str(BIN / "mcpgate"),
+        "args": ["stdio", "--url", gateway.url, "--token-file", str(gateway.key_file(key))],
+        "env": environment(gateway.state),
+        "calls": [{"name": "leave", "arguments": {}}],
+    }
+    report = node_program("sdk_v1", order)
+    assert text_of(report["calls"][0]["result"]) == "left", report
 
 
 @pytest.mark.parametrize(
