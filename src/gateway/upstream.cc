@@ -24,6 +24,8 @@ constexpr std::chrono::seconds kAsideTimeout{5};
 constexpr std::chrono::milliseconds kIdleTimeout{4'000};
 /// A request is sent anew where the server does not know its session any more.
 constexpr int kAttemptsMax = 2;
+/// An answer that breaks off without saying anything more is taken up again so often.
+constexpr int kResumesMax = 5;
 constexpr std::string_view kBothForms = "application/json, text/event-stream";
 
 http::ClientOptions client_options(const UpstreamOptions& options) {
@@ -54,6 +56,13 @@ Error error_of(int status) {
             fmt::format("it answered with status {}: is there MCP at this URL?", status)};
   }
   return {ErrorCode::kUnavailable, fmt::format("it answered with status {}", status)};
+}
+
+/// Makes a message without body the GET of a stream.
+void ask_for_events(UpstreamSend& message) {
+  message.method = "GET";
+  message.headers.front() = {"Accept", "text/event-stream"};
+  message.headers.erase(message.headers.begin() + 1);
 }
 
 /// Whether a server of an era before `server/discover` may mean by this that it does not know it.
@@ -309,8 +318,32 @@ Task<Expected<UpstreamMessage>> UpstreamRequest::next() {
     co_return *std::move(refusal);
   }
   auto message = co_await upstream_->next_message(*exchange_, session_, id_);
+  while (!message && co_await resume()) {
+    message = co_await upstream_->next_message(*exchange_, session_, id_);
+  }
+  resumes_ = message ? 0 : resumes_;
   may_run_ = may_run_ && !(message && std::holds_alternative<UpstreamAnswer>(*message));
   co_return message;
+}
+
+/// Comes back to a legacy server for the rest of an answer that broke off. False where that is no
+/// use; then it ended as it ended.
+Task<bool> UpstreamRequest::resume() {
+  const auto point = exchange_->resume_point();
+  if (!point || is_listening() || is_modern(*session_) || session_->id.empty() ||
+      ++resumes_ > kResumesMax ||
+      upstream_->clock().steady_now() + point->retry >= question_.deadline ||
+      !co_await switch_.wait(upstream_->loop_, point->retry)) {
+    co_return false;
+  }
+  UpstreamSend message = upstream_->message_to(*session_, "", question_.deadline);
+  ask_for_events(message);
+  message.headers.emplace_back("Last-Event-ID", point->event);
+  const std::size_t bytes_left = exchange_->bytes_left();
+  exchange_ = nullptr;  // Before the next one opens under the switch.
+  exchange_ = std::make_unique<UpstreamExchange>(upstream_->client_, switch_, bytes_left);
+  const auto head = co_await exchange_->send(message);
+  co_return head && head->status == 200;
 }
 
 /// Sends the request in a session that the server knows.
@@ -371,10 +404,8 @@ Task<Expected<UpstreamHead>> UpstreamRequest::send() {
     message.headers.insert(message.headers.end(), question_.param_headers.begin(),
                            question_.param_headers.end());
   } else if (is_listening()) {
-    message.method = "GET";
     message.body.clear();
-    message.headers.front() = {"Accept", "text/event-stream"};
-    message.headers.erase(message.headers.begin() + 1);
+    ask_for_events(message);
   }
   exchange_ = nullptr;  // Before the next one opens under the switch.
   exchange_ = std::make_unique<UpstreamExchange>(upstream_->client_, switch_,

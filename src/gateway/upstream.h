@@ -145,6 +145,7 @@ class UpstreamRequest {
  private:
   Task<Expected<void>> begin();
   Task<Expected<UpstreamHead>> send();
+  Task<bool> resume();
   [[nodiscard]] bool is_listening() const { return question_.method.empty(); }
 
   std::shared_ptr<Upstream> upstream_;
@@ -155,6 +156,8 @@ class UpstreamRequest {
   /// What came with a status that is an error.
   std::optional<UpstreamAnswer> refusal_;
   std::uint64_t id_ = 0;
+  /// How often its answer was taken up again, since it last said something.
+  int resumes_ = 0;
   bool is_begun_ = false;
   /// As far as is known here it is at work there.
   bool may_run_ = false;

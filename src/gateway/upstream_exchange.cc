@@ -10,6 +10,8 @@ namespace {
 
 /// As long as a header of ours may be; a session's id is repeated in each.
 constexpr std::size_t kSessionIdBytesMax = 1024;
+/// As long as a server may have a client wait that would come back.
+constexpr std::chrono::milliseconds kRetryMax{10'000};
 
 std::unexpected<Error> too_long(std::size_t bytes_max) {
   return fail(ErrorCode::kOutOfRange, "it says more than {} bytes", bytes_max);
@@ -28,6 +30,19 @@ void UpstreamSwitch::turn_off() {
   if (open_ != nullptr) {
     open_->exchange_.abort();
   }
+  if (waiting_ != nullptr) {
+    waiting_->cancel();
+  }
+}
+
+Task<bool> UpstreamSwitch::wait(asio::io_context& loop, std::chrono::milliseconds time) {
+  asio::steady_timer timer(loop, time);
+  waiting_ = &timer;
+  if (!is_off_) {
+    (void)co_await timer.async_wait(kAwait);
+  }
+  waiting_ = nullptr;
+  co_return !is_off_;
 }
 
 UpstreamExchange::UpstreamExchange(http::Client& client, UpstreamSwitch& off, std::size_t bytes_max)
@@ -82,22 +97,34 @@ Task<Expected<std::optional<std::string>>> UpstreamExchange::next() {
 Task<Expected<std::optional<std::string>>> UpstreamExchange::next_event() {
   for (;;) {
     while (auto event = events_.next()) {
+      resume_point_.event = event->id.value_or(resume_point_.event);
+      if (event->retry_ms) {
+        resume_point_.retry = std::min(std::chrono::milliseconds(*event->retry_ms), kRetryMax);
+      }
       if (!event->data.empty() && (event->event.empty() || event->event == "message")) {
         co_return std::move(event->data);
       }
     }
     const auto piece = co_await exchange_.read();
+    is_over_ = !piece || piece->empty();
     if (!piece) {
       co_return std::unexpected(piece.error());
     }
     if (piece->empty()) {
       co_return std::nullopt;
     }
-    bytes_ += piece->size();
-    if (bytes_ > bytes_max_ || !events_.feed(*piece)) {
+    if (piece->size() > bytes_left() || !events_.feed(*piece)) {
       co_return too_long(bytes_max_);
     }
+    bytes_ += piece->size();
   }
+}
+
+std::optional<UpstreamResumePoint> UpstreamExchange::resume_point() const {
+  // What cannot be a header was no event's id of a server that means to be asked for it.
+  return is_over_ && !resume_point_.event.empty() && is_session_id(resume_point_.event)
+             ? std::optional(resume_point_)
+             : std::nullopt;
 }
 
 }  // namespace mcpgate::gateway

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "base/error.h"
 #include "base/task.h"
 #include "http/client.h"
@@ -19,11 +21,14 @@ class UpstreamExchange;
 class UpstreamSwitch {
  public:
   void turn_off();
+  /// Between two exchanges. False where it was turned off meanwhile.
+  Task<bool> wait(asio::io_context& loop, std::chrono::milliseconds time);
   [[nodiscard]] bool is_off() const { return is_off_; }
 
  private:
   friend class UpstreamExchange;
   UpstreamExchange* open_ = nullptr;
+  asio::steady_timer* waiting_ = nullptr;
   bool is_off_ = false;
 };
 
@@ -44,6 +49,15 @@ struct UpstreamHead {
   std::optional<std::chrono::seconds> retry_after = std::nullopt;
 };
 
+/// Where a stream that is over can be taken up again (2025-11-25, basic/transports, "Resumability
+/// and Redelivery").
+struct UpstreamResumePoint {
+  /// The id of the last event that had one.
+  std::string event;
+  /// To be waited before.
+  std::chrono::milliseconds retry{1'000};
+};
+
 /// One HTTP exchange with an upstream: its answer as JSON-RPC messages, be it JSON or a stream of
 /// server-sent events. Redirects are not followed. Pinned; one coroutine at a time.
 ///
@@ -61,6 +75,10 @@ class UpstreamExchange {
   [[nodiscard]] bool has_messages() const { return form_ != Form::kNone; }
   /// The next message, unread: hostile bytes. Nothing at the end.
   Task<Expected<std::optional<std::string>>> next();
+  /// Nothing while the answer is not over, and where its server did not say.
+  [[nodiscard]] std::optional<UpstreamResumePoint> resume_point() const;
+  /// Of `bytes_max`.
+  [[nodiscard]] std::size_t bytes_left() const { return bytes_max_ - bytes_; }
 
  private:
   friend class UpstreamSwitch;
@@ -73,6 +91,8 @@ class UpstreamExchange {
   std::size_t bytes_ = 0;
   Form form_ = Form::kNone;
   http::SseParser events_;
+  UpstreamResumePoint resume_point_;
+  bool is_over_ = false;
 };
 
 }  // namespace mcpgate::gateway

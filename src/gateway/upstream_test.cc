@@ -40,8 +40,9 @@ class FakeUpstream final : public http::Handler {
     Seen now{.http_method = std::string(request.method),
              .method = member(request.body, "method"),
              .body = std::string(request.body)};
-    for (const char* name : {"Authorization", "X-Key", "Mcp-Session-Id", "MCP-Protocol-Version",
-                             "Mcp-Method", "Mcp-Name", "Mcp-Param-Region", "Accept"}) {
+    for (const char* name :
+         {"Authorization", "X-Key", "Mcp-Session-Id", "MCP-Protocol-Version", "Mcp-Method",
+          "Mcp-Name", "Mcp-Param-Region", "Accept", "Last-Event-ID"}) {
       if (const auto value = request.header(name)) {
         now.headers.emplace(name, *value);
       }
@@ -296,6 +297,68 @@ TEST_F(UpstreamTest, ProgressAndLogComeWhileItRuns) {
   EXPECT_TRUE(run_until(loop_, [&] { return member(fake_.seen.back().body, "id") == "p"; }))
       << "ping is answered";
   EXPECT_EQ(member(fake_.seen.back().body, "result"), "{}");
+}
+
+/// Answers each request with the next of `streams`, the last one again and again; `ID` in them is
+/// that of the call.
+FakeUpstream::Behaviour broken_streams(std::vector<std::string> streams) {
+  return [left = std::move(streams)](FakeUpstream& upstream, const FakeUpstream::Seen& /*asked*/,
+                                     http::Responder& responder) mutable -> Task<void> {
+    std::string bytes = left.front();
+    if (left.size() > 1) {
+      left.erase(left.begin());
+    }
+    const auto call = std::ranges::find(upstream.seen, "tools/call", &FakeUpstream::Seen::method);
+    if (const std::size_t at = bytes.find("ID"); at != std::string::npos) {
+      bytes.replace(at, 2, member(call->body, "id"));
+    }
+    (void)co_await responder.begin(200, {{"Content-Type", "text/event-stream"}});
+    (void)co_await responder.write(bytes);
+    (void)co_await responder.finish();
+  };
+}
+
+TEST_F(UpstreamTest, AnAnswerThatBreaksOffIsTakenUpAgain) {
+  fake_.behaviour =
+      broken_streams({"id: first\nretry: 1\ndata:\n\n",
+                      "id: second\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\","
+                      "\"params\":{\"level\":\"info\",\"data\":\"x\"}}\n\n",
+                      "data: {\"jsonrpc\":\"2.0\",\"id\":ID,\"result\":{\"content\":[]}}\n\n"});
+  EXPECT_FALSE(call().is_error);
+  EXPECT_EQ(events_, (std::vector<std::string>{R"({"level":"info","data":"x"})"}));
+  const auto& last = fake_.seen.back();
+  EXPECT_EQ(last.http_method, "GET");
+  EXPECT_EQ(last.headers.at("Last-Event-ID"), "second");
+  EXPECT_EQ(last.headers.at("Mcp-Session-Id"), "session-1");
+  EXPECT_EQ(last.headers.at("Authorization"), "Bearer ours");
+}
+
+TEST_F(UpstreamTest, AnAnswerThatSaysNothingMoreIsGivenUp) {
+  fake_.behaviour = broken_streams({"id: first\nretry: 1\ndata:\n\n"});
+  EXPECT_TRUE(call().is_error);
+  EXPECT_EQ(std::ranges::count(fake_.seen, "GET", &FakeUpstream::Seen::http_method), 5);
+}
+
+TEST_F(UpstreamTest, AnAnswerIsNotWaitedForBeyondTheDeadline) {
+  fake_.behaviour = broken_streams({"id: first\nretry: 9000\ndata:\n\n"});
+  deadline_ = 5s;
+  EXPECT_TRUE(call().is_error);
+  EXPECT_EQ(std::ranges::count(fake_.seen, "GET", &FakeUpstream::Seen::http_method), 0);
+}
+
+TEST_F(UpstreamTest, ACallThatIsCancelledWhileItWaitsToComeBackEndsAtOnce) {
+  fake_.behaviour = broken_streams({"id: first\nretry: 9000\ndata:\n\n"});
+  auto one = execution();
+  std::optional<Expected<sandbox::Event>> ended;
+  asio::co_spawn(loop_, one->next(),
+                 [&](const std::exception_ptr& /*error*/, Expected<sandbox::Event> event) {
+                   ended.emplace(std::move(event));
+                 });
+  ASSERT_TRUE(run_until(loop_, [&] { return fake_.count("tools/call") == 1; }));
+  run_until(loop_, [] { return false; }, 50ms);
+  EXPECT_FALSE(ended);
+  one->cancel();
+  ASSERT_TRUE(run_until(loop_, [&] { return ended.has_value(); }, 5s));
 }
 
 TEST_F(UpstreamTest, ACallThatIsCancelledIsToldSo) {
