@@ -27,7 +27,7 @@ std::optional<LayerFailure> layer_failure_of(int status, const std::string& text
 Task<Expected<void>> run_round(const SelfTest& test, ChildSetup setup, std::string& verdicts,
                                std::optional<LayerFailure>& failure) {
   Limits limits;
-  limits.wall = std::chrono::seconds(10);
+  limits.wall = std::chrono::seconds(60);
   auto call = co_await test.run_child(
       std::move(setup), {.deadline = steady_clock::now() + limits.wall, .limits = limits});
   if (!call) {

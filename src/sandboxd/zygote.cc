@@ -30,10 +30,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// To load the interpreter and compile a set: 0.1 s usually, more on a busy machine; and to import
-/// large packages from a slow disk, too.
-constexpr std::chrono::seconds kLoadPatience{20};
-constexpr std::chrono::seconds kPreloadPatience{120};
+/// To load the interpreter and compile a set, 0.1 s usually; more where the machine is busy, the
+/// share of a processor small, or a large package imported from a slow disk.
+constexpr std::chrono::seconds kLoadPatience{120};
 /// Between starts that fail; doubles from the first to the second.
 constexpr std::chrono::milliseconds kBackoffMin{100};
 constexpr std::chrono::milliseconds kBackoffMax{10'000};
@@ -248,8 +247,7 @@ Task<Expected<void>> Zygote::State::start_once() {
     co_return std::unexpected(std::move(started.error()));
   }
   const std::shared_ptr<ZygoteProcess> candidate = *std::move(started);
-  auto result =
-      co_await candidate->wait_loaded(options.preload.empty() ? kLoadPatience : kPreloadPatience);
+  auto result = co_await candidate->wait_loaded(kLoadPatience);
   if (result) {
     result = co_await test(candidate);
   } else {

@@ -18,10 +18,11 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// From SPAWN to SPAWNED: 0.3 ms usually. A zygote that takes longer hangs.
-constexpr std::chrono::seconds kSpawnPatience{2};
+/// From SPAWN to SPAWNED: 0.3 ms usually. A zygote that takes longer hangs, however busy the
+/// machine.
+constexpr std::chrono::seconds kSpawnPatience{10};
 /// From PING to PONG; it may be forking.
-constexpr std::chrono::seconds kPingPatience{2};
+constexpr std::chrono::seconds kPingPatience{10};
 
 }  // namespace
 
