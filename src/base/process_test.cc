@@ -31,14 +31,14 @@ std::string output_of(const std::string& script, ProcessOptions options = {}) {
   for (ssize_t got = 0; (got = ::read(read_end.get(), buffer.data(), buffer.size())) > 0;) {
     output.append(buffer.data(), static_cast<std::size_t>(got));
   }
-  EXPECT_TRUE(process->wait_for(10s));
+  EXPECT_TRUE(process->wait_for(60s));
   return output;
 }
 
 TEST(Process, ReportsItsExitStatus) {
   auto process = Process::start({.program = "/bin/sh", .arguments = {"-c", "exit 3"}});
   ASSERT_TRUE(process);
-  ASSERT_TRUE(process->wait_for(10s));
+  ASSERT_TRUE(process->wait_for(60s));
   EXPECT_EQ(describe_wait_status(process->wait_status()), "exited with 3");
   EXPECT_EQ(process->pid(), -1);
 }
@@ -69,7 +69,7 @@ TEST(Process, HandsOverDescriptorsEvenWhereTheirNumbersCross) {
                                  .arguments = {"-c", "echo a >&3; echo b >&4"},
                                  .descriptors = {{first[1], 3}, {second[1], 4}}});
   ASSERT_TRUE(process);
-  ASSERT_TRUE(process->wait_for(10s));
+  ASSERT_TRUE(process->wait_for(60s));
   std::array<char, 2> byte{};
   EXPECT_EQ(::read(first[0], byte.data(), 2), 2);
   EXPECT_EQ(byte[0], 'a');
@@ -97,7 +97,7 @@ TEST(Process, TakesASignal) {
   auto process = Process::start({.program = "/bin/sleep", .arguments = {"1000"}});
   ASSERT_TRUE(process);
   process->signal(SIGTERM);
-  ASSERT_TRUE(process->wait_for(10s));
+  ASSERT_TRUE(process->wait_for(60s));
   EXPECT_EQ(describe_wait_status(process->wait_status()), "killed by signal 15 (Terminated)");
 }
 

@@ -60,6 +60,8 @@ class Scripted {
         }
         ++accepted;
         script(fd.get(), number);
+        fd.reset();
+        ++closed;
       }
     });
   }
@@ -74,6 +76,7 @@ class Scripted {
   Scripted& operator=(const Scripted&) = delete;
   [[nodiscard]] std::string url() const { return "http://" + listener_.address(); }
   std::atomic<int> accepted = 0;
+  std::atomic<int> closed = 0;
 
  private:
   Listener listener_;
@@ -111,7 +114,7 @@ ClientRequest post(std::string_view body) {
 }
 
 TEST(Client, FetchesAndKeepsItsConnection) {
-  const auto path = std::filesystem::temp_directory_path() / "mcpgate-http-client.sock";
+  const auto path = socket_path("client");
   for (int kind = 0; kind < 2; ++kind) {
     TestServer server({}, kind == 0 ? *listen_tcp("127.0.0.1", 0) : *listen_unix(path));
     server.start();
@@ -273,9 +276,8 @@ TEST(Client, StaleConnectionIsReplaced) {
   TestClient client(server.url());
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.fetch(post("x")));
-    ASSERT_TRUE(eventually([&] { return server.accepted == i + 1; }));
-    // Until the close has arrived.
-    std::this_thread::sleep_for(milliseconds(5));
+    ASSERT_TRUE(eventually([&] { return server.closed == i + 1; }));
+    EXPECT_EQ(server.accepted, i + 1);
   }
 }
 

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -123,7 +125,13 @@ class TestServer {
 };
 
 /// How long a test waits for what must happen.
-inline constexpr int kPatienceMs = 10'000;
+inline constexpr int kPatienceMs = 60'000;
+
+/// A path for a socket of this process alone.
+inline std::filesystem::path socket_path(std::string_view name) {
+  return std::filesystem::temp_directory_path() /
+         ("mcpgate-http-" + std::to_string(::getpid()) + "-" + std::string(name) + ".sock");
+}
 
 /// A blocking socket.
 class RawClient {

@@ -312,7 +312,7 @@ TEST_F(Tls, DisconnectIsTold) {
 
 TEST_F(Tls, SlowHandshakeIsCutOff) {
   ServerOptions options{.tls = server_tls()};
-  options.limits.head_timeout = milliseconds(30);
+  options.limits.head_timeout = milliseconds(1000);
   TestServer server(options);
   server.start();
   RawClient client(server.address);
