@@ -21,6 +21,7 @@ from places import (
     ending_of_call,
 )
 from support import ROOT
+from support.processes import wait_until
 
 HOSTILE = Path(__file__).parent / "hostile"
 
@@ -103,7 +104,7 @@ def run(endpoint, attack) -> str:
     apart = f"-{attack.name}" if attack.workspace or endpoint.setup.stdio else ""
     ada, bob = f"ada{apart}", f"bob{'' if attack.workspace else apart}"
     if attack.plant is not None:
-        planted = ending_of_call(endpoint.call(f"{attack.name}_plant", bob, target, 20))
+        planted = ending_of_call(endpoint.call(f"{attack.name}_plant", bob, target, 60))
         assert planted.startswith("worked: "), planted
         target["planted"] = planted.removeprefix("worked: ")
     return ending_of_call(endpoint.call(attack.name, ada, target, attack.deadline))
@@ -169,9 +170,12 @@ def test_children_are_kept_ready(places, setup):
         endpoint = places.endpoint(setup)
     except Unavailable as error:
         pytest.skip(f"{setup.name} cannot be had here: {error}")
-    metrics = endpoint.socket.get("/metrics")[1].decode()
-    waiting = re.search(r"^mcpgate_sandbox_ready_children (\d+)$", metrics, re.MULTILINE)
-    assert waiting and int(waiting[1]) >= 1
+
+    def waiting() -> int:
+        metrics = endpoint.socket.get("/metrics")[1].decode()
+        return int(re.search(r"^mcpgate_sandbox_ready_children (\d+)$", metrics, re.MULTILINE)[1])
+
+    wait_until(lambda: waiting() >= 1, "a child waits")
 
 
 def test_what_is_open_is_documented():

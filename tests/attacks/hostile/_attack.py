@@ -80,7 +80,7 @@ def attack(
     needs="anyone",
     open=None,
     opens="worked",
-    deadline=20.0,
+    deadline=60.0,
     plant=None,
     workspace=False,
 ):
@@ -213,6 +213,11 @@ def in_daemon(target: dict) -> bool:
     """Whether this is a call; else it is the control."""
     return "scratch" in target
 
+
+def patience_s(target: dict) -> float:
+    """How long an attack waits for what the daemon does about it: on a busy machine that may take a
+    while, and where it is done nobody waits to the end. In the control nothing is done."""
+    return 30 if in_daemon(target) else 0.5
 
 
 def fill_by_writing(path: str, bytes_wanted: int) -> int:

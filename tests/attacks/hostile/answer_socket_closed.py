@@ -3,11 +3,11 @@
 import os
 import time
 
-from _attack import attack
+from _attack import attack, patience_s
 
 
 @attack(refused="timeout", stdio="EBADF", layers="limits", deadline=1.0)
 def run(target):
     os.close(3)
-    time.sleep(2)
+    time.sleep(patience_s(target))
     return "lived on"

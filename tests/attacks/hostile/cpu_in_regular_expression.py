@@ -6,7 +6,7 @@ import time
 from _attack import attack
 
 
-@attack(refused="timeout", layers="limits", deadline=0.5)
+@attack(refused=("timeout", "cpu"), layers="limits", deadline=0.5)
 def run(target):
     for size in range(25, 40):
         started = time.process_time()

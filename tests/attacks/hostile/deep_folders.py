@@ -3,7 +3,7 @@
 import os
 import time
 
-from _attack import Refused, attack
+from _attack import Refused, attack, patience_s
 
 
 @attack(refused=("output", "ENOSPC"), strict="its own file system", layers="limits")
@@ -15,5 +15,5 @@ def run(target):
     if os.statvfs(".").f_files < 10_000:
         # The kernel counts them, and they go with the process: nobody has to find them.
         raise Refused("its own file system")
-    time.sleep(0.5)
+    time.sleep(patience_s(target))
     return "made"

@@ -2,12 +2,12 @@
 
 import time
 
-from _attack import attack
+from _attack import attack, patience_s
 
 
 @attack(refused=("output", "ENOSPC", "cpu"), layers="limits")
 def run(target):
     for number in range(6000):
         open(f"file-{number}", "w").close()
-    time.sleep(0.5)
+    time.sleep(patience_s(target))
     return "6000 files"

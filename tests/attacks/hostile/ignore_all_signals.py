@@ -3,7 +3,7 @@
 import signal
 import time
 
-from _attack import attack
+from _attack import attack, patience_s
 
 
 @attack(refused="timeout", layers="limits", deadline=1.0)
@@ -13,5 +13,5 @@ def run(target):
             signal.signal(number, signal.SIG_IGN)
         except (OSError, ValueError):
             pass
-    time.sleep(2)
+    time.sleep(patience_s(target))
     return "slept on"

@@ -3,7 +3,7 @@
 from _attack import attack
 
 
-@attack(refused="timeout", layers="limits", deadline=0.5)
+@attack(refused=("timeout", "cpu"), layers="limits", deadline=0.5)
 def run(target):
     number = 3 ** (1 << 24)
     return number.bit_length()

@@ -3,7 +3,7 @@
 import os
 import time
 
-from _attack import Refused, attack, syscall
+from _attack import Refused, attack, patience_s, syscall
 
 
 def plant(target):
@@ -17,7 +17,7 @@ def plant(target):
 
 @attack(refused="nothing left", layers="fresh process", plant=plant)
 def run(target):
-    until = time.monotonic() + 5
+    until = time.monotonic() + patience_s(target)
     while time.monotonic() < until:
         if not os.path.exists(target["planted"] + "/closed"):
             raise Refused("nothing left")

@@ -4,11 +4,9 @@ import fcntl
 import os
 import time
 
-from _attack import Refused, attack
+from _attack import Refused, attack, patience_s
 
 KEPT = []
-#: Who has answered is dead within milliseconds; a server's process when it has been idle.
-PATIENCE_S = 5
 
 
 def plant(target):
@@ -20,7 +18,7 @@ def plant(target):
 @attack(refused="nothing left", layers="fresh process", plant=plant)
 def run(target):
     file = os.open(target["tool_set"] + "/toolset.yaml", os.O_RDONLY)
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s(target)
     while time.monotonic() < until:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

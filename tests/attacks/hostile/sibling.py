@@ -9,7 +9,7 @@ def sibling(target: dict) -> str:
     """Holds a secret for as long as it may."""
     with open("sibling-secret", "w") as file:
         file.write("canary of another call")
-    time.sleep(300)
+    time.sleep(3600)
     return "done"
 
 

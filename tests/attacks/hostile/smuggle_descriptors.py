@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-from _attack import Refused, attack
+from _attack import Refused, attack, patience_s
 
 
 @attack(refused=("dropped", "ETOOMANYREFS"), layers="frames")
@@ -18,7 +18,7 @@ def run(target):
         socket.send_fds(shared, [header + log], [write_end] * 50)
     os.close(write_end)
     os.set_blocking(read_end, False)
-    until = time.monotonic() + 2
+    until = time.monotonic() + patience_s(target)
     while time.monotonic() < until:
         try:
             # The end of file: nobody holds the other end any more.

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from _attack import attack
+from _attack import attack, patience_s
 
 
 @attack(refused=("killed", "RuntimeError", "memory"), layers="limits", control="plain")
@@ -13,7 +13,7 @@ def run(target):
     try:
         for _ in range(1000):
             threading.Thread(target=stop.wait, daemon=True).start()
-        time.sleep(0.3)
+        time.sleep(patience_s(target))
     finally:
         stop.set()
     return "1000 threads"
