@@ -22,10 +22,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# One test program, or one pytest run, that takes longer than this hangs.
-PROGRAM_SECONDS_MAX = 600
-PYTEST_SECONDS_MAX = 1800
-TEST_SECONDS_MAX = 180
+# One test program, pytest run or pytest test that takes longer than this hangs, on a machine that
+# is busy with other things too.
+PROGRAM_SECONDS_MAX = 3600
+PYTEST_SECONDS_MAX = 3600
+TEST_SECONDS_MAX = 600
 
 
 @dataclass

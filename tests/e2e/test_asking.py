@@ -39,7 +39,7 @@ def gateway(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("asking") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
     settings = (tools / "trial" / "toolset.yaml").read_text()
-    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 2s", "wall: 20s"))
+    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 8s", "wall: 20s"))
     gateway = Gateway(tools, config=fixture_config()).wait_ready()
     yield gateway
     gateway.close()

@@ -67,7 +67,7 @@ def test_call_has_two_records(gateway, tester, since):
 
 def test_start_is_written_before_the_call(gateway, tester, since):
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(tester.call, "wait", {"seconds": 1})
+        call = pool.submit(tester.call, "wait", {"seconds": 5})
         wait_until(
             lambda: [r for r in gateway.records()[since.start :] if r["type"] == "mcp_call_start"],
             "the start is on disk",

@@ -165,7 +165,7 @@ def test_help_fits_a_screen(words, tmp_path):
         [BIN / words[0], *words[1:], "--help"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=environment(tmp_path),
         cwd=tmp_path,
     )
@@ -193,7 +193,7 @@ def test_wrong_usage_is_exit_2(words, tmp_path):
         [BIN / words[0], *words[1:]],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=environment(tmp_path),
         cwd=tmp_path,
     )
@@ -207,7 +207,7 @@ def up(tmp_path, *words, state=None):
         [BIN / "mcpgate", "up", "--port", "0", "--admin-port", "0", *words],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=environment(state or tmp_path / "state"),
         cwd=tmp_path,
     )
@@ -249,7 +249,7 @@ def test_output_that_cannot_be_written_is_exit_1(gateway, flags):
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,
-                timeout=20,
+                timeout=60,
                 env=environment(gateway.state),
                 cwd=gateway.state,
             )
@@ -260,7 +260,7 @@ def test_output_that_cannot_be_written_is_exit_1(gateway, flags):
 def test_closed_descriptors_are_never_taken_for_files(tmp_path):
     """What is printed must not end in the first file that is opened, such as a key's."""
     script = f"exec {BIN}/mcpgate keys create --user bob --roles r 0<&- 1>&- 2>&-"
-    subprocess.run(["sh", "-c", script], env=environment(tmp_path), cwd=tmp_path, timeout=20)
+    subprocess.run(["sh", "-c", script], env=environment(tmp_path), cwd=tmp_path, timeout=60)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files, "the key was made"
     for path in files:
@@ -290,7 +290,7 @@ def test_tool_does_not_write_to_the_terminal_what_a_terminal_obeys(gateway, flag
         done = subprocess.run(
             [BIN / "mcpgate", "tools", "call", "echo", '{"text": "a\\u001b]0;title\\u0007b"}',
              *map(str, flags)],
-            stdout=follower, stderr=subprocess.PIPE, timeout=20, env=environment(gateway.state),
+            stdout=follower, stderr=subprocess.PIPE, timeout=60, env=environment(gateway.state),
             cwd=gateway.state,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -309,7 +309,7 @@ def test_wrong_configuration_is_told_before_missing_tools(tmp_path):
         [BIN / "mcpgate", "up", "--config", config],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=environment(tmp_path),
         cwd=tmp_path,
     )

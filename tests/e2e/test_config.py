@@ -11,9 +11,6 @@ from support import BIN, raw
 from support.gateway import copied_tools, environment, fixture_config, run, tool_set
 from support.processes import Running, free_port, on_all_loops, wait_until
 
-RELOAD_SECONDS = 3
-
-
 def check(tmp_path, text: str):
     path = tmp_path / "mcpgate.yaml"
     path.write_text(text)
@@ -102,13 +99,11 @@ def test_changed_file_counts_without_a_restart(start_gateway):
     wait_until(
         lambda: on_all_loops(lambda: tester.tool_names() == []),
         "the role lost its tool set",
-        RELOAD_SECONDS,
     )
     gateway.write_config(fixture_config())
     wait_until(
         lambda: on_all_loops(lambda: "echo" in tester.tool_names()),
         "and has it back",
-        RELOAD_SECONDS,
     )
 
 
@@ -117,9 +112,7 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     tester = gateway.user("t@example.com", "mcp-tester")
     before = tester.tool_names()
     gateway.write_config(fixture_config(limitz={}))
-    wait_until(
-        lambda: "did you mean limits?" in gateway.log, "the log names the mistake", RELOAD_SECONDS
-    )
+    wait_until(lambda: "did you mean limits?" in gateway.log, "the log names the mistake")
     assert tester.tool_names() == before
     refused = 'mcpgate_configuration_reloads_total{outcome="refused"} 0'
     assert refused not in gateway.admin("/metrics")[1]
@@ -130,7 +123,7 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     reason = wait_until(recorded, "the audit has it")[0]["reason"]
     assert "did you mean limits?" in reason
     gateway.write_config_text("toolSets: [\n")
-    wait_until(lambda: gateway.log.count("mcpgate.yaml:") > 1, "and the next one", RELOAD_SECONDS)
+    wait_until(lambda: gateway.log.count("mcpgate.yaml:") > 1, "and the next one")
     assert tester.tool_names() == before
     assert gateway.admin("/ready")[0] == 200
     changed = fixture_config()
@@ -139,7 +132,6 @@ def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     wait_until(
         lambda: on_all_loops(lambda: tester.tool_names() == ["echo"]),
         "a good file counts again",
-        RELOAD_SECONDS,
     )
 
 
@@ -147,14 +139,13 @@ def test_call_in_flight_survives_a_reload(start_gateway):
     gateway = start_gateway(config=fixture_config())
     tester = gateway.user("t@example.com", "mcp-tester")
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(tester.call, "wait", {"seconds": 1.5})
+        waiting = pool.submit(tester.call, "wait", {"seconds": 5})
         changed = fixture_config()
         changed["toolSets"]["trial"]["tools"] = ["wait"]
         gateway.write_config(changed)
         wait_until(
             lambda: on_all_loops(lambda: tester.tool_names() == ["wait"]),
             "the change counts",
-            RELOAD_SECONDS,
         )
         assert not waiting.result().get("isError")
 

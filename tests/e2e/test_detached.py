@@ -69,10 +69,9 @@ def test_a_killed_daemon_leaves_answers_behind(start_daemon):
     daemon = start_daemon()
     ended, _, _ = detach(daemon, "echo", {"text": "before"})
     before = events(daemon, ended)
-    running, status, _ = detach(daemon, "wait", {"seconds": 1.9})
+    running, status, _ = detach(daemon, "wait", {"seconds": 7})
     assert status == 202
-    children = len(descendants(daemon.process.pid))
-    wait_until(lambda: len(descendants(daemon.process.pid)) >= max(2, children), "it runs")
+    wait_until(lambda: len(descendants(daemon.process.pid)) >= 2, "it runs")
     os.kill(daemon.process.pid, signal.SIGKILL)
     wait_until(lambda: daemon.process.exit_code() is not None, "it is dead")
     daemon = start_daemon()
@@ -87,8 +86,8 @@ def test_a_call_is_forgotten_when_its_time_is_over(start_daemon, calls):
     daemon = start_daemon()
     call_id, status, _ = detach(daemon, "echo", {"text": "short"}, ttl_ms=1500)
     assert status == 202
-    wait_until(lambda: daemon.socket().get(f"/execute/{call_id}")[0] == 404, "it is over", 10)
-    wait_until(lambda: not list(calls.iterdir()), "its file is removed", 10)
+    wait_until(lambda: daemon.socket().get(f"/execute/{call_id}")[0] == 404, "it is over")
+    wait_until(lambda: not list(calls.iterdir()), "its file is removed")
     unknown = daemon.socket().get(f"/execute/{secrets.token_hex(16)}")
     assert daemon.socket().get(f"/execute/{call_id}") == unknown
 

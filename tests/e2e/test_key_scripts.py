@@ -33,7 +33,7 @@ def script(request, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
         )
 
     yield run

@@ -41,7 +41,7 @@ def config(api, certificates, tmp_path):
 
 
 def becomes(gateway, key: str, status: int):
-    wait_until(lambda: gateway.answers(key, status), f"the key answers {status}", 20)
+    wait_until(lambda: gateway.answers(key, status), f"the key answers {status}")
 
 
 def secret_of(api, key: str) -> dict:

@@ -1,4 +1,4 @@
-"""The life of an API key, seen by a running gateway: each change counts within a second."""
+"""The life of an API key, seen by a running gateway: each change counts without a restart."""
 
 import json
 import re
@@ -7,7 +7,6 @@ import time
 import pytest
 from support.processes import wait_until
 
-LIVE_SECONDS = 1.0
 KEY = re.compile(r"mcpk_[a-z2-7]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}\Z")
 
 
@@ -19,8 +18,8 @@ def status(gateway, key) -> int:
     return gateway.client(key).request("ping").status
 
 
-def becomes(gateway, key, expected: int, seconds: float = LIVE_SECONDS):
-    wait_until(lambda: gateway.answers(key, expected), f"the key answers {expected}", seconds)
+def becomes(gateway, key, expected: int):
+    wait_until(lambda: gateway.answers(key, expected), f"the key answers {expected}")
 
 
 def row(gateway, identity: str) -> dict:
@@ -29,13 +28,13 @@ def row(gateway, identity: str) -> dict:
     return next(row for row in json.loads(done.stdout)["keys"] if row["id"] == identity)
 
 
-def test_created_key_works_within_a_second(gateway):
+def test_created_key_works(gateway):
     key = gateway.create_key("new@example.com", "mcp-tester")
     assert KEY.match(key)
     becomes(gateway, key, 200)
 
 
-def test_revoked_key_is_refused_within_a_second(gateway):
+def test_revoked_key_is_refused(gateway):
     key = gateway.create_key("gone@example.com", "mcp-tester")
     becomes(gateway, key, 200)
     done = gateway.mcpgate("keys", "revoke", key_id(key))
@@ -69,18 +68,29 @@ def test_rotation_without_overlap_ends_the_old_key(gateway):
 
 
 def test_key_expires_by_itself(gateway):
-    key = gateway.create_key("brief@example.com", "mcp-tester", "--expires", "3s")
+    key = gateway.create_key("brief@example.com", "mcp-tester", "--expires", "10s")
     becomes(gateway, key, 200)
-    becomes(gateway, key, 401, 5)
+    becomes(gateway, key, 401)
     assert row(gateway, key_id(key))["state"] == "expired"
 
 
+def key_from(gateway, seconds: float) -> str:
+    """A key that is valid from then on."""
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+    return gateway.create_key("later@example.com", "mcp-tester", "--not-before", start)
+
+
+def why_refused(gateway, key: str) -> str:
+    reply = gateway.client(key).request("ping")
+    assert reply.status == 401
+    return gateway.record_of(reply)["reason"]
+
+
 def test_key_is_not_valid_before_its_time(gateway):
-    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
-    key = gateway.create_key("later@example.com", "mcp-tester", "--not-before", start)
+    key = key_from(gateway, 3600)
     assert row(gateway, key_id(key))["state"] == "not-yet-valid"
-    assert status(gateway, key) == 401
-    becomes(gateway, key, 200, 6)
+    wait_until(lambda: why_refused(gateway, key) == "not_yet_valid", "the key is known")
+    becomes(gateway, key_from(gateway, 3), 200)
 
 
 def test_list_shows_what_is_promised_and_no_secret(gateway):

@@ -192,7 +192,7 @@ def test_up_prepares_before_it_serves(shouting, start_gateway, monkeypatch):
     let_pip_find(shouting.wheels, shouting.root, monkeypatch)
     gateway = start_gateway(tools=shouting.tools)
     client = gateway.client("demo-token-12345")
-    wait_until(lambda: "shout" in client.tool_names(), "the tool set is served", 60)
+    wait_until(lambda: "shout" in client.tool_names(), "the tool set is served")
     assert "installing" in gateway.log
     result = client.call("shout", {"text": "up"})
     assert result["content"][0]["text"] == "UP!"
@@ -227,7 +227,6 @@ def draw() -> dict:
 NUMPY_WHEELS = ROOT / "build" / "package-wheels"
 
 
-@pytest.mark.timeout(300)
 def test_a_preloaded_numpy_is_there_and_each_call_draws_its_own(
     tmp_path, start_gateway, monkeypatch
 ):
@@ -239,7 +238,7 @@ def test_a_preloaded_numpy_is_there_and_each_call_draws_its_own(
     shutil.copy(ROOT / "tests" / "packages" / "requirements.txt", folder)
     let_pip_find(NUMPY_WHEELS, tmp_path, monkeypatch)
     client = start_gateway(tools=tmp_path / "tools").client("demo-token-12345")
-    wait_until(lambda: "draw" in client.tool_names(), "the tool set is served", 240)
+    wait_until(lambda: "draw" in client.tool_names(), "the tool set is served")
     drawn = [client.call("draw", {})["structuredContent"] for _ in range(5)]
     for one in drawn:
         assert (one["found"], one["sum"]) == (True, 64.0**3)

@@ -7,7 +7,6 @@ from support.gateway import fixture_config, tool_set
 from support.processes import on_all_loops, wait_until
 from support.rpc import RpcError, text_of
 
-PATIENCE = 30
 ECHO = '''from mcpgate import tool
 
 
@@ -61,13 +60,11 @@ def is_listed(gateway) -> bool:
 
 
 def wait_listed(gateway):
-    wait_until(lambda: on_all_loops(lambda: is_listed(gateway)), "the tool is listed", PATIENCE)
+    wait_until(lambda: on_all_loops(lambda: is_listed(gateway)), "the tool is listed")
 
 
 def wait_withheld(gateway):
-    wait_until(
-        lambda: on_all_loops(lambda: not is_listed(gateway)), "the tool is withheld", PATIENCE
-    )
+    wait_until(lambda: on_all_loops(lambda: not is_listed(gateway)), "the tool is withheld")
 
 
 def admin_records(gateway, method: str) -> list[dict]:
@@ -140,7 +137,6 @@ def test_what_is_not_pinned_is_withheld_on_every_surface(pinned):
     wait_until(
         lambda: on_all_loops(lambda: tester.request("resources/list").result["resources"] == []),
         "resources are withheld",
-        PATIENCE,
     )
     assert tester.request("prompts/list").result["prompts"] == []
     assert is_listed(gateway)
@@ -170,7 +166,7 @@ def test_a_wrong_file_keeps_the_pins_in_force_and_refuses_a_start(pinned, start_
     gateway.pins.write_text(right + "tols: []\n")
     line = right.count("\n") + 1
     problem = f"{gateway.pins}:{line}:1: tols: unknown key; did you mean tools?"
-    wait_until(lambda: problem in gateway.log, "the slip is told", PATIENCE)
+    wait_until(lambda: problem in gateway.log, "the slip is told")
     assert on_all_loops(lambda: gateway.tester.tool_names() == names)
     for words in (["check"], ["tools", "pin"], ["tools", "diff"]):
         done = gateway.mcpgate(*words)

@@ -58,6 +58,7 @@ def test_doctor_proves_every_layer_of_strict(tmp_path, strict_here):
 
 def test_doctor_prints_a_table(tmp_path):
     done = run([BIN / "mcpgate-sandbox", "doctor"], tmp_path)
+    assert done.stdout, done.stderr
     head, *rows = done.stdout.splitlines()
     assert head.split() == ["LAYER", "WANTED", "IN", "FORCE", "PROOF"]
     assert any(row.split()[:3] == ["landlock", "required", "yes"] for row in rows)

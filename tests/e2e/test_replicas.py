@@ -59,7 +59,7 @@ def tools(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("replicas") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
     settings = (tools / "trial" / "toolset.yaml").read_text()
-    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 2s", "wall: 60s"))
+    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 8s", "wall: 60s"))
     return tools
 
 

@@ -54,13 +54,14 @@ def test_every_route_but_health_wants_a_signature(sandbox, route):
     assert sandbox.send("GET", route, {})[0] == 401
 
 
-def test_unsigned_execute(daemon, sandbox):
-    before = len(descendants(daemon.process.pid))
+def test_unsigned_execute(sandbox):
+    before = sandbox.calls_answered()
     body = sandbox.execute_body("echo", {"text": "x"}, "c1", "sha256:" + "0" * 64)
     status, answer = sandbox.send("POST", "/execute", {"Content-Type": "application/json"}, body)
     assert status == 401
     assert b"result" not in answer
-    assert len(descendants(daemon.process.pid)) <= before
+    assert echo(sandbox) == 200
+    assert sandbox.calls_answered() == before + 1, "the signed one alone has run"
 
 
 MALFORMED = [
@@ -167,7 +168,7 @@ def test_killed_in_the_middle_of_a_call_and_back(start_gateway):
     tester = gateway.user("tester@example.com", "mcp-tester")
     dba = gateway.user("dba@example.com", "mcp-dba")
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(tester.call, "wait", {"seconds": 1.9})
+        waiting = pool.submit(tester.call, "wait", {"seconds": 7})
         wait_until(
             lambda: [r for r in gateway.records() if r["type"] == "mcp_call_start"], "it runs"
         )
@@ -178,12 +179,12 @@ def test_killed_in_the_middle_of_a_call_and_back(start_gateway):
         result = waiting.result()
     assert result["isError"] is True
     assert reason_of(result) == "sandbox_unavailable"
-    assert time.monotonic() - killed < 1
-    wait_until(lambda: not [p for p in family if p.alive()], "zygote and child died with it", 2)
+    assert time.monotonic() - killed < 6, "it waited for what the call would have taken"
+    wait_until(lambda: not [p for p in family if p.alive()], "zygote and child died with it")
     assert text_of(dba.call("vacuum", {"table": "t"})) == "vacuumed t"
-    back = wait_until(lambda: gateway.daemon("trial"), "the daemon is started again", 5)
+    back = wait_until(lambda: gateway.daemon("trial"), "the daemon is started again")
     assert back.pid != daemon.pid
-    wait_until(lambda: not tester.call("echo", {"text": "x"}).get("isError"), "and serves", 5)
+    wait_until(lambda: not tester.call("echo", {"text": "x"}).get("isError"), "and serves")
     assert "echo" in tester.tool_names()
 
 
@@ -195,7 +196,7 @@ def test_killed_zygote_is_replaced(start_gateway):
     assert zygotes, "the daemon itself runs no Python"
     for zygote in zygotes:
         os.kill(zygote.pid, signal.SIGKILL)
-    wait_until(lambda: not tester.call("echo", {"text": "x"}).get("isError"), "it serves again", 5)
+    wait_until(lambda: not tester.call("echo", {"text": "x"}).get("isError"), "it serves again")
     assert gateway.daemon("trial") == daemon
 
 

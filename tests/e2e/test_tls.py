@@ -128,7 +128,7 @@ def test_new_certificate_is_served_without_a_restart(start_gateway, certificates
     shutil.copy(newer.server, tmp_path / "draft.pem")
     (tmp_path / "draft.key").rename(served_key)
     (tmp_path / "draft.pem").rename(served)
-    wait_until(lambda: trusted_by(newer.ca), "the new certificate is served", 5)
+    wait_until(lambda: trusted_by(newer.ca), "the new certificate is served")
     assert not trusted_by(certificates.ca)
 
 
@@ -147,10 +147,10 @@ def test_files_of_a_changed_configuration_are_in_force(start_gateway, certificat
 
     assert answers(certificates.ca)
     gateway.write_config(fixture_config(tls=files | {"clientCa": str(certificates.ca)}))
-    wait_until(lambda: not answers(certificates.ca), "client certificates are demanded", 5)
+    wait_until(lambda: not answers(certificates.ca), "client certificates are demanded")
     new_files = {"certificate": str(newer.server), "key": str(newer.server_key)}
     gateway.write_config(fixture_config(tls=new_files))
-    wait_until(lambda: answers(newer.ca), "the other certificate is served", 5)
+    wait_until(lambda: answers(newer.ca), "the other certificate is served")
     gateway.write_config(fixture_config(tls=new_files | {"clientCa": "missing.pem"}))
     wait_until(lambda: "configuration in force stays" in gateway.log, "the missing file is told")
     assert answers(newer.ca)
@@ -178,7 +178,7 @@ def test_sandbox_serves_a_new_certificate_without_a_restart(certificates, tmp_pa
             return False
 
     try:
-        wait_until(lambda: certificate_is(certificates.server), "the daemon serves", 30)
+        wait_until(lambda: certificate_is(certificates.server), "the daemon serves")
         served.write_text("half of a cer")
         wait_until(lambda: "stays in force" in daemon.log, "a broken certificate is told")
         assert certificate_is(certificates.server)

@@ -5,9 +5,6 @@ import pytest
 from support.processes import on_all_loops, wait_until
 from support.rpc import RpcError, text_of
 
-FOLLOW_SECONDS = 5
-
-
 @pytest.fixture
 def edited(start_gateway, editable_tools):
     gateway = start_gateway(editable_tools)
@@ -37,7 +34,6 @@ def test_new_file_is_a_new_tool(edited):
     wait_until(
         lambda: on_all_loops(lambda: "greet" in tester.tool_names()),
         "the new tool is listed",
-        FOLLOW_SECONDS,
     )
     assert text_of(tester.call("greet", {"name": "Ada"})) == "hello, Ada"
     assert gateway.daemon("trial") == daemon, "the daemon was restarted"
@@ -49,7 +45,6 @@ def test_changed_file_is_what_runs_next(edited):
     wait_until(
         lambda: on_all_loops(lambda: "greet" in tester.tool_names()),
         "the new tool is listed",
-        FOLLOW_SECONDS,
     )
     write_tool(folder, "greet", GREET.replace("GREETING", "good day"))
 
@@ -58,7 +53,7 @@ def test_changed_file_is_what_runs_next(edited):
         assert not result.get("isError"), "a call fails while a tool is exchanged"
         return text_of(result) == "good day, Ada"
 
-    wait_until(lambda: on_all_loops(changed), "the new text is what runs", FOLLOW_SECONDS)
+    wait_until(lambda: on_all_loops(changed), "the new text is what runs")
 
 
 def test_removed_file_is_a_removed_tool(edited):
@@ -67,7 +62,6 @@ def test_removed_file_is_a_removed_tool(edited):
     wait_until(
         lambda: on_all_loops(lambda: "raises" not in tester.tool_names()),
         "the tool is gone",
-        FOLLOW_SECONDS,
     )
     with pytest.raises(RpcError) as refused:
         tester.call("raises")
@@ -90,7 +84,7 @@ def test_broken_edit_keeps_what_was(edited, name):
     broken, said = BROKEN[name]
     before = tester.tools()
     write_tool(folder, "behaving", broken)
-    wait_until(lambda: said in gateway.log, "the log says what is wrong", FOLLOW_SECONDS)
+    wait_until(lambda: said in gateway.log, "the log says what is wrong")
     assert tester.tools() == before
     assert text_of(tester.call("echo", {"text": "as before"})) == "as before"
 

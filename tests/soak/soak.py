@@ -26,7 +26,7 @@ CHECKPOINTS = 10
 RSS_GROWTH_BYTES_MAX = 4 << 20
 # Connections between gateway and daemon are kept for a while.
 FD_GROWTH_MAX = 2
-SECONDS_TO_SETTLE = 20
+SECONDS_TO_GIVE_BACK = 30
 
 
 @dataclass
@@ -58,12 +58,8 @@ def holding(pid: int) -> Holding:
 
 def temporary_entries(daemon: int) -> int:
     """What is in the folders of calls, in the daemon's own root of temporary folders."""
-    roots = {
-        Path(os.readlink(link))
-        for link in Path(f"/proc/{daemon}/fd").iterdir()
-        if "/mcpgate-sandbox-" in os.readlink(link)
-    }
-    tops = {root for root in roots if root.name.startswith("mcpgate-sandbox-")}
+    opened = {Path(os.readlink(link)) for link in Path(f"/proc/{daemon}/fd").iterdir()}
+    tops = {path for path in opened if path.name.startswith("mcpgate-sandbox-")}
     # Emptied folders are kept for calls to come: a bounded number, counted as what they hold.
     return sum(1 for top in tops for path in top.rglob("*") if path.parent != top)
 
@@ -82,12 +78,17 @@ def look(gateway: Gateway) -> dict[str, Holding]:
     return seen
 
 
-def is_settled(gateway: Gateway) -> bool:
-    """Whether no call is left, and no zygote takes another one's place."""
+def settled(gateway: Gateway) -> dict[str, Holding] | None:
+    """What is held once no call is left and no zygote takes another one's place."""
     daemon = gateway.daemon("trial").pid
     children = [p for p in descendants(daemon) if p.parent != daemon]
     kept = list((gateway.state / "calls").glob("*/*"))
-    return not children and not kept and len(zygotes(daemon)) == 1
+    if children or kept or len(zygotes(daemon)) != 1:
+        return None
+    try:
+        return look(gateway)
+    except (OSError, IndexError):  # Something ended while it was looked at.
+        return None
 
 
 class Load:
@@ -162,14 +163,29 @@ def soak(calls: int, say=print) -> list[str]:
         samples = []
         for checkpoint in range(1, CHECKPOINTS + 1):
             load.run(calls * checkpoint // CHECKPOINTS - load.done)
-            wait_until(lambda: is_settled(gateway), "no call is left", SECONDS_TO_SETTLE)
-            samples.append(look(gateway))
+            samples.append(wait_until(lambda: settled(gateway), "no call is left"))
             for name, held in samples[-1].items():
                 say(f"{load.done:8} {name:8} {held.row()}")
-        base = samples[int(CHECKPOINTS * BASE_SHARE) - 1]
-        return [problem for name in base for problem in growth(name, base[name], samples[-1][name])]
+        return what_stays(gateway, samples[int(CHECKPOINTS * BASE_SHARE) - 1])
     finally:
         gateway.close()
+
+
+def what_stays(gateway: Gateway, base: dict[str, Holding]) -> list[str]:
+    """What has grown and is not given back: a connection, a folder, a process may be on its way."""
+    problems: list[str] = []
+
+    def is_given_back() -> bool:
+        now = settled(gateway)
+        if now is not None:
+            problems[:] = [each for name in base for each in growth(name, base[name], now[name])]
+        return now is not None and not problems
+
+    try:
+        wait_until(is_given_back, "nothing has grown", SECONDS_TO_GIVE_BACK)
+    except AssertionError:
+        return problems or ["no call is left: not so"]
+    return []
 
 
 def growth(name: str, before: Holding, after: Holding) -> list[str]:

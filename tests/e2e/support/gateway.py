@@ -15,7 +15,8 @@ from support.processes import Running, descendants, free_port, on_all_loops, wai
 from support.rpc import McpClient
 from support.signing import SandboxSocket
 
-READY_SECONDS = 30
+# A start may install packages first, on a machine that does other things too.
+READY_SECONDS = 150
 
 # Every string that a test passes as an argument starts so, and none of it may be in a record or
 # log.
@@ -30,7 +31,7 @@ def environment(state: Path) -> dict:
     return kept | {"MCPGATE_STATE": str(state)}
 
 
-def run(argv: list, state: Path, *, stdin: str = "", seconds: float = 60, cwd: Path | None = None):
+def run(argv: list, state: Path, *, stdin: str = "", seconds: float = 150, cwd: Path | None = None):
     """Runs a command to its end, in `cwd` (the state directory: no configuration file is near)."""
     return subprocess.run(
         [str(word) for word in argv],
@@ -115,7 +116,7 @@ class Gateway:
         return self
 
     def admin(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -151,7 +152,7 @@ class Gateway:
     def known_key(self, user: str, roles: str, **options) -> str:
         """A fresh key, once the running gateway knows it; `options` are those of its client."""
         key = self.create_key(user, roles)
-        wait_until(lambda: self.answers(key, 200, **options), "the new key is known", 5)
+        wait_until(lambda: self.answers(key, 200, **options), "the new key is known")
         return key
 
     def user(self, name: str, roles: str) -> McpClient:
@@ -169,7 +170,10 @@ class Gateway:
         for process in descendants(self.process.pid):
             if process.name != "mcpgate-sandbox":
                 continue
-            words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:  # It has ended since.
+                continue
             if b"serve" in words and any(w.endswith(f"/{tool_set}".encode()) for w in words):
                 return process
         return None

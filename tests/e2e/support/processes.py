@@ -3,6 +3,7 @@
 import collections
 import itertools
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-LOG_LINES_MAX = 20_000
+LOG_BYTES_MAX = 8 << 20
+
+# What a test waits for comes in milliseconds, or not at all: so patient only a failing test is.
+PATIENCE_SECONDS = 60
+
+# For the processes that a program has told to end when it ends itself.
+LEAVE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,9 @@ def descendants(pid: int) -> list[Process]:
     return found
 
 
-def wait_until(condition, what: str, seconds: float = 10):
-    """Polls `condition` until it is true, and returns its value; fails by name at the deadline."""
+def wait_until(condition, what: str, seconds: float = PATIENCE_SECONDS):
+    """Polls `condition` until it is true, and returns its value; fails by name at the deadline. A
+    shorter one is for what would otherwise come later, by another way."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -67,9 +75,9 @@ def wait_until(condition, what: str, seconds: float = 10):
         time.sleep(0.01)
 
 
-# The gateway has a loop per core, each follows changes by itself, and the kernel spreads
-# connections over them: so many connections miss one of two loops once in 500 times.
-CONNECTIONS_TO_ALL_LOOPS = 10
+# The gateway has a loop per core, and the kernel spreads connections over them: so many connections
+# hardly ever miss one. No more than a principal may have open as streams.
+CONNECTIONS_TO_ALL_LOOPS = min(60, 7 * len(os.sched_getaffinity(0)))
 
 
 def on_all_loops(condition) -> bool:
@@ -100,7 +108,8 @@ class Running:
 
     def __init__(self, argv: list, env: dict, cwd: Path | None = None):
         self.argv = [str(word) for word in argv]
-        self._lines = collections.deque(maxlen=LOG_LINES_MAX)
+        self._log = bytearray()
+        self._log_lock = threading.Lock()
         self._popen = subprocess.Popen(
             self.argv,
             env=env,
@@ -110,12 +119,27 @@ class Running:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        os.set_blocking(self._popen.stdout.fileno(), False)
+        self._reader = threading.Thread(target=self._follow, daemon=True)
         self._reader.start()
 
-    def _read(self):
-        for line in self._popen.stdout:
-            self._lines.append(line)
+    def _follow(self):
+        """Keeps the pipe empty, so that the process never waits for it."""
+        while self._take_log():
+            select.select([self._popen.stdout], [], [])
+
+    def _take_log(self) -> bool:
+        """Takes what has been printed by now; false at the end."""
+        with self._log_lock:
+            while True:
+                try:
+                    printed = os.read(self._popen.stdout.fileno(), 1 << 16)
+                except BlockingIOError:
+                    return True
+                if not printed:
+                    return False
+                self._log += printed
+                del self._log[:-LOG_BYTES_MAX]
 
     @property
     def pid(self) -> int:
@@ -123,7 +147,10 @@ class Running:
 
     @property
     def log(self) -> str:
-        return b"".join(list(self._lines)).decode("utf-8", "replace")
+        """All that it has printed before this look."""
+        self._take_log()
+        with self._log_lock:
+            return self._log.decode("utf-8", "replace")
 
     def exit_code(self) -> int | None:
         return self._popen.poll()
@@ -131,7 +158,7 @@ class Running:
     def signal(self, number: int):
         self._popen.send_signal(number)
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """SIGTERM; the exit code. Fails when a descendant outlives it."""
         family = descendants(self.pid)
         if self._popen.poll() is None:
@@ -148,7 +175,7 @@ class Running:
         return code
 
     def _check_gone(self, family: list[Process]):
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + LEAVE_SECONDS
         left = [process for process in family if process.alive()]
         while left and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -6,7 +6,7 @@ import socket
 from support.rpc import Reply
 
 
-def open_connection(port: int, timeout: float = 30) -> socket.socket:
+def open_connection(port: int, timeout: float = 60) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 

@@ -86,25 +86,27 @@ class McpClient:
         self.tls = tls
         self.timeout = timeout
 
-    def post(self, body: bytes, headers: dict | None = None, path: str | None = None) -> Reply:
-        """Sends bytes as they are."""
+    def _fields(self) -> dict:
         fields = {
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
         }
         if self.key is not None:
             fields["Authorization"] = f"Bearer {self.key}"
-        return self.send("POST", path or self.parts.path, fields | (headers or {}), body)
+        return fields
+
+    def post(self, body: bytes, headers: dict | None = None, path: str | None = None) -> Reply:
+        """Sends bytes as they are."""
+        return self.send("POST", path or self.parts.path, self._fields() | (headers or {}), body)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        where = (self.parts.hostname, self.parts.port)
+        if self.parts.scheme == "https":
+            return http.client.HTTPSConnection(*where, timeout=self.timeout, context=self.tls)
+        return http.client.HTTPConnection(*where, timeout=self.timeout)
 
     def send(self, method: str, path: str, headers: dict, body: bytes | None = None) -> Reply:
-        if self.parts.scheme == "https":
-            connection = http.client.HTTPSConnection(
-                self.parts.hostname, self.parts.port, timeout=self.timeout, context=self.tls
-            )
-        else:
-            connection = http.client.HTTPConnection(
-                self.parts.hostname, self.parts.port, timeout=self.timeout
-            )
+        connection = self._connection()
         try:
             connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()
@@ -113,9 +115,8 @@ class McpClient:
         finally:
             connection.close()
 
-    def request(
-        self, method: str, params: dict | None = None, headers: dict | None = None
-    ) -> Reply:
+    def _message(self, method: str, params: dict | None) -> tuple[dict, dict]:
+        """A request, and the headers that it needs."""
         params = dict(params or {})
         fields = {}
         if self.modern:
@@ -131,7 +132,12 @@ class McpClient:
                 fields["Mcp-Name"] = params["uri"]
             elif method.startswith("tasks/") and "taskId" in params:
                 fields["Mcp-Name"] = params["taskId"]
-        message = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": params}
+        return {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": params}, fields
+
+    def request(
+        self, method: str, params: dict | None = None, headers: dict | None = None
+    ) -> Reply:
+        message, fields = self._message(method, params)
         reply = self.post(json.dumps(message).encode(), fields | (headers or {}))
         if reply.status == 200 and "id" in reply.message:
             assert reply.message["id"] == message["id"], "the answer is to another request"
@@ -146,3 +152,11 @@ class McpClient:
     def call(self, tool: str, arguments: dict | None = None) -> dict:
         """The CallToolResult; an RpcError where there is none."""
         return self.request("tools/call", {"name": tool, "arguments": arguments or {}}).result
+
+    def begin_call(self, tool: str, arguments: dict) -> http.client.HTTPConnection:
+        """Sends a call and reads nothing: to close the connection is to hang up."""
+        message, fields = self._message("tools/call", {"name": tool, "arguments": arguments})
+        body = json.dumps(message).encode()
+        connection = self._connection()
+        connection.request("POST", self.parts.path, body=body, headers=self._fields() | fields)
+        return connection

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import re
 import secrets
 import socket
 import time
@@ -28,7 +29,7 @@ class _UnixConnection(http.client.HTTPConnection):
 class SandboxSocket:
     """Speaks to the daemon behind a Unix socket."""
 
-    def __init__(self, path: Path, key_file: Path, timeout: float = 30):
+    def __init__(self, path: Path, key_file: Path, timeout: float = 60):
         self.path = path
         self.key_file = key_file
         self.timeout = timeout
@@ -62,6 +63,12 @@ class SandboxSocket:
         """A signed GET. The call's id makes each signature another one: two of one millisecond
         would otherwise be a replay."""
         return self.send("GET", path, self.sign("GET", path, b"", call_id=secrets.token_hex(8)))
+
+    def calls_answered(self) -> int:
+        """How many calls it has run, by its own count. A call is counted before its answer comes."""
+        metrics = self.get("/metrics")[1].decode()
+        count = re.search(r"^mcpgate_sandbox_call_duration_seconds_count (\d+)$", metrics, re.M)
+        return int(count[1])
 
     def serves(self) -> bool:
         try:

@@ -126,10 +126,10 @@ class Formats(unittest.TestCase):
         ]  # fmt: skip
         for line in lines:
             with self.subTest(line=line[:50]):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 parse_head(line, Clock(log_fixtures.CHANGED), "plain")
                 likely_format(line)
-                self.assertLess(time.perf_counter() - begin, 0.5)
+                self.assertLess(time.process_time() - begin, 0.5)
 
 
 class Instants(unittest.TestCase):

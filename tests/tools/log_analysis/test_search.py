@@ -415,9 +415,9 @@ class HostileFiles(LogFolder):
     def test_gzip_that_expands_without_measure_is_bounded(self):
         bomb = gzip.compress(b"2026-11-20 10:00:00 INFO first\n" + b"A" * (100 << 20), 1)
         self.write("bomb.log.gz", bomb)
-        begin = time.perf_counter()
+        begin = time.process_time()
         answer = self.call(text="never there")
-        self.assertLess(time.perf_counter() - begin, 5)
+        self.assertLess(time.process_time() - begin, 5)
         self.assertTrue(any("expands too far" in note for note in answer["notes"]), answer)
         self.assertEqual(len(self.texts(text="first")), 1)
 
@@ -455,10 +455,10 @@ class HostileFiles(LogFolder):
 
     def test_file_of_newlines_is_quick(self):
         self.write("x.log", b"\n" * (2 << 20))
-        begin = time.perf_counter()
+        begin = time.process_time()
         self.call(text="\n")
         self.call(action="tail")
-        self.assertLess(time.perf_counter() - begin, 5)
+        self.assertLess(time.process_time() - begin, 5)
 
     def test_page_is_bounded_in_bytes(self):
         self.write(
@@ -528,11 +528,11 @@ class Expressions(LogFolder):
             mock.patch.object(log_search, "SCAN_SECONDS", 0.2),
             mock.patch.object(log_search, "PATTERN_SECONDS", 0.3),
         ):
-            begin = time.perf_counter()
+            begin = time.process_time()
             for action in ("search", "tail", "summary"):
                 with self.assertRaisesRegex(QueryError, "exponential"):
                     self.call(regex="(a+)+$", action=action)
-            self.assertLess(time.perf_counter() - begin, 4)
+            self.assertLess(time.process_time() - begin, 4)
         self.assertEqual(len(self.texts(regex="a+")), 1)
 
     def test_required_text_of_an_expression(self):
