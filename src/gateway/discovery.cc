@@ -26,6 +26,9 @@ constexpr std::chrono::milliseconds kUpstreamRetryLast{30'000};
 constexpr std::chrono::milliseconds kPollPause{50};
 /// A set has failed, rather than not answered yet, after this.
 constexpr std::chrono::seconds kPatience{10};
+/// The same of a daemon that is there and says nothing: it loads its interpreter, for which it has
+/// 120 s (docs/reference/limits.md).
+constexpr std::chrono::seconds kLoadPatience{130};
 
 }  // namespace
 
@@ -119,8 +122,10 @@ Task<void> Discovery::poll(std::shared_ptr<Follower> follower) {
       }
       follower->discovery->take(*follower, State::kReady, *std::move(manifest));
     } else {
-      const bool waited = follower->discovery->clock_.steady_now() - started >= kPatience;
-      if (waited || !known.empty()) {
+      const bool loads =
+          !follower->route.upstream && manifest.error().code == ErrorCode::kDeadlineExceeded;
+      const auto waited = follower->discovery->clock_.steady_now() - started;
+      if (waited >= (loads ? kLoadPatience : kPatience) || !known.empty()) {
         follower->discovery->give_up(*follower, manifest.error());
       }
       const auto last = follower->route.upstream ? kUpstreamRetryLast : kRetryLast;

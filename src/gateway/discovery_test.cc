@@ -63,6 +63,42 @@ TEST_F(DiscoveryTest, ASandboxThatAnswersTooSoonIsNotAskedWithoutEnd) {
   EXPECT_EQ(changes_, 1);
 }
 
+/// A steady clock that the test moves on.
+class MovableClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall_now() const override { return std::chrono::system_clock::now(); }
+  [[nodiscard]] SteadyTime steady_now() const override {
+    return std::chrono::steady_clock::now() + shift;
+  }
+  std::chrono::milliseconds shift{0};
+};
+
+TEST_F(DiscoveryTest, ASandboxThatTakesItsTimeToLoadHasNotFailed) {
+  start_sandbox();
+  ToolSetRoute silent = route();
+  silent.endpoint.host = (directory_.path / "silent.sock").string();
+  const auto nobody_accepts = http::listen_unix(silent.endpoint.host);
+  ASSERT_TRUE(nobody_accepts);
+  MovableClock clock;
+  int attempts = 0;
+  for (const auto& [waited, state] :
+       {std::pair{100s, Discovery::State::kPending}, std::pair{140s, Discovery::State::kFailed}}) {
+    discovery_ = std::make_unique<Discovery>(loop_, clock, [&attempts] { ++attempts; });
+    // An attempt has 10 s, of which most are over for it at once.
+    clock.shift = -9'900ms;
+    discovery_->follow({silent});
+    loop_.restart();
+    loop_.poll();
+    clock.shift = waited;
+    run_until(
+        loop_, [&attempts] { return attempts > 0; },
+        state == Discovery::State::kFailed ? kPatience : 1000ms);
+    EXPECT_EQ(discovery_->sets().at("demo").state, state) << waited.count();
+  }
+  discovery_.reset();
+  run_until(loop_, [] { return false; }, 50ms);
+}
+
 TEST_F(DiscoveryTest, ASandboxThatGoesAwayKeepsItsTools) {
   start_sandbox();
   const ToolSetRoute there = route();
