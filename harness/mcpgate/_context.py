@@ -117,7 +117,11 @@ class Context:
             key: {"method": question.method, "params": question.params()}
             for key, question in questions.items()
         }
-        responses = self._ask("input_required", {"inputRequests": requests})["inputResponses"]
+        responses: dict[str, Any] = {}
+        while open_requests := {k: r for k, r in requests.items() if k not in responses}:
+            # Of a task they may be answered one at a time.
+            asked = self._ask("input_required", {"inputRequests": open_requests})
+            responses |= asked["inputResponses"]
         return Answers(
             {key: question.answer(responses[key]) for key, question in questions.items()}
         )

@@ -216,4 +216,7 @@ class Signature:
             definition["execution"] = {"taskSupport": tool.task}
         if tool.annotations:
             definition["annotations"] = tool.annotations
-        return {**definition, **tool.extras()}
+        extras = tool.extras()
+        if tool.ask_first:
+            extras["_meta"] = {**extras.get("_meta", {}), "io.mcpgate/askFirst": True}
+        return {**definition, **extras}

@@ -25,6 +25,8 @@ class Tool(Declared):
     workspace: bool
     #: Whether its calls outlive their request: never, for clients that can wait so, or always.
     task: str | None
+    #: Whether a call that becomes a task asks before it does.
+    ask_first: bool
     #: As its author wrote it; None: made of the type hints.
     input_schema: dict[str, Any] | None = None
 
@@ -43,6 +45,7 @@ def tool(
     timeout: float | None = None,
     workspace: bool = False,
     task: Literal["optional", "required"] | None = None,
+    ask_first: bool = False,
     input_schema: dict[str, Any] | None = None,
     icons: Sequence[Icon] = (),
     meta: dict[str, Any] | None = None,
@@ -53,6 +56,8 @@ def tool(
     MCP's hints; `timeout` is in seconds. With `workspace`, a call finds the folder of its user as
     `Context.workspace`; the set's toolset.yaml bounds it. `task="optional"`: for a client that
     knows tasks a call outlives its request, others wait for it; "required": nobody else may call it.
+    With `ask_first` the call itself ends in the first question, as one that is no task does, and
+    becomes a task once that is answered; else it is a task that waits for its user.
     With an `input_schema` of its own the function takes all arguments in one parameter, as JSON has
     them. `icons` and `meta` are for the client's eyes.
     """
@@ -66,6 +71,8 @@ def tool(
         raise ValueError(f"@tool(timeout={timeout!r}): must be more than 0 seconds")
     if task not in (None, "optional", "required"):
         raise ValueError(f'@tool(task={task!r}): must be "optional" or "required"')
+    if ask_first and task is None:
+        raise ValueError("@tool(ask_first=True) is for tools with task=")
 
     def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
         check_function(fn, "tool")
@@ -79,6 +86,7 @@ def tool(
                 timeout=timeout,
                 workspace=workspace,
                 task=task,
+                ask_first=ask_first,
                 input_schema=input_schema,
                 icons=tuple(icons),
                 meta=meta or {},

@@ -110,24 +110,49 @@ struct CallRunner::Call {
 
 /// A task whose call runs, without the request that started it.
 struct CallRunner::Watched {
-  Watched(const Visit& asked, const Tool& called, policy::Admission admitted)
+  Watched(const GatewayParts& parts, const Visit& started_by, const AskedCall& asked_for,
+          const Tool& called, std::string_view arguments_json, policy::Admission admitted)
       : visit({.request = request,
-               .client_ip = asked.client_ip,
+               .client_ip = started_by.client_ip,
                .responder = nullptr,
-               .snapshot = asked.snapshot,
-               .started = asked.started,
-               .request_id = asked.request_id,
-               .principal = asked.principal}),
+               .snapshot = started_by.snapshot,
+               .started = started_by.started,
+               .request_id = started_by.request_id,
+               .principal = started_by.principal}),
         tool(called),
-        admission(std::move(admitted)) {}
+        asked(asked_for),
+        arguments(arguments_json),
+        input_responses(asked_for.input_responses),
+        request_state(asked_for.request_state),
+        ttl(visit.snapshot->settings->task_ttl),
+        chain(std::make_shared<CallChain>(parts.loop)),
+        questions({.parts = parts,
+                   .visit = visit,
+                   .asked = asked,
+                   .item = tool,
+                   .arguments = arguments,
+                   .deadline = visit.started + ttl,
+                   .chain = *chain,
+                   .is_task = true}),
+        admission(std::move(admitted)) {
+    asked.stream = asked.asking_stream = nullptr;  // They end with their request.
+    asked.input_responses = input_responses;
+    asked.request_state = request_state;
+  }
 
   http::Request request;
   Visit visit;
   /// Of the catalogue that `visit` keeps.
   const Tool& tool;
+  AskedCall asked;
+  std::string arguments;
+  std::string input_responses;
+  std::string request_state;
+  std::chrono::milliseconds ttl;
+  std::shared_ptr<CallChain> chain;
+  /// What was answered before it became a task; what it asks now waits for `tasks/update`.
+  ClientQuestions questions;
   policy::Admission admission;
-  std::string traceparent;
-  std::chrono::milliseconds ttl{0};
   std::shared_ptr<sandbox::ToolSetClient> client;
   audit::Record record;
 };
@@ -225,7 +250,10 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
   if (!admission) {
     co_return rate_answer(asked.id, admission.error().retry_after);
   }
-  if (tool->task_support != sandbox::TaskSupport::kForbidden && asked.takes_tasks) {
+  // What asks first is no task before it was answered.
+  const bool asks_now =
+      tool->asks_first && asked.input_responses.empty() && asked.request_state.empty();
+  if (tool->task_support != sandbox::TaskSupport::kForbidden && asked.takes_tasks && !asks_now) {
     co_return co_await start_task(visit, asked, *tool, call.arguments_json, *std::move(admission),
                                   record);
   }
@@ -403,16 +431,19 @@ Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, 
                                     audit::Record& record) {
   const auto gone = std::make_shared<bool>(false);
   visit.responder->on_disconnect([gone] { *gone = true; });
-  auto watched = std::make_unique<Watched>(visit, tool, std::move(admission));
+  auto watched =
+      std::make_unique<Watched>(parts_, visit, asked, tool, arguments, std::move(admission));
   watched->client = routes_.find(tool.tool_set)->second.client;
-  watched->traceparent = asked.traceparent;
-  watched->ttl = visit.snapshot->settings->task_ttl;
-  CallChain chain(parts_.loop);
+  if (const auto resumed = watched->questions.resume(); !resumed) {
+    record.status = audit::Status::kInvalid;
+    record.reason = "request state";
+    co_return error_answer(asked.id, resumed.error());
+  }
   auto request = request_of({.visit = visit,
                              .item = tool,
                              .traceparent = asked.traceparent,
                              .deadline = parts_.clock.steady_now() + watched->ttl,
-                             .chain = chain},
+                             .chain = *watched->chain},
                             arguments);
   request.ttl = watched->ttl;
   if (!co_await parts_.audit.append(record, audit::RecordType::kMcpCallStart)) {
@@ -435,8 +466,11 @@ Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, 
     co_return Answer{.status = 202};
   }
   const Item& item = tool;
-  const TaskId id{
-      .item = item, .call_id = visit.request_id, .created = parts_.clock.wall_now(), .ttl = *kept};
+  const TaskId id{.item = item,
+                  .call_id = visit.request_id,
+                  .created = parts_.clock.wall_now(),
+                  .ttl = *kept,
+                  .client = asked.client};
   watched->record = record;
   asio::co_spawn(parts_.loop, watch(std::move(watched)), asio::detached);
   co_return result_answer(asked.id, mcp::create_task_result(new_task(parts_, visit, id)));
@@ -445,12 +479,12 @@ Task<Answer> CallRunner::start_task(const Visit& visit, const AskedCall& asked, 
 /// Follows the call of a task to its end, for what its tool asks meanwhile, and records how it
 /// ended. Whoever polls for it depends on none of this.
 Task<void> CallRunner::watch(std::unique_ptr<Watched> watched) {
-  const auto chain = std::make_shared<CallChain>(parts_.loop);
   const Call call{.visit = watched->visit,
                   .item = watched->tool,
-                  .traceparent = watched->traceparent,
+                  .traceparent = watched->asked.traceparent,
                   .deadline = watched->visit.started + watched->ttl,
-                  .chain = *chain};
+                  .chain = *watched->chain,
+                  .questions = &watched->questions};
   const auto client = watched->client;
   const std::string id = watched->visit.request_id;
   auto result = co_await run(call, client->follow(id, 0, watched->ttl), nullptr);
@@ -473,6 +507,7 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   const mcp::AskTask asked = std::get<mcp::AskTask>(incoming.message->operation);
   const std::string request_id(incoming.id);
   const std::string token(asked.id);
+  const std::string responses(incoming.message->input_responses);
   const auto task = open_task(parts_, visit, token);
   const auto route = task ? routes_.find(task->item.tool_set) : routes_.end();
   // A tool set may have become an upstream meanwhile, which knows no task of ours.
@@ -488,6 +523,13 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
     result = co_await get_task(
         {.visit = visit, .client = *client, .parser = parser_, .clock = parts_.clock}, *task, token,
         record);
+  } else if (asked.what == mcp::AskTask::What::kUpdate) {
+    const auto updated = co_await update_task(
+        {.visit = visit, .client = *client, .parser = parser_, .clock = parts_.clock}, *task,
+        responses);
+    if (!updated) {
+      result = std::unexpected(updated.error());
+    }
   } else if (asked.what == mcp::AskTask::What::kCancel) {
     const auto cancelled = co_await client->cancel(task->call_id);
     if (!cancelled && cancelled.error().code != ErrorCode::kNotFound) {
@@ -610,6 +652,9 @@ Task<Expected<sandbox::Result>> CallRunner::run(const Call& call,
       if (!reply) {
         co_return std::unexpected(std::move(reply.error()));
       }
+      if (reply->empty()) {
+        continue;  // Somebody else answers it.
+      }
       const auto given = co_await execution->reply(*std::move(reply));
       if (!given && given.error().code != ErrorCode::kFailedPrecondition) {
         // What waits no longer tells next how it ended; another failure its deadline ends.
@@ -622,7 +667,8 @@ Task<Expected<sandbox::Result>> CallRunner::run(const Call& call,
   }
 }
 
-/// A sandbox::Reply; or kCancelled, where the call is over.
+/// A sandbox::Reply; empty where the question is left to others; or kCancelled, where the call is
+/// over.
 Task<Expected<std::string>> CallRunner::answer_question(const Call& call,
                                                         const sandbox::Question& question) {
   const auto refuse = [&](std::string_view why) {
@@ -643,6 +689,9 @@ Task<Expected<std::string>> CallRunner::answer_question(const Call& call,
   }
   if (!result) {
     co_return refuse(result.error().message);
+  }
+  if (result->empty()) {
+    co_return result;
   }
   std::string reply = sandbox::write_reply({.number = question.number, .result = *result});
   if (reply.size() > sandbox::kReplyBytesMax) {

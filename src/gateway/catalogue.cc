@@ -91,7 +91,8 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
                 std::move(input),
                 std::move(output),
                 std::move(param_headers),
-                tool.task_support};
+                tool.task_support,
+                tool.asks_first};
   compiled.read_only = tool.read_only;
   compiled.is_searched = view.is_searched;
   compiled.definition_hash = hash_of(compiled.modern_definition);

@@ -52,6 +52,8 @@ struct Tool : Item {
   /// Arguments that modern clients repeat in headers.
   std::vector<mcp::ParamHeader> param_headers;
   sandbox::TaskSupport task_support = sandbox::TaskSupport::kForbidden;
+  /// See sandbox::ManifestTool.
+  bool asks_first = false;
   /// Found by `search_tools` alone, not listed.
   bool is_searched = false;
 };

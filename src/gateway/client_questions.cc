@@ -31,19 +31,6 @@ std::string legacy_params(const mcp::InputRequest& request, Random& random) {
   return params;
 }
 
-/// `{"inputResponses":{…}}` of JSON bytes, in the order of the requests.
-std::string write_responses(const std::vector<mcp::InputRequest>& requests,
-                            const std::vector<std::string>& responses) {
-  std::string out;
-  json::Writer writer(out);
-  writer.begin_object().key("inputResponses").begin_object();
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    writer.raw_field(requests[i].key, responses[i]);
-  }
-  writer.end_object().end_object();
-  return out;
-}
-
 std::unexpected<Error> cancelled() {
   return fail(ErrorCode::kCancelled, "the call is over");
 }
@@ -134,6 +121,8 @@ Task<Expected<std::string>> ClientQuestions::ask_on_stream(
     }
   }
   std::vector<std::string> results;
+  std::vector<mcp::InputResponse> responses;
+  results.reserve(requests.size());  // It is pointed into.
   for (std::size_t i = 0; i < requests.size(); ++i) {
     auto response = co_await pending[i]->wait(call_.deadline);
     if (!response && !call_.chain.why_cancelled().empty()) {
@@ -153,8 +142,9 @@ Task<Expected<std::string>> ClientQuestions::ask_on_stream(
                      fit.error().message);
     }
     results.push_back(std::move(response->result));
+    responses.push_back({.key = requests[i].key, .json = results.back()});
   }
-  co_return write_responses(requests, results);
+  co_return mcp::write_input_responses(responses);
 }
 
 Expected<std::string> ClientQuestions::ask_by_answer(
@@ -173,6 +163,9 @@ Expected<std::string> ClientQuestions::ask_by_answer(
       transcript_->add(place, params, *responses);
       return *std::move(responses);
     }
+  }
+  if (call_.is_task) {
+    return std::string();
   }
   if (is_too_long_ || transcript_->bytes() > settings.request_state_bytes_max) {
     return fail(ErrorCode::kResourceExhausted,
@@ -194,20 +187,9 @@ Expected<std::string> ClientQuestions::ask_by_answer(
 /// The client's responses, if there is a fitting one to each.
 std::optional<std::string> ClientQuestions::responses_to(
     const std::vector<mcp::InputRequest>& requests) const {
-  const std::string_view text = call_.asked.input_responses;
-  json::Parser parser(text.size());
-  const auto document = parser.parse(text);
-  const auto given = document ? json::as_object(*document) : std::nullopt;
-  MCPGATE_ASSERT(given);  // The reader of the message has checked it.
-  std::vector<std::string> results;
-  for (const mcp::InputRequest& request : requests) {
-    const auto response = json::find_member(*given, text, request.key);
-    if (!response || !mcp::check_input_response(request, response->value)) {
-      return std::nullopt;
-    }
-    results.emplace_back(response->raw);
-  }
-  return write_responses(requests, results);
+  const auto responses = mcp::fitting_responses(requests, call_.asked.input_responses);
+  return responses.size() == requests.size() ? std::optional(mcp::write_input_responses(responses))
+                                             : std::nullopt;
 }
 
 Expected<const std::string*> ClientQuestions::earlier(const std::string& place,

@@ -36,6 +36,8 @@ class ClientQuestions {
     std::string_view arguments;
     SteadyTime deadline;
     CallChain& chain;
+    /// The client asks what it is asked, and answers by `tasks/update`.
+    bool is_task = false;
   };
 
   explicit ClientQuestions(const Call& call) : call_(call) {}
@@ -47,8 +49,9 @@ class ClientQuestions {
   /// one of this call. Before anything else.
   [[nodiscard]] mcp::RpcExpected<void> resume();
 
-  /// Asks: `{"inputResponses":{…}}` that answers `params`, `{"inputRequests":{…}}`. An error is for
-  /// the tool, but kCancelled: the call is over, by a question (has_paused()) or otherwise.
+  /// Asks: `{"inputResponses":{…}}` that answers `params`, `{"inputRequests":{…}}`; of a task it is
+  /// empty where the question stays open. An error is for the tool, but kCancelled: the call is
+  /// over, by a question (has_paused()) or otherwise.
   Task<Expected<std::string>> ask(const std::string& place, const std::string& params);
 
   /// The result of another tool that an earlier request got; null: that tool is to be called. The

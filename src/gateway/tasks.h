@@ -28,6 +28,8 @@ struct TaskId {
   std::string call_id;
   WallTime created;
   std::chrono::milliseconds ttl{0};
+  /// What its client said it can be asked.
+  mcp::ClientCapabilities client = {};
 };
 
 /// The state of a task that was just started, with its id sealed: bound to the principal of
@@ -57,5 +59,11 @@ struct TaskQuery {
 /// has failed. `record` learns what is given out. Errors: those of ToolSetClient::detached_state().
 Task<Expected<std::string>> get_task(TaskQuery query, TaskId task, std::string token,
                                      audit::Record& record);
+
+/// The effect of `tasks/update`: its tool is told what of `responses`, an `inputResponses` object
+/// as JSON bytes, answers what it asks now. All else is passed over, as the extension has it: a
+/// task that asks nothing, keys that were answered, responses that are none. It returns when the
+/// task shows what is still to be answered. Errors: as get_task().
+Task<Expected<void>> update_task(TaskQuery query, TaskId task, std::string responses);
 
 }  // namespace mcpgate::gateway

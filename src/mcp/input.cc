@@ -249,4 +249,30 @@ Expected<void> check_input_response(const InputRequest& request, json::Element r
   return {};
 }
 
+std::vector<InputResponse> fitting_responses(const std::vector<InputRequest>& requests,
+                                             std::string_view text) {
+  json::Parser parser(text.size());
+  const auto document = parser.parse(text);
+  const auto given = document ? json::as_object(*document) : std::nullopt;
+  std::vector<InputResponse> responses;
+  for (const InputRequest& request : requests) {
+    const auto response = given ? json::find_member(*given, text, request.key) : std::nullopt;
+    if (response && check_input_response(request, response->value)) {
+      responses.push_back({.key = request.key, .json = response->raw});
+    }
+  }
+  return responses;
+}
+
+std::string write_input_responses(const std::vector<InputResponse>& responses) {
+  std::string out;
+  json::Writer writer(out);
+  writer.begin_object().key("inputResponses").begin_object();
+  for (const InputResponse& response : responses) {
+    writer.raw_field(response.key, response.json);
+  }
+  writer.end_object().end_object();
+  return out;
+}
+
 }  // namespace mcpgate::mcp

@@ -68,4 +68,19 @@ struct InputRequest {
 [[nodiscard]] Expected<void> check_input_response(const InputRequest& request,
                                                   json::Element response);
 
+/// One response, as JSON bytes.
+struct InputResponse {
+  std::string_view key;
+  std::string_view json;
+};
+
+/// Those members of an `inputResponses` object, of which `text` are the bytes, that answer one of
+/// `requests`, in their order: hostile input, of which nothing else is looked at. Views borrow from
+/// both.
+[[nodiscard]] std::vector<InputResponse> fitting_responses(
+    const std::vector<InputRequest>& requests, std::string_view text);
+
+/// `{"inputResponses":{…}}`.
+[[nodiscard]] std::string write_input_responses(const std::vector<InputResponse>& responses);
+
 }  // namespace mcpgate::mcp

@@ -21,6 +21,8 @@ std::string_view to_string(TaskState::Status status) {
   switch (status) {
     case TaskState::Status::kWorking:
       return "working";
+    case TaskState::Status::kInputRequired:
+      return "input_required";
     case TaskState::Status::kCompleted:
       return "completed";
     case TaskState::Status::kFailed:
@@ -95,6 +97,9 @@ std::string get_task_result(const TaskState& task) {
   members.reserve(task.result.size() + 1024);
   json::Writer writer(members);
   write_members(writer, task);
+  if (!task.input_requests.empty()) {
+    writer.raw_field("inputRequests", task.input_requests);
+  }
   if (!task.result.empty()) {
     writer.raw_field("result", task.result);
   }

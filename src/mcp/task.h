@@ -28,7 +28,7 @@ namespace mcpgate::mcp {
 
 /// A task at one moment.
 struct TaskState {
-  enum class Status { kWorking, kCompleted, kFailed, kCancelled };
+  enum class Status { kWorking, kInputRequired, kCompleted, kFailed, kCancelled };
 
   std::string id;
   Status status = Status::kWorking;
@@ -36,6 +36,8 @@ struct TaskState {
   WallTime updated;
   std::chrono::milliseconds ttl{0};
   std::chrono::milliseconds poll_interval{0};
+  /// Of kInputRequired: an `inputRequests` object as JSON bytes.
+  std::string input_requests = {};
   /// Of kCompleted: the CallToolResult as JSON bytes.
   std::string result = {};
   /// Of kFailed.

@@ -102,6 +102,9 @@ Expected<ManifestTool> read_tool(json::Element element) {
     tool.read_only = json::bool_at(*hints, "readOnlyHint").value_or(false);
   }
   tool.task_support = TRY(task_support_of(*object));
+  if (const auto meta = json::object_at(*object, "_meta")) {
+    tool.asks_first = json::bool_at(*meta, "io.mcpgate/askFirst").value_or(false);
+  }
   tool.definition = write_definition(tool, presentation);
   return tool;
 }

@@ -39,6 +39,8 @@ struct ManifestTool {
   /// `annotations.readOnlyHint`; false where it is missing.
   bool read_only = false;
   TaskSupport task_support = TaskSupport::kForbidden;
+  /// `_meta["io.mcpgate/askFirst"]`: a call that becomes a task asks its first question before.
+  bool asks_first = false;
   /// `sha256:` and 64 hex characters: what POST /execute names as `tool_sha256`.
   std::string digest;
 };

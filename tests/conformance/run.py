@@ -59,14 +59,17 @@ PLANS = (
     Plan("conformance-alpha", "2025-11-25", 84, 33),
     Plan("conformance-alpha", "2026-07-28", 152, 40),
 )
-#: Scenarios of the tasks extension that pass, and their checks. They are of no revision.
+#: The scenarios of the tasks extension, and their checks. They are of no revision.
 TASKS = {
     "tasks-lifecycle": 9,
     "tasks-capability-negotiation": 5,
     "tasks-wire-fields": 4,
     "tasks-request-state-removal": 3,
     "tasks-request-headers": 5,
+    "tasks-mrtr-input": 4,
+    "tasks-dispatch-and-envelope": 9,
     "tasks-required-task-error": 3,
+    "tasks-mrtr-composition": 2,
 }
 #: Revisions whose required scenarios are frozen in the newer suite.
 REQUIRED = ("2025-11-25", "2026-07-28")
