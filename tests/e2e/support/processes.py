@@ -3,6 +3,7 @@
 import collections
 import itertools
 import os
+import random
 import select
 import signal
 import socket
@@ -86,9 +87,11 @@ def on_all_loops(condition) -> bool:
 
 
 # Ports below the kernel's ephemeral range, so that no outgoing connection takes one by chance; each
-# worker of pytest-xdist has a range of its own.
+# worker of pytest-xdist has a range of its own. In an order of its own too: two runs on one machine
+# are not to find the same port free.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
-_PORTS = itertools.cycle(range(21_000 + 1_000 * _WORKER, 22_000 + 1_000 * _WORKER))
+_FIRST_PORT = 21_000 + 1_000 * _WORKER
+_PORTS = itertools.cycle(random.sample(range(_FIRST_PORT, _FIRST_PORT + 1_000), 1_000))
 
 
 def free_port() -> int:
