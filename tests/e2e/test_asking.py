@@ -2,7 +2,7 @@
 
 import pytest
 from support.clients import node_program, python_program
-from support.gateway import Gateway, copied_tools, fixture_config
+from support.gateway import Gateway, change_settings, copied_tools, fixture_config
 from support.rpc import MODERN, text_of
 
 ASKING = '''
@@ -38,8 +38,7 @@ BOOKED = "Ann: 4 at the window, accept"
 def gateway(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("asking") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
-    settings = (tools / "trial" / "toolset.yaml").read_text()
-    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 8s", "wall: 20s"))
+    change_settings(tools / "trial", ("wall: 8s", "wall: 20s"))
     gateway = Gateway(tools, config=fixture_config()).wait_ready()
     yield gateway
     gateway.close()

@@ -2,7 +2,7 @@
 calls end with their clients. Tools that ask the user: test_asking.py."""
 
 import pytest
-from support.gateway import Gateway, copied_tools, fixture_config
+from support.gateway import Gateway, change_settings, copied_tools, fixture_config
 from support.processes import descendants, wait_until
 from support.rpc import text_of
 
@@ -48,11 +48,9 @@ def gateway(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("asking") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
     # One place for all: an inner call runs in that of the one which waits for it.
-    settings = (tools / "trial" / "toolset.yaml").read_text()
-    settings = settings.replace("wall: 8s", "wall: 20s").replace("inFlight: 4", "inFlight: 1")
-    (tools / "trial" / "toolset.yaml").write_text(
-        settings + "tools: {sleeps: {limits: {wall: 1s}}}\n"
-    )
+    change_settings(tools / "trial", ("wall: 8s", "wall: 20s"), ("inFlight: 4", "inFlight: 1"))
+    with (tools / "trial" / "toolset.yaml").open("a") as settings:
+        settings.write("tools: {sleeps: {limits: {wall: 1s}}}\n")
     limits = {"resumeWindow": "200ms", "innerDepth": 2}
     gateway = Gateway(tools, config=fixture_config(roles=ROLES, limits=limits)).wait_ready()
     yield gateway

@@ -12,7 +12,7 @@ import threading
 import pytest
 from support.balancer import InjectingProxy
 from support.clients import node_program, python_program
-from support.gateway import copied_tools
+from support.gateway import change_settings, copied_tools
 from support.replicas import Replicas
 from support.rpc import MODERN, McpClient, text_of
 from support.signing import SandboxSocket
@@ -58,8 +58,7 @@ INITIALIZE = {
 def tools(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("replicas") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
-    settings = (tools / "trial" / "toolset.yaml").read_text()
-    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 8s", "wall: 60s"))
+    change_settings(tools / "trial", ("wall: 8s", "wall: 60s"))
     return tools
 
 

@@ -2,7 +2,7 @@
 at any gateway of the tool set."""
 
 import pytest
-from support.gateway import Gateway, copied_tools
+from support.gateway import Gateway, change_settings, copied_tools
 from support.processes import wait_until
 from support.rpc import text_of
 
@@ -38,8 +38,7 @@ def order(ctx: Context) -> str:
 def gateway(tmp_path_factory):
     tools = copied_tools(tmp_path_factory.mktemp("asking") / "tools")
     (tools / "trial" / "asking.py").write_text(ASKING)
-    settings = (tools / "trial" / "toolset.yaml").read_text()
-    (tools / "trial" / "toolset.yaml").write_text(settings.replace("wall: 2s", "wall: 60s"))
+    change_settings(tools / "trial", ("wall: 8s", "wall: 60s"))
     shared = Gateway(tools).wait_ready()
     yield shared
     shared.close()
@@ -65,7 +64,7 @@ def state(client, task_id, status) -> dict:
         task = ask(client, "tasks/get", taskId=task_id).result
         return task if task["status"] == status else None
 
-    return wait_until(now, f"the task is {status}", 60)
+    return wait_until(now, f"the task is {status}")
 
 
 def named(**names) -> dict:

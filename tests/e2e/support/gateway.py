@@ -288,6 +288,15 @@ def copied_tools(destination: Path) -> Path:
     return destination
 
 
+def change_settings(folder: Path, *changes: tuple[str, str]):
+    """Replaces words of a tool set's toolset.yaml, each of which must be there."""
+    text = (folder / "toolset.yaml").read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, f"{folder.name}/toolset.yaml has no {old}"
+        text = text.replace(old, new)
+    (folder / "toolset.yaml").write_text(text)
+
+
 def fixture_config(**keys) -> dict:
     """A configuration that serves the fixture's tool sets; `keys` replace its parts."""
     return {
