@@ -518,7 +518,20 @@ class ConfigReader {
       prefix.problem("a prefix is at most 32 of A-Z a-z 0-9 _ - .");
     }
     tool_set.code_mode = set.boolean("codeMode");
-    tool_set.is_searched = set.boolean("search");
+    tool_set.searched_by = read_search(set.find("search"));
+  }
+
+  /// For whom a set is searched instead of listed: `true`, or roles.
+  static std::vector<std::string> read_search(const YamlNode& search) {
+    if (!search.is_list()) {
+      return search && search.boolean() ? std::vector<std::string>{"*"}
+                                        : std::vector<std::string>();
+    }
+    std::vector<std::string> roles = search.strings();
+    if (roles.empty()) {
+      search.problem("an empty list: name roles, or say false");
+    }
+    return roles;
   }
 
   void read_audit(YamlMap audit) {

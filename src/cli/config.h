@@ -59,7 +59,7 @@ struct ToolSetConfig {
   /// Whether the set's `execute_code` is served.
   bool code_mode = false;
   /// Whether its tools are searched for instead of listed.
-  bool is_searched = false;
+  std::vector<std::string> searched_by;
   /// What of it is approved (gateway/pins.h); nothing: all.
   std::optional<std::filesystem::path> pins;
   /// In place of `sandbox` and its keys.

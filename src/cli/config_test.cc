@@ -353,6 +353,23 @@ TEST(Config, PlaintextToAnotherHostNeedsItsKey) {
   EXPECT_TRUE(parse(changed("https://mcp-database-sandbox.mcp-database.svc", "http://127.0.0.1")));
 }
 
+TEST(Config, ASetIsSearchedByEveryoneOrBySomeRoles) {
+  const auto searched_by = [](std::string_view search) {
+    const auto config =
+        parse(changed("codeMode: false", "codeMode: false\n    search: " + std::string(search)));
+    EXPECT_TRUE(config) << search;
+    return config ? config->tool_sets.front().searched_by : std::vector<std::string>();
+  };
+  EXPECT_EQ(searched_by("true"), std::vector<std::string>{"*"});
+  EXPECT_TRUE(searched_by("false").empty());
+  EXPECT_EQ(searched_by("[analyst, dba]"), (std::vector<std::string>{"analyst", "dba"}));
+  for (const char* bad : {"[]", "yes", "analyst", "{analyst: true}", "[[analyst]]"}) {
+    EXPECT_FALSE(
+        parse(changed("codeMode: false", "codeMode: false\n    search: " + std::string(bad))))
+        << bad;
+  }
+}
+
 TEST(Config, AGrantForASetThatDoesNotExistIsWarnedOf) {
   const auto config = parse(changed("toolSets: [log-analysis]", "toolSets: [log-analisys]"));
   ASSERT_TRUE(config);

@@ -102,7 +102,7 @@ Expected<gateway::Settings> make_settings(const Config& config) {
                                          .only = set.tools,
                                          .code_mode = set.code_mode,
                                          .is_upstream = set.upstream.has_value(),
-                                         .is_searched = set.is_searched}};
+                                         .searched_by = set.searched_by}};
     if (set.pins) {
       route.view.pins = TRY(gateway::load_pins(*set.pins, set.name));
     }

@@ -94,7 +94,7 @@ Expected<Tool> compile_tool(const ToolSetView& view, const sandbox::ManifestTool
                 tool.task_support,
                 tool.asks_first};
   compiled.read_only = tool.read_only;
-  compiled.is_searched = view.is_searched;
+  compiled.searched_by = view.searched_by;
   compiled.definition_hash = hash_of(compiled.modern_definition);
   return compiled;
 }
@@ -206,7 +206,8 @@ std::shared_ptr<const ToolSetTools> compile_tools(const ToolSetView& view,
 Catalogue::Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets)
     : sets_(std::move(sets)) {
   const bool searches = std::ranges::any_of(sets_, [](const auto& set) {
-    return set && std::ranges::any_of(set->tools, &Tool::is_searched);
+    return set && std::ranges::any_of(set->tools,
+                                      [](const Tool& tool) { return !tool.searched_by.empty(); });
   });
   if (searches) {  // Before all others, so that none takes its name.
     by_name_.emplace(search_tool().name, &search_tool());

@@ -54,8 +54,8 @@ struct Tool : Item {
   sandbox::TaskSupport task_support = sandbox::TaskSupport::kForbidden;
   /// See sandbox::ManifestTool.
   bool asks_first = false;
-  /// Found by `search_tools` alone, not listed.
-  bool is_searched = false;
+  /// The roles whose holders find it by `search_tools` alone, unlisted; `*`: everyone.
+  std::vector<std::string> searched_by = {};
 };
 
 /// One resource, or a template of many.
@@ -87,8 +87,9 @@ struct ToolSetView {
   bool code_mode = false;
   /// Whether an upstream serves it, not a sandbox.
   bool is_upstream = false;
-  /// Whether its tools are searched for (tool_search.h) instead of listed.
-  bool is_searched = false;
+  /// The roles for whose holders its tools are searched for (tool_search.h) instead of listed; `*`:
+  /// for everyone.
+  std::vector<std::string> searched_by = {};
   /// Only what is approved here, as it was approved; nothing: all.
   std::optional<Pins> pins = std::nullopt;
 

@@ -78,10 +78,17 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
   return std::nullopt;
 }
 
+/// Whether it is not listed for that principal.
+bool is_searched(const Tool& tool, const Principal& principal) {
+  return std::ranges::any_of(tool.searched_by, [&principal](const std::string& role) {
+    return role == "*" || std::ranges::find(principal.roles, role) != principal.roles.end();
+  });
+}
+
 /// Whoever may use a tool that is not listed may search for it.
 Decision decide_on_search(const Snapshot& snapshot, const Asker& asker) {
   const bool finds = std::ranges::any_of(snapshot.catalogue->tools(), [&](const Tool* tool) {
-    return tool->is_searched && is_visible(snapshot, asker, *tool);
+    return is_searched(*tool, asker.principal) && is_visible(snapshot, asker, *tool);
   });
   return {.allowed = finds, .reason = finds ? "a tool to search for" : "no tool to search for"};
 }
@@ -109,7 +116,7 @@ bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item) 
 }
 
 bool is_listed(const Snapshot& snapshot, const Asker& asker, const Tool& tool) {
-  return !tool.is_searched && is_visible(snapshot, asker, tool);
+  return !is_searched(tool, asker.principal) && is_visible(snapshot, asker, tool);
 }
 
 Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,

@@ -146,7 +146,10 @@ class Visibility : public TestGateway {
   }
 
   ToolSetView random_view(const std::string& set, const sandbox::Manifest& manifest) {
-    ToolSetView view{.name = set, .prefix = one_in(3) ? "p_" : "", .is_searched = one_in(3)};
+    ToolSetView view{.name = set, .prefix = one_in(3) ? "p_" : "", .searched_by = {}};
+    if (one_in(3)) {
+      view.searched_by = {one_in(2) ? "*" : kRoles.front()};
+    }
     if (one_in(4)) {
       view.only = {own_name(set, 0), own_name(set, 1)};
     }

@@ -38,15 +38,20 @@ def look(query: str, context: Context) -> str:
 READER = {"mcp-reader": {"toolSets": ["regions", "trial"], "readOnly": True}}
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
-    tools = copied_tools(tmp_path_factory.mktemp("many") / "tools")
+def options(folder, search) -> dict:
+    """Of a gateway with a set that is searched by whom `search` says."""
+    tools = copied_tools(folder / "tools")
     (tools / "regions").mkdir()
     (tools / "regions" / "regions.py").write_text(REGIONS)
     (tools / "regions" / "toolset.yaml").write_text("description: Many.\n")
     config = fixture_config(roles=READER)
-    config["toolSets"]["regions"] = tool_set("regions", "mcp-regions", search=True)
-    gateway = Gateway(tools, config=config).wait_ready()
+    config["toolSets"]["regions"] = tool_set("regions", "mcp-regions", search=search)
+    return {"tools": tools, "config": config}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    gateway = Gateway(**options(tmp_path_factory.mktemp("many"), search=True)).wait_ready()
     yield gateway
     gateway.close()
 
@@ -79,6 +84,16 @@ def test_what_one_may_not_use_is_not_found(gateway):
     assert "echo" in found(reader, "echo")
     with pytest.raises(RpcError, match="drop_region"):
         reader.call("drop_region", {"region": "eu"})
+
+
+def test_a_set_is_searched_by_some_roles_and_listed_to_others(start_gateway, tmp_path):
+    gateway = start_gateway(**options(tmp_path, search=["mcp-regions"]))
+    owner, reader = client_of(gateway, "mcp-regions"), client_of(gateway, "mcp-reader")
+    assert owner.tool_names() == ["search_tools"]
+    assert "drop_region" in found(owner, "region")
+    assert {"monthly_revenue", "echo"} <= set(reader.tool_names())
+    assert not {"search_tools", "drop_region"} & set(reader.tool_names())
+    assert text_of(reader.call("monthly_revenue", {"region": "eu"})) == "eu: 7"
 
 
 def test_a_tool_searches_for_its_user(gateway):
