@@ -128,6 +128,7 @@ TEST_F(LegacyQuestions, TheClientAnswersOnAnotherConnection) {
            alice_);
   EXPECT_EQ(again.status, 400) << "a second response to one question";
   EXPECT_EQ(member(again.body, "error.code"), "-32600");
+  EXPECT_EQ(member(again.body, "error.message"), "a response to no request of this server");
 }
 
 TEST_F(LegacyQuestions, OnlyTheSessionThatWasAskedAnswers) {

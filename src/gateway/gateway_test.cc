@@ -39,7 +39,9 @@ std::string text_of(std::string_view body) {
 TEST_F(TestGateway, AnUnknownHostIsRefused) {
   settings_.allowed_hosts = {"mcp.example.com"};
   use_settings();
-  EXPECT_EQ(send(legacy("ping")).status, 403);
+  const auto response = send(legacy("ping"));
+  EXPECT_EQ(response.status, 403);
+  EXPECT_EQ(member(response.body, "error.message"), "This host name is not served here.");
   const std::string line = record();
   EXPECT_EQ(member(line, "status"), "denied");
   EXPECT_EQ(member(line, "reason"), "host");
@@ -47,7 +49,9 @@ TEST_F(TestGateway, AnUnknownHostIsRefused) {
 }
 
 TEST_F(TestGateway, AnotherOriginIsRefusedAndOursIsTold) {
-  EXPECT_EQ(send(with(legacy("ping"), "Origin", "https://evil.example.com")).status, 403);
+  const auto refused = send(with(legacy("ping"), "Origin", "https://evil.example.com"));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(member(refused.body, "error.message"), "This origin is not allowed.");
   EXPECT_EQ(member(record(), "reason"), "origin");
   const auto response = send(with(legacy("ping"), "Origin", "https://app.example.com"));
   EXPECT_EQ(response.status, 200);
@@ -570,6 +574,17 @@ TEST_F(TestGateway, AResultWhoseRecordIsLostStaysHereOnAStreamToo) {
 
 // --- cancelling ---
 
+TEST_F(TestGateway, WhatComesAfterTheResultIsNotSaid) {
+  sandbox_.behaviour = &FakeSandbox::stream;
+  sandbox_.events = {
+      sandbox::write_answer(sandbox::AnswerForm::kEvent, sandbox_.result, {}, "strict"),
+      sandbox::write_progress_event(R"({"progress":1})")};
+  const auto response = send(modern("tools/call", kWrite, R"("progressToken":1)"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body.find("notifications/progress"), std::string::npos);
+  EXPECT_NE(response.body.find(R"("text":"done")"), std::string::npos);
+}
+
 TEST_F(TestGateway, InTheModernEraHangingUpCancels) {
   sandbox_.behaviour = &FakeSandbox::wait;
   const auto call = send_later(modern("tools/call", kWrite), alice_);
@@ -638,6 +653,7 @@ TEST_F(TestGateway, ASessionCancelsItsOwnCallsOnly) {
   EXPECT_EQ(member(records().back(), "status"), "cancelled");
   ASSERT_TRUE(run_until(loop_, [this] { return sandbox_.disconnected == 1; }));
   EXPECT_EQ(cancel(session, alice_, "7"), 202);  // It does not run any more.
+  EXPECT_EQ(member(records().back(), "status"), "success");
 }
 
 // --- sessions ---
@@ -809,6 +825,9 @@ TEST_F(TestGateway, ASessionIsItsPrincipalsForADay) {
   EXPECT_EQ(ping(session, alice_), 200);
   EXPECT_EQ(ping(session, bob_), 404);
   EXPECT_EQ(member(records().back(), "reason"), "session");
+  EXPECT_EQ(
+      member(send(with(legacy("ping"), "Mcp-Session-Id", session), bob_).body, "error.message"),
+      "This session is unknown or has ended; initialize again.");
   std::string forged = session;
   forged[forged.size() / 2] = forged[forged.size() / 2] == 'A' ? 'B' : 'A';
   EXPECT_EQ(ping(forged, alice_), 404);

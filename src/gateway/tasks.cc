@@ -225,8 +225,12 @@ Task<Expected<void>> update_task(TaskQuery query, TaskId task, std::string respo
   if (fitting.empty()) {
     co_return Expected<void>{};
   }
-  const auto told = co_await open->reading->reply(sandbox::write_reply(
-      {.number = open->question.number, .result = mcp::write_input_responses(fitting)}));
+  const std::string reply = sandbox::write_reply(
+      {.number = open->question.number, .result = mcp::write_input_responses(fitting)});
+  if (reply.size() > sandbox::kReplyBytesMax) {
+    co_return Expected<void>{};  // No tool takes as much: they answer nothing.
+  }
+  const auto told = co_await open->reading->reply(reply);
   if (!told && told.error().code != ErrorCode::kFailedPrecondition) {
     co_return told;  // Else somebody else was faster, or it has ended.
   }
