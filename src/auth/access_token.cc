@@ -15,10 +15,14 @@ namespace mcpgate::auth {
 namespace {
 
 using Reason = AuthFailureReason;
-using Answer = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
+using Whose = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
 
 /// The largest token that any configuration can allow; a decoded part is smaller.
 constexpr std::size_t kPartBytesMax = std::size_t{64} << 10;
+/// Answers of issuers that are remembered, however few verified tokens are.
+constexpr std::size_t kAnswersMin = 1024;
+/// How soon an issuer that did not answer is asked again about a token.
+constexpr std::chrono::milliseconds kUnansweredPause{1'000};
 /// Longer names are shown by their subject.
 constexpr std::size_t kUserNameBytesMax = 256;
 constexpr std::size_t kSubjectBytesMax = 256;
@@ -231,9 +235,9 @@ std::optional<Reason> check_type(json::Object claims) {
                                                     : std::nullopt;
 }
 
-std::expected<TokenCache::Entry, AuthFailure> read_claims(json::Object claims,
-                                                          const IssuerTable& table,
-                                                          const IssuerRules& rules, WallTime now) {
+std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const IssuerTable& table,
+                                                      const Issuer& issuer, WallTime now) {
+  const IssuerRules& rules = issuer.rules;
   if (const auto wrong = check_type(claims)) {
     return refuse(*wrong);
   }
@@ -248,9 +252,10 @@ std::expected<TokenCache::Entry, AuthFailure> read_claims(json::Object claims,
   if (!expires.time || not_before.is_wrong) {
     return refuse(Reason::kMissingClaim);
   }
-  TokenCache::Entry entry{.principal = nullptr,
-                          .not_before = WallTime::min(),
-                          .expires = *expires.time + table.clock_skew};
+  VerifiedToken entry{.principal = nullptr,
+                      .not_before = WallTime::min(),
+                      .expires = *expires.time + table.clock_skew,
+                      .issuer = &issuer};
   if (not_before.time) {
     entry.not_before = *not_before.time - table.clock_skew;
   }
@@ -281,68 +286,114 @@ std::expected<TokenCache::Entry, AuthFailure> read_claims(json::Object claims,
 
 }  // namespace
 
-const TokenCache::Entry* TokenCache::find(const Sha256Digest& token) {
-  if (const auto entry = young_.find(token); entry != young_.end()) {
-    return &entry->second;
-  }
-  const auto entry = old_.find(token);
-  if (entry == old_.end()) {
-    return nullptr;
-  }
-  Entry used = std::move(entry->second);
-  old_.erase(entry);
-  insert(token, std::move(used));
-  return &young_.find(token)->second;
-}
-
-void TokenCache::insert(const Sha256Digest& token, Entry entry) {
-  if (half_ == 0) {
-    return;
-  }
-  if (young_.size() >= half_) {
-    old_ = std::exchange(young_, {});
-  }
-  young_.insert_or_assign(token, std::move(entry));
-}
-
-void TokenCache::clear() {
-  young_.clear();
-  old_.clear();
+bool is_opaque(std::string_view token) {
+  return !split(token);
 }
 
 AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max)
-    : cache_(cache_entries_max), parser_(kPartBytesMax) {}
+    : verified_(cache_entries_max),
+      answers_(std::max(cache_entries_max, kAnswersMin)),
+      parser_(kPartBytesMax) {}
 
-Answer AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issuers,
-                                   std::string_view token, WallTime now) {
+void AccessTokenVerifier::use(const std::shared_ptr<const IssuerTable>& issuers) {
+  if (issuers_ != issuers) {
+    verified_.clear();
+    answers_.clear();
+    issuers_ = issuers;
+  }
+}
+
+Whose AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issuers,
+                                  std::string_view token, WallTime now) {
   if (token.size() > issuers->token_bytes_max) {
     return refuse(Reason::kMalformed);
   }
-  if (issuers_ != issuers) {
-    cache_.clear();
-    issuers_ = issuers;
-  }
+  use(issuers);
   const Sha256Digest digest = sha256(token);
-  if (const TokenCache::Entry* known = cache_.find(digest)) {
-    if (now >= known->expires) {
-      return refuse(Reason::kExpired);
-    }
-    if (now < known->not_before) {  // The clock was put back.
-      return refuse(Reason::kNotYetValid);
-    }
-    return known->principal;
+  if (const VerifiedToken* known = verified_.find(digest)) {
+    return judge(*known, digest, now);
   }
-  auto verified = verify_anew(*issuers, token, now);
+  const Issuer* const asked = is_opaque(token) ? issuers->asked_about_opaque() : nullptr;
+  auto verified = asked ? answer_of(*asked, digest, now) : verify_anew(*issuers, token, now);
   if (!verified) {
     return std::unexpected(std::move(verified.error()));
   }
-  auto principal = verified->principal;
-  cache_.insert(digest, *std::move(verified));
-  return principal;
+  auto whose = judge(*verified, digest, now);
+  if (asked == nullptr) {
+    verified_.insert(digest, *std::move(verified));
+  }
+  return whose;
 }
 
-std::expected<TokenCache::Entry, AuthFailure> AccessTokenVerifier::verify_anew(
-    const IssuerTable& issuers, std::string_view token, WallTime now) {
+/// Whose a verified token is at this moment.
+Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Digest& token,
+                                 WallTime now) {
+  if (now >= verified.expires) {
+    return refuse(Reason::kExpired);
+  }
+  if (now < verified.not_before) {  // The clock was put back.
+    return refuse(Reason::kNotYetValid);
+  }
+  if (verified.issuer->introspection) {
+    if (const auto answer = answer_of(*verified.issuer, token, now); !answer) {
+      return std::unexpected(answer.error());
+    }
+  }
+  return verified.principal;
+}
+
+AccessTokenVerifier::Verdict AccessTokenVerifier::answer_of(const Issuer& issuer,
+                                                            const Sha256Digest& token,
+                                                            WallTime now) {
+  if (issuer.introspection->url.empty()) {
+    return std::unexpected(
+        AuthFailure{.reason = Reason::kIssuerUnavailable, .issuer = issuer.rules.issuer});
+  }
+  const Answer* const answer = answers_.find(token);
+  // An answer of the future is one from before the clock was put back.
+  if (answer == nullptr || now >= answer->until || now < answer->asked) {
+    return std::unexpected(AuthFailure{.reason = Reason::kNotAsked, .issuer = issuer.rules.issuer});
+  }
+  return answer->verdict;
+}
+
+void AccessTokenVerifier::learn(const std::shared_ptr<const IssuerTable>& issuers,
+                                const Issuer& issuer, std::string_view token,
+                                const Expected<std::string>& answer, WallTime now) {
+  use(issuers);
+  Verdict verdict = answer ? read_answer(*issuers, issuer, token, *answer, now)
+                           : refuse(Reason::kIssuerUnavailable);
+  const bool is_told = verdict || verdict.error().reason != Reason::kIssuerUnavailable;
+  const auto lifetime = is_told ? issuers->introspection_cache : kUnansweredPause;
+  answers_.insert(sha256(token),
+                  {.asked = now, .until = now + lifetime, .verdict = std::move(verdict)});
+}
+
+/// What is no answer at all is as if there were none.
+AccessTokenVerifier::Verdict AccessTokenVerifier::read_answer(const IssuerTable& issuers,
+                                                              const Issuer& issuer,
+                                                              std::string_view token,
+                                                              std::string_view answer,
+                                                              WallTime now) {
+  const auto parsed = parser_.parse(answer);
+  const auto claims =
+      parsed && !json::find_duplicate_key(*parsed) ? json::as_object(*parsed) : std::nullopt;
+  const auto active = claims ? json::bool_at(*claims, "active") : std::nullopt;
+  if (!active) {
+    return refuse(Reason::kIssuerUnavailable);
+  }
+  if (!*active) {
+    return refuse(Reason::kInactive);
+  }
+  if (json::find(*claims, "iss") && json::string_at(*claims, "iss") != issuer.rules.issuer) {
+    return refuse(Reason::kUnknownIssuer);
+  }
+  return is_opaque(token) ? read_claims(*claims, issuers, issuer, now) : VerifiedToken();
+}
+
+AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(const IssuerTable& issuers,
+                                                              std::string_view token,
+                                                              WallTime now) {
   const auto parts = split(token);
   const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
   if (!parts || !signature) {
@@ -376,7 +427,7 @@ std::expected<TokenCache::Entry, AuthFailure> AccessTokenVerifier::verify_anew(
   if (!key->verify(header->algorithm, parts->signed_part, *signature)) {
     return refuse(Reason::kBadSignature);
   }
-  return read_claims(*claims, issuers, issuer->rules, now);
+  return read_claims(*claims, issuers, *issuer, now);
 }
 
 }  // namespace mcpgate::auth

@@ -1,63 +1,43 @@
 #pragma once
 
-// Access tokens of an issuer: JSON Web Tokens (RFC 7519, RFC 9068), verified here, without asking
-// anybody.
+// Access tokens of an issuer: JSON Web Tokens (RFC 7519, RFC 9068), verified here. Where the issuer
+// decides as well (RFC 7662) its answers are judged here, and asked for by Introspector; of an
+// opaque token they are all that is known.
 
-#include <array>
 #include <cstddef>
-#include <cstring>
 #include <expected>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "auth/failure.h"
 #include "auth/issuer.h"
+#include "auth/token_map.h"
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/error.h"
 #include "base/identity.h"
 #include "json/parse.h"
 
 namespace mcpgate::auth {
 
-/// Tokens that were verified, by their SHA-256, so that each is verified once. Bounded: of two
-/// halves the older one goes when the younger is full, and what is still used moves over. Only
-/// valid tokens enter, so nobody without one can make it forget.
-class TokenCache {
- public:
-  struct Entry {
-    std::shared_ptr<const Principal> principal;
-    WallTime not_before;
-    WallTime expires;
-  };
+/// The longest answer to a question about a token that is taken.
+inline constexpr std::size_t kIntrospectionBytesMax = std::size_t{64} << 10;
 
-  /// Holds `entries_max` at most; 0 remembers nothing.
-  explicit TokenCache(std::size_t entries_max) : half_(entries_max / 2) {}
+/// Whether only its issuer knows what the token means: it has not the three parts of a JSON Web
+/// Token.
+[[nodiscard]] bool is_opaque(std::string_view token);
 
-  /// Valid until the next call.
-  [[nodiscard]] const Entry* find(const Sha256Digest& token);
-  void insert(const Sha256Digest& token, Entry entry);
-  void clear();
-  [[nodiscard]] std::size_t size() const { return young_.size() + old_.size(); }
-
- private:
-  /// A digest is as good a hash as there is.
-  struct DigestHash {
-    std::size_t operator()(const Sha256Digest& digest) const {
-      std::size_t hash = 0;
-      std::memcpy(&hash, digest.data(), sizeof hash);
-      return hash;
-    }
-  };
-  using Half = std::unordered_map<Sha256Digest, Entry, DigestHash>;
-
-  std::size_t half_;
-  Half young_;
-  Half old_;
+/// A token that somebody has vouched for.
+struct VerifiedToken {
+  std::shared_ptr<const Principal> principal;
+  WallTime not_before;
+  WallTime expires;
+  /// One of the table that it was verified with.
+  const Issuer* issuer = nullptr;
 };
 
-/// Verifies access tokens on one loop, and remembers those that were good.
+/// Verifies access tokens on one loop, and remembers those that were good, so that each is verified
+/// once: only valid ones are remembered, so nobody without one can make it forget.
 class AccessTokenVerifier {
  public:
   explicit AccessTokenVerifier(std::size_t cache_entries_max = 10'000);
@@ -66,18 +46,40 @@ class AccessTokenVerifier {
   /// the one before is forgotten, since its keys may be gone.
   ///
   /// Of a token that is not verified nothing is believed: its `iss` only says with whose keys it is
-  /// to be verified.
+  /// to be verified. One whose issuer decides is refused as kNotAsked until learn() has its answer,
+  /// and again when that is too old. An opaque one is for the first issuer that is asked at all.
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> verify(
       const std::shared_ptr<const IssuerTable>& issuers, std::string_view token, WallTime now);
 
-  [[nodiscard]] std::size_t remembered() const { return cache_.size(); }
+  /// What `issuer`, one of the table, answered when it was asked about `token` (RFC 7662, 2.2), or
+  /// why it did not: then the token is refused for a second.
+  void learn(const std::shared_ptr<const IssuerTable>& issuers, const Issuer& issuer,
+             std::string_view token, const Expected<std::string>& answer, WallTime now);
+
+  [[nodiscard]] std::size_t remembered() const { return verified_.size(); }
 
  private:
-  [[nodiscard]] std::expected<TokenCache::Entry, AuthFailure> verify_anew(
-      const IssuerTable& issuers, std::string_view token, WallTime now);
+  using Verdict = std::expected<VerifiedToken, AuthFailure>;
+  /// What an issuer said, and from when to when it counts.
+  struct Answer {
+    WallTime asked;
+    WallTime until;
+    /// Of a JSON Web Token, whose claims are known, without principal.
+    Verdict verdict;
+  };
+
+  void use(const std::shared_ptr<const IssuerTable>& issuers);
+  [[nodiscard]] Verdict verify_anew(const IssuerTable& issuers, std::string_view token,
+                                    WallTime now);
+  [[nodiscard]] Verdict read_answer(const IssuerTable& issuers, const Issuer& issuer,
+                                    std::string_view token, std::string_view answer, WallTime now);
+  [[nodiscard]] Verdict answer_of(const Issuer& issuer, const Sha256Digest& token, WallTime now);
+  [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> judge(
+      const VerifiedToken& verified, const Sha256Digest& token, WallTime now);
 
   std::shared_ptr<const IssuerTable> issuers_;
-  TokenCache cache_;
+  TokenMap<VerifiedToken> verified_;
+  TokenMap<Answer> answers_;
   json::Parser parser_;
 };
 

@@ -306,17 +306,80 @@ TEST_F(AccessToken, IsRememberedUntilTheKeysChange) {
   EXPECT_EQ(ask(text), "unknown_signing_key") << "its key was withdrawn";
 }
 
-TEST(TokenCache, ForgetsWhatWasNotSeenForLongest) {
-  TokenCache cache(4);
+class AskedAbout : public AccessToken {
+ protected:
+  AskedAbout() {
+    auto table = std::make_shared<IssuerTable>(*table_);
+    table->issuers.front().introspection = std::make_shared<const IntrospectionEndpoint>(
+        IntrospectionEndpoint{.url = "https://as.example/introspect",
+                              .client_id = {},
+                              .client_secret = {},
+                              .tls = nullptr});
+    table_ = table;
+  }
+  void learn(std::string_view text, const std::string& answer, WallTime now = kNow) {
+    verifier_.learn(table_, table_->issuers.front(), text, answer, now);
+  }
+};
+
+TEST_F(AskedAbout, ATokenIsGoodAsLongAsItsIssuerHasJustSaidSo) {
+  const std::string text = token();
+  EXPECT_EQ(ask(text), "not_asked");
+  EXPECT_EQ(ask(token({{"aud", R"("account")"}})), "wrong_audience") << "nobody needs to be asked";
+  learn(text, R"({"active":true})");
+  EXPECT_EQ(ask(text), "ok");
+  EXPECT_EQ(ask(text, kNow + 9s), "ok");
+  EXPECT_EQ(ask(text, kNow + 10s), "not_asked");
+  EXPECT_EQ(ask(text, kNow - 1s), "not_asked") << "the clock was put back";
+  learn(text, R"({"active":false})", kNow + 10s);
+  EXPECT_EQ(ask(text, kNow + 11s), "inactive");
+  EXPECT_EQ(ask(token({{"sub", R"("other")"}})), "not_asked");
+  learn(text, R"({"active":true})", kNow + 325s);
+  EXPECT_EQ(ask(text, kNow + 331s), "expired") << "whatever its issuer says";
+}
+
+TEST_F(AskedAbout, AnIssuerThatDoesNotAnswerIsAskedAgainSoon) {
+  const std::string text = token();
+  verifier_.learn(table_, table_->issuers.front(), text, fail(ErrorCode::kUnavailable, "gone"),
+                  kNow);
+  EXPECT_EQ(ask(text), "issuer_unavailable");
+  EXPECT_EQ(ask(text, kNow + 1s), "not_asked");
+}
+
+TEST_F(AskedAbout, AnOpaqueTokenIsWhatItsIssuerSays) {
+  const std::string claims =
+      R"("sub":"7","aud":"https://mcp.example/","exp":1800000300,"preferred_username":"olga",)"
+      R"("realm_access":{"roles":["mcp-viewer"]})";
+  EXPECT_EQ(ask("opaque"), "not_asked");
+  learn("opaque", R"({"active":true,)" + claims + "}");
+  const auto who = verifier_.verify(table_, "opaque", kNow);
+  ASSERT_TRUE(who);
+  EXPECT_EQ((*who)->user, "olga");
+  EXPECT_EQ((*who)->issuer, "https://as.example/realms/r");
+  EXPECT_EQ((*who)->roles, std::vector<std::string>{"mcp-viewer"});
+  const std::pair<std::string, std::string> bad[] = {
+      {R"({"active":true,"iss":"https://other",)" + claims + "}", "unknown_issuer"},
+      {R"({"active":true,"cnf":{},)" + claims + "}", "bound_to_a_key"},
+      {R"({"active":true,"sub":"7","exp":1800000300})", "wrong_audience"},
+      {R"({"active":true,"sub":"7","aud":"https://mcp.example/"})", "missing_claim"},
+      {R"({"active":true,"sub":"7","aud":"https://mcp.example/","exp":1799999000})", "expired"}};
+  for (const auto& [answer, why] : bad) {
+    learn("opaque", answer);
+    EXPECT_EQ(ask("opaque"), why) << answer;
+  }
+}
+
+TEST(TokenMap, ForgetsWhatWasNotSeenForLongest) {
+  TokenMap<int> map(4);
   const auto digest = [](std::uint8_t n) { return Sha256Digest{n}; };
   for (std::uint8_t n = 0; n < 100; ++n) {
-    cache.insert(digest(n), {.principal = nullptr, .not_before = {}, .expires = {}});
-    EXPECT_NE(cache.find(digest(0)), nullptr) << "it is used all the time";
-    EXPECT_LE(cache.size(), 4U);
+    map.insert(digest(n), n);
+    EXPECT_NE(map.find(digest(0)), nullptr) << "it is used all the time";
+    EXPECT_LE(map.size(), 4U);
   }
-  EXPECT_EQ(cache.find(digest(50)), nullptr);
-  TokenCache none(0);
-  none.insert(digest(1), {.principal = nullptr, .not_before = {}, .expires = {}});
+  EXPECT_EQ(map.find(digest(50)), nullptr);
+  TokenMap<int> none(0);
+  none.insert(digest(1), 1);
   EXPECT_EQ(none.size(), 0U);
 }
 

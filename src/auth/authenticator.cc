@@ -18,7 +18,16 @@ Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
 
 constexpr std::string_view kScheme = "bearer ";
 
-/// What follows `Bearer ` (any case, RFC 9110, 11.1); nothing for another scheme or no token.
+bool is_demo_token(std::string_view token) {
+  return equal_in_constant_time(as_bytes(token), as_bytes(kDemoToken));
+}
+
+/// What an unknown id is compared with, so that it costs what a known one costs. Nobody knows text
+/// of which it is the SHA-256.
+constexpr Sha256Digest kNoDigest{};
+
+}  // namespace
+
 std::optional<std::string_view> bearer_token(std::string_view authorization) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   if (authorization.size() <= kScheme.size() ||
@@ -29,16 +38,6 @@ std::optional<std::string_view> bearer_token(std::string_view authorization) {
       std::min(authorization.find_first_not_of(' ', kScheme.size()), authorization.size()));
   return authorization.empty() ? std::nullopt : std::optional(authorization);
 }
-
-bool is_demo_token(std::string_view token) {
-  return equal_in_constant_time(as_bytes(token), as_bytes(kDemoToken));
-}
-
-/// What an unknown id is compared with, so that it costs what a known one costs. Nobody knows text
-/// of which it is the SHA-256.
-constexpr Sha256Digest kNoDigest{};
-
-}  // namespace
 
 Authenticator::Authenticator(Options options)
     : keys_(std::move(options.keys)), issuers_(std::move(options.issuers)) {

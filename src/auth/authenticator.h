@@ -32,6 +32,9 @@ struct Credentials {
   bool peer_is_loopback = false;
 };
 
+/// What follows `Bearer ` (any case, RFC 9110, 11.1); nothing for another scheme or no token.
+[[nodiscard]] std::optional<std::string_view> bearer_token(std::string_view authorization);
+
 /// Credential → Principal. Pure and synchronous over immutable snapshots: it is built anew when
 /// configuration, API keys or an issuer's keys change, and swapped.
 class Authenticator {

@@ -37,6 +37,7 @@ Challenge challenge_for(AuthFailureReason reason, std::string_view resource_meta
           header + R"(, error="insufficient_scope", error_description="the token lacks a scope")",
           "The access token is valid, but lacks a scope that this needs: ask for one that has "
           "it."};
+    case AuthFailureReason::kNotAsked:  // Too many questions are open, or none can be asked.
     case AuthFailureReason::kIssuerUnavailable:
       return {503, "", "Access tokens of this issuer cannot be verified now: try again."};
     case AuthFailureReason::kStoreUnavailable:

@@ -11,7 +11,7 @@ namespace mcpgate::auth {
 /// How a request that is not authenticated is answered.
 struct Challenge {
   /// 401; 400 for a credential in the URL or several of them; 403 for a token without the scopes;
-  /// 503 where the issuer's keys or the API keys are not known.
+  /// 503 where the issuer's keys or the API keys are not known, or the issuer cannot be asked.
   int status = 401;
   /// The value of WWW-Authenticate (RFC 6750, 3; RFC 9728, 5.1). Empty with 503.
   std::string www_authenticate;

@@ -46,6 +46,10 @@ std::string_view to_string(AuthFailureReason reason) {
       return "missing_claim";
     case AuthFailureReason::kMissingScope:
       return "missing_scope";
+    case AuthFailureReason::kNotAsked:
+      return "not_asked";
+    case AuthFailureReason::kInactive:
+      return "inactive";
   }
   return "unknown";
 }

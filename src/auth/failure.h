@@ -33,6 +33,8 @@ enum class AuthFailureReason {
   kBoundToAKey,    // proof of possession is asked for (`cnf`): worthless as a bearer token
   kMissingClaim,   // no subject, no expiry
   kMissingScope,   // valid, but not for this
+  kNotAsked,       // its issuer decides (RFC 7662), and was not asked lately
+  kInactive,       // its issuer says that it is not good any more, or never was
 };
 
 /// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
@@ -43,7 +45,8 @@ struct AuthFailure {
   AuthFailureReason reason = AuthFailureReason::kMissing;
   /// The public id of the key that was tried, where it is one of ours: for the audit. Else empty.
   std::string key_id;
-  /// The configured issuer whose keys would tell, for kUnknownSigningKey and kIssuerUnavailable.
+  /// The configured issuer whose keys would tell, for kUnknownSigningKey, kIssuerUnavailable
+  /// and kNotAsked.
   std::string issuer;
   /// Who it is, for kMissingScope alone: nobody else was verified.
   std::shared_ptr<const Principal> principal;

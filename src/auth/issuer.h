@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/jwk.h"
+#include "http/tls.h"
 
 namespace mcpgate::auth {
 
@@ -27,11 +28,24 @@ struct IssuerRules {
   friend bool operator==(const IssuerRules&, const IssuerRules&) = default;
 };
 
+/// Where an issuer says whether a token is still good (RFC 7662), and as whom it is asked.
+struct IntrospectionEndpoint {
+  /// As its discovery document has it; empty: not read yet.
+  std::string url;
+  std::string client_id;
+  /// Never to be logged.
+  std::string client_secret;
+  /// Whom to trust for https.
+  std::shared_ptr<http::TlsClient> tls;
+};
+
 /// One issuer with the keys that it has published.
 struct Issuer {
   IssuerRules rules;
   /// Null: none were read yet, or they are too old to be relied on.
   std::shared_ptr<const JwkSet> keys;
+  /// Null: what was verified here is good to its end, and the issuer is not asked.
+  std::shared_ptr<const IntrospectionEndpoint> introspection = nullptr;
 };
 
 /// All issuers at one moment: immutable, shared between threads, swapped whole.
@@ -41,10 +55,25 @@ struct IssuerTable {
   std::chrono::milliseconds clock_skew{30'000};
   /// The longest access token that is looked at.
   std::size_t token_bytes_max = std::size_t{16} << 10;
+  /// How long what an issuer said of a token is relied on.
+  std::chrono::milliseconds introspection_cache{10'000};
+  /// How long it may take to say it, and how many questions a loop may have open.
+  std::chrono::milliseconds introspection_timeout{3'000};
+  std::size_t introspections_max = 64;
 
   [[nodiscard]] const Issuer* find(std::string_view issuer) const {
     for (const Issuer& each : issuers) {
       if (each.rules.issuer == issuer) {
+        return &each;
+      }
+    }
+    return nullptr;
+  }
+
+  /// Who is asked about a token that says nothing itself; null: nobody.
+  [[nodiscard]] const Issuer* asked_about_opaque() const {
+    for (const Issuer& each : issuers) {
+      if (each.introspection) {
         return &each;
       }
     }

@@ -44,8 +44,16 @@ Task<Expected<std::string>> get(const Fetch& fetch, std::string url, std::size_t
   co_return std::move(response->body);
 }
 
-/// `jwks_uri` of a discovery document that is the issuer's own.
-Expected<std::string> read_discovery(std::string_view text, const std::string& issuer) {
+/// What of a discovery document is used.
+struct Discovered {
+  std::string jwks_uri;
+  /// Empty where the issuer is not asked.
+  std::string introspection_endpoint;
+};
+
+/// Of a discovery document that is the issuer's own.
+Expected<Discovered> read_discovery(std::string_view text, const IssuerSource& source) {
+  const std::string& issuer = source.rules.issuer;
   json::Parser parser(kDiscoveryBytesMax);
   const auto document = json::as_object(TRY(parser.parse(text)));
   if (!document || json::string_at(*document, "issuer") != issuer) {
@@ -54,17 +62,34 @@ Expected<std::string> read_discovery(std::string_view text, const std::string& i
                 "too: configure the name that it has for itself",
                 issuer);
   }
-  std::string uri(json::string_at(*document, "jwks_uri").value_or(""));
-  if (issuer.starts_with("https:") && !uri.starts_with("https:")) {
-    return fail(ErrorCode::kInvalidArgument, "its discovery document has no https jwks_uri");
+  const auto url_at = [&](std::string_view name) -> Expected<std::string> {
+    const std::string_view url = json::string_at(*document, name).value_or("");
+    if (url.empty() || (issuer.starts_with("https:") && !url.starts_with("https:"))) {
+      return fail(ErrorCode::kInvalidArgument, "its discovery document has no {}{}",
+                  issuer.starts_with("https:") ? "https " : "", name);
+    }
+    return std::string(url);
+  };
+  Discovered found{.jwks_uri = TRY(url_at("jwks_uri")), .introspection_endpoint = {}};
+  if (source.introspection) {
+    found.introspection_endpoint = TRY(url_at("introspection_endpoint"));
   }
-  return uri;
+  return found;
 }
 
-/// The JWK Set's bytes.
-Task<Expected<std::string>> fetch_jwks(Fetch fetch) {
-  const std::string issuer = fetch.source.rules.issuer;
-  std::string base = issuer;
+}  // namespace
+
+/// What one read of an issuer gives.
+struct JwksWatch::Published {
+  /// The JWK Set's bytes.
+  std::string jwks;
+  std::string introspection_endpoint;
+
+  static Task<Expected<Published>> read(Fetch fetch);
+};
+
+Task<Expected<JwksWatch::Published>> JwksWatch::Published::read(Fetch fetch) {
+  std::string base = fetch.source.rules.issuer;
   if (base.ends_with('/')) {
     base.pop_back();
   }
@@ -72,14 +97,17 @@ Task<Expected<std::string>> fetch_jwks(Fetch fetch) {
   if (!discovery) {
     co_return std::unexpected(std::move(discovery.error()));
   }
-  auto uri = read_discovery(*discovery, issuer);
-  if (!uri) {
-    co_return std::unexpected(std::move(uri.error()));
+  auto found = read_discovery(*discovery, fetch.source);
+  if (!found) {
+    co_return std::unexpected(std::move(found.error()));
   }
-  co_return co_await get(fetch, *std::move(uri), kJwksBytesMax);
+  auto jwks = co_await get(fetch, std::move(found->jwks_uri), kJwksBytesMax);
+  if (!jwks) {
+    co_return std::unexpected(std::move(jwks.error()));
+  }
+  co_return Published{.jwks = *std::move(jwks),
+                      .introspection_endpoint = std::move(found->introspection_endpoint)};
 }
-
-}  // namespace
 
 /// One issuer and the coroutine that reads its keys. Shared with it: `watch` becomes null when
 /// nobody follows the issuer any more.
@@ -88,12 +116,28 @@ struct JwksWatch::Follower {
       : watch(&owner),
         source(std::move(where)),
         timer(owner.loop_),
-        retry(owner.options_.retry_first) {}
+        retry(owner.options_.retry_first) {
+    use_introspection("");
+  }
+
+  void use_introspection(const std::string& url) {
+    if (const auto& client = source.introspection) {
+      introspection = std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
+          .url = url, .client_id = client->id, .client_secret = client->secret, .tls = source.tls});
+    }
+  }
+  /// Whether that is what was read before.
+  [[nodiscard]] bool has(const Published& read) const {
+    return keys && sha256(read.jwks) == digest &&
+           (!introspection || introspection->url == read.introspection_endpoint);
+  }
 
   JwksWatch* watch;
   IssuerSource source;
   asio::steady_timer timer;
   std::shared_ptr<const JwkSet> keys;
+  /// Null where the issuer is not asked.
+  std::shared_ptr<const IntrospectionEndpoint> introspection;
   /// Of the bytes of `keys`: the same set again is no change.
   Sha256Digest digest{};
   /// By the injected clock: when `keys` were confirmed, and when a read began, for whatever reason.
@@ -143,6 +187,9 @@ void JwksWatch::follow(const std::vector<IssuerSource>& sources, const IssuerTab
       fresh->keys = (*before)->keys;
       fresh->digest = (*before)->digest;
       fresh->confirmed = (*before)->confirmed;
+      if ((*before)->introspection) {
+        fresh->use_introspection((*before)->introspection->url);
+      }
     }
     followers_.push_back(fresh);
     asio::co_spawn(loop_, poll(std::move(fresh)), asio::detached);
@@ -161,7 +208,9 @@ void JwksWatch::publish() {
   IssuerTable table = limits_;
   table.issuers.clear();
   for (const auto& follower : followers_) {
-    table.issuers.push_back({.rules = follower->source.rules, .keys = follower->keys});
+    table.issuers.push_back({.rules = follower->source.rules,
+                             .keys = follower->keys,
+                             .introspection = follower->introspection});
   }
   table_ = std::make_shared<const IssuerTable>(std::move(table));
 }
@@ -191,12 +240,15 @@ void JwksWatch::demand(std::string_view issuer, std::function<void()> done) {
   follower.timer.cancel();
 }
 
-void JwksWatch::took(Follower& follower, std::shared_ptr<const JwkSet> keys) {
+void JwksWatch::took(Follower& follower, const Published& read,
+                     std::shared_ptr<const JwkSet> keys) {
   log_info("issuer {}: {} signing keys", follower.source.rules.issuer, keys->size());
   for (const std::string& why : keys->unusable()) {
     log_info("issuer {}: left out {}", follower.source.rules.issuer, why);
   }
   follower.keys = std::move(keys);
+  follower.digest = sha256(read.jwks);
+  follower.use_introspection(read.introspection_endpoint);
   publish();
   on_table_(table_);
 }
@@ -219,11 +271,11 @@ void JwksWatch::failed(Follower& follower, const Error& error) {
 }
 
 /// A read is over: what it means for the follower, and how long to wait for the next one.
-milliseconds JwksWatch::digest_read(Follower& follower, const Expected<std::string>& text) {
-  const bool is_known = text && follower.keys && sha256(*text) == follower.digest;
-  auto keys = text && !is_known ? JwkSet::parse(*text) : Expected<JwkSet>(JwkSet());
-  if (!text || !keys) {
-    failed(follower, text ? keys.error() : text.error());
+milliseconds JwksWatch::digest_read(Follower& follower, const Expected<Published>& read) {
+  const bool is_known = read && follower.has(*read);
+  auto keys = read && !is_known ? JwkSet::parse(read->jwks) : Expected<JwkSet>(JwkSet());
+  if (!read || !keys) {
+    failed(follower, read ? keys.error() : read.error());
     return std::exchange(follower.retry, std::min(follower.retry * 2, options_.retry_max));
   }
   if (std::exchange(follower.failing, false)) {
@@ -232,8 +284,7 @@ milliseconds JwksWatch::digest_read(Follower& follower, const Expected<std::stri
   follower.retry = options_.retry_first;
   follower.confirmed = clock_.steady_now();
   if (!is_known) {
-    follower.digest = sha256(*text);
-    took(follower, std::make_shared<const JwkSet>(*std::move(keys)));
+    took(follower, *read, std::make_shared<const JwkSet>(*std::move(keys)));
   }
   return options_.refresh;
 }
@@ -243,13 +294,14 @@ Task<void> JwksWatch::poll(std::shared_ptr<Follower> follower) {
     follower->reading = true;
     follower->begun = follower->watch->clock_.steady_now();
     const milliseconds timeout = follower->watch->options_.fetch_timeout;
-    const auto text = co_await fetch_jwks({.loop = follower->watch->loop_,
-                                           .source = follower->source,
-                                           .deadline = std::chrono::steady_clock::now() + timeout});
+    const auto read =
+        co_await Published::read({.loop = follower->watch->loop_,
+                                  .source = follower->source,
+                                  .deadline = std::chrono::steady_clock::now() + timeout});
     follower->reading = false;
     milliseconds pause{0};
     if (follower->watch != nullptr) {
-      pause = follower->watch->digest_read(*follower, text);
+      pause = follower->watch->digest_read(*follower, read);
     }
     follower->release_waiters();
     follower->due = std::chrono::steady_clock::now() + pause;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +20,22 @@
 
 namespace mcpgate::auth {
 
+/// As whom an issuer is asked about tokens.
+struct IntrospectionClient {
+  std::string id;
+  /// Never to be logged.
+  std::string secret;
+
+  friend bool operator==(const IntrospectionClient&, const IntrospectionClient&) = default;
+};
+
 /// One issuer and how to reach it.
 struct IssuerSource {
   IssuerRules rules;
   /// Whom to trust for https.
   std::shared_ptr<http::TlsClient> tls;
+  /// Nothing: it is not asked.
+  std::optional<IntrospectionClient> introspection = std::nullopt;
 
   friend bool operator==(const IssuerSource&, const IssuerSource&) = default;
 };
@@ -75,11 +87,12 @@ class JwksWatch {
 
  private:
   struct Follower;
+  struct Published;
 
   static Task<void> poll(std::shared_ptr<Follower> follower);
   [[nodiscard]] std::chrono::milliseconds digest_read(Follower& follower,
-                                                      const Expected<std::string>& text);
-  void took(Follower& follower, std::shared_ptr<const JwkSet> keys);
+                                                      const Expected<Published>& read);
+  void took(Follower& follower, const Published& read, std::shared_ptr<const JwkSet> keys);
   void failed(Follower& follower, const Error& error);
   void publish();
 

@@ -32,6 +32,12 @@ class TestIssuer {
     status_ = answer_status;
   }
 
+  /// Members of the discovery document, with the comma before them.
+  void add_discovery(std::string_view members) {
+    const std::scoped_lock lock(mutex_);
+    discovery.insert(discovery.size() - 1, members);
+  }
+
   std::string url;
   std::string discovery;
   std::atomic<int> reads = 0;
@@ -41,6 +47,7 @@ class TestIssuer {
                            http::Responder& responder) {
     http::Response response{.content_type = "application/json"};
     if (request.path == "/realms/r/.well-known/openid-configuration") {
+      const std::scoped_lock lock(self.mutex_);
       response.body = self.discovery;
     } else if (request.path == "/realms/r/certs") {
       ++self.reads;
@@ -103,6 +110,34 @@ class JwksWatchTest : public ::testing::Test {
   int tables_ = 0;
   std::unique_ptr<JwksWatch> watch_;
 };
+
+TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
+  watch_ = std::make_unique<JwksWatch>(
+      loop_, clock_, [](std::shared_ptr<const IssuerTable>) {},
+      JwksWatchOptions{.retry_first = 10ms, .retry_max = 10ms});
+  const auto follow_as = [this](const std::string& secret) {
+    watch_->follow({{.rules = {.issuer = issuer_.url},
+                     .tls = nullptr,
+                     .introspection = IntrospectionClient{.id = "gateway", .secret = secret}}},
+                   {});
+  };
+  const auto endpoint = [this] { return watch_->table()->find(issuer_.url)->introspection; };
+  follow_as("one");
+  EXPECT_EQ(endpoint()->url, "") << "not read yet";
+  const auto done = demand();
+  ASSERT_TRUE(wait_until([&done] { return *done; }));
+  EXPECT_FALSE(knows(one_)) << "it does not say where";
+
+  issuer_.add_discovery(R"(,"introspection_endpoint":"http://127.0.0.1:1/ask")");
+  ASSERT_TRUE(wait_until([this] { return knows(one_); }));
+  EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask");
+  EXPECT_EQ(endpoint()->client_id, "gateway");
+  follow_as("two");
+  EXPECT_EQ(endpoint()->client_secret, "two");
+  EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask") << "it is known already";
+  follow();
+  EXPECT_EQ(endpoint(), nullptr);
+}
 
 TEST_F(JwksWatchTest, ReadsTheKeysAndItsLimits) {
   start();

@@ -334,9 +334,22 @@ class ConfigReader {
       issuer.ca = path_at(entry, "ca");
     }
     entry.know("ca");
-    refuse(entry, "introspection");
+    if (entry.key("introspection")) {
+      read_introspection(entry.map("introspection"), issuer);
+    }
+    entry.know("introspection");
     entry.reject_unknown();
     config_.issuers.push_back(std::move(issuer));
+  }
+
+  void read_introspection(YamlMap map, IssuerConfig& issuer) {
+    issuer.introspection_client = map.string("clientId", "");
+    issuer.introspection_secret_file = path_at(map, "clientSecretFile");
+    if (map.node() && (issuer.introspection_client.empty() || !map.key("clientSecretFile"))) {
+      map.node().problem(
+          "expected clientId and clientSecretFile: as whom the issuer is asked about tokens");
+    }
+    map.reject_unknown();
   }
 
   std::string read_issuer_url(YamlMap& entry) {
@@ -677,7 +690,8 @@ std::vector<std::string> config_keys() {
                                 "auth.oidc.scopes",
                                 "auth.oidc.ca",
                                 "auth.oidc.allowPlaintext",
-                                "auth.oidc.introspection",
+                                "auth.oidc.introspection.clientId",
+                                "auth.oidc.introspection.clientSecretFile",
                                 "auth.apiKeys.directory",
                                 "auth.apiKeys.maxTtl",
                                 "auth.apiKeys.kubernetes.namespace",

@@ -98,6 +98,9 @@ struct Limits {
   std::size_t token_bytes_max = std::size_t{16} << 10;
   /// Per loop.
   std::size_t verified_tokens_max = 10'000;
+  std::chrono::milliseconds introspection_cache = auth::IssuerTable{}.introspection_cache;
+  std::chrono::milliseconds introspection_timeout = auth::IssuerTable{}.introspection_timeout;
+  std::size_t introspections_max = auth::IssuerTable{}.introspections_max;
   /// Of each rate, all loops together.
   std::size_t rate_keys_max = 100'000;
 };
@@ -139,6 +142,9 @@ struct IssuerConfig {
   auth::IssuerRules rules;
   /// PEM, trusted for the issuer's https instead of the system's store.
   std::optional<std::filesystem::path> ca;
+  /// As whom it is asked about tokens, and the file with the secret; empty: it is not asked.
+  std::string introspection_client = {};
+  std::filesystem::path introspection_secret_file = {};
 };
 
 /// A whole configuration, checked and resolved.

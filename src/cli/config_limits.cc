@@ -132,6 +132,19 @@ const Row kRows[] = {
      Count{[](Limits& l) -> std::size_t& { return l.verified_tokens_max; }, 0, 1'000'000},
      "access tokens that a loop remembers as verified, about 1 KiB each; of those above it the "
      "ones not seen for longest are verified again"},
+    {"introspectionCache",
+     Time{[](Limits& l) -> milliseconds& { return l.introspection_cache; }, milliseconds(1'000),
+          milliseconds(300'000)},
+     "how long an issuer's answer about an access token is relied on: a token that is revoked "
+     "works so much longer"},
+    {"introspectionTimeout",
+     Time{[](Limits& l) -> milliseconds& { return l.introspection_timeout; }, milliseconds(100),
+          milliseconds(30'000)},
+     "for such an answer; after it the token is refused with 503"},
+    {"introspections",
+     Count{[](Limits& l) -> std::size_t& { return l.introspections_max; }, 2, 10'000},
+     "tokens that a loop asks about at the same time, half of them opaque ones, for which nobody "
+     "has vouched; above it 503"},
     {"rateKeys", Count{[](Limits& l) -> std::size_t& { return l.rate_keys_max; }, 1, 10'000'000},
      "principals or tools that one rate counts apart in a window, about 200 bytes each; calls of "
      "others wait for the next one"},

@@ -248,7 +248,8 @@ TEST(Config, WhatIsNotBuiltYetIsRefused) {
             Problems{"22:74: audit.onFailure: not supported by this version; only refuse is"});
   EXPECT_EQ(
       problems(changed("auth:\n", "auth:\n  oidc: [{issuer: 'https://as', introspection: {}}]\n")),
-      Problems{"6:48: auth.oidc[0].introspection: not supported by this version"});
+      Problems{"6:48: auth.oidc[0].introspection: expected clientId and clientSecretFile: as whom "
+               "the issuer is asked about tokens"});
 }
 
 TEST(Config, SealingKeysAreOneOrAList) {

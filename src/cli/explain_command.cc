@@ -4,9 +4,13 @@
 #include "cli/explain_command.h"
 
 #include <algorithm>
+#include <exception>
 #include <ostream>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+
+#include "auth/introspector.h"
 #include "auth/jwks_watch.h"
 #include "cli/config_flag.h"
 #include "cli/credential.h"
@@ -64,10 +68,22 @@ Expected<std::shared_ptr<const auth::IssuerTable>> read_issuers(const Config& co
   return watch.table();
 }
 
+/// Has the token's issuer tell `tokens` what it says of it.
+void ask_issuer(const std::shared_ptr<const auth::IssuerTable>& issuers, const std::string& issuer,
+                const std::string& token, auth::AccessTokenVerifier& tokens, const World& world) {
+  asio::io_context loop;
+  auth::Introspector introspector(loop, world.clock, tokens);
+  introspector.use(issuers);
+  asio::co_spawn(loop, introspector.ask(issuer, token),
+                 [&loop](const std::exception_ptr&) { loop.stop(); });
+  loop.run();
+}
+
 /// Whose credential the file holds. kPermissionDenied where the gateway refuses it.
 Expected<Principal> principal_of_token(const std::string& file, const Config& config,
                                        const World& world) {
-  const std::string header = "Bearer " + TRY(read_token_file(file));
+  const std::string token = TRY(read_token_file(file));
+  const std::string header = "Bearer " + token;
   auth::Authenticator::Options options{
       .demo_token_allowed = config.demo_token_allowed,
       .demo_roles = policy::Policy(config.policy_options()).roles()};
@@ -78,12 +94,19 @@ Expected<Principal> principal_of_token(const std::string& file, const Config& co
     options.issuers = TRY(read_issuers(config, world));
   }
   auth::AccessTokenVerifier tokens;
-  const auto who = auth::Authenticator(std::move(options))
-                       .authenticate({.authorization = header,
-                                      .authorization_count = 1,
-                                      .target = "/mcp",
-                                      .peer_is_loopback = true},
-                                     world.clock.wall_now(), tokens);
+  const auth::Authenticator authenticator(std::move(options));
+  const auto authenticate = [&] {
+    return authenticator.authenticate({.authorization = header,
+                                       .authorization_count = 1,
+                                       .target = "/mcp",
+                                       .peer_is_loopback = true},
+                                      world.clock.wall_now(), tokens);
+  };
+  auto who = authenticate();
+  if (!who && who.error().reason == auth::AuthFailureReason::kNotAsked) {
+    ask_issuer(authenticator.issuers(), who.error().issuer, token, tokens, world);
+    who = authenticate();
+  }
   if (!who) {
     return fail(ErrorCode::kPermissionDenied, "this credential is refused: {}",
                 auth::to_string(who.error().reason));

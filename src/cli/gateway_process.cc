@@ -4,6 +4,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -33,6 +34,19 @@ Expected<std::vector<std::filesystem::path>> sealing_keys(const Config& config) 
   return std::vector{file};
 }
 
+/// A file's only line: a client's secret.
+Expected<std::string> read_secret(const std::filesystem::path& file) {
+  std::string secret = TRY(read_file(file));
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) {
+    secret.pop_back();
+  }
+  if (secret.empty() || has_control_character(secret)) {
+    return fail(ErrorCode::kInvalidArgument, "{}: want one line with the client's secret",
+                file.string());
+  }
+  return secret;
+}
+
 /// What the gateway serves with; its rates go on where those of `earlier` are.
 Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config& config,
                                                                     const policy::Rates& earlier) {
@@ -46,15 +60,24 @@ Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config
 }  // namespace
 
 auth::IssuerTable token_limits(const Config& config) {
-  return {.clock_skew = config.limits.clock_skew, .token_bytes_max = config.limits.token_bytes_max};
+  return {.clock_skew = config.limits.clock_skew,
+          .token_bytes_max = config.limits.token_bytes_max,
+          .introspection_cache = config.limits.introspection_cache,
+          .introspection_timeout = config.limits.introspection_timeout,
+          .introspections_max = config.limits.introspections_max};
 }
 
 Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
   std::vector<auth::IssuerSource> sources;
   sources.reserve(config.issuers.size());
   for (const IssuerConfig& issuer : config.issuers) {
-    sources.push_back(
-        {.rules = issuer.rules, .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))});
+    auth::IssuerSource source{.rules = issuer.rules,
+                              .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))};
+    if (!issuer.introspection_client.empty()) {
+      source.introspection = {.id = issuer.introspection_client,
+                              .secret = TRY(read_secret(issuer.introspection_secret_file))};
+    }
+    sources.push_back(std::move(source));
   }
   return sources;
 }
@@ -294,6 +317,9 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
   for (const IssuerConfig& issuer : config_.issuers) {
     if (issuer.ca) {
       files.push_back(*issuer.ca);
+    }
+    if (!issuer.introspection_client.empty()) {
+      files.push_back(issuer.introspection_secret_file);
     }
   }
   if (config_.tls) {

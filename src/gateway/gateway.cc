@@ -34,9 +34,11 @@ namespace {
 
 /// A request above it is rare enough that its memory is given back at once.
 constexpr std::size_t kLargeBodyBytes = std::size_t{256} << 10;
-/// The body of a request that may wait for the signing keys of its token's issuer, and how long.
+/// The body of a request for which nobody has vouched, and that may wait for its token's issuer;
+/// how long it waits for the issuer's signing keys, and how often for anything.
 constexpr std::size_t kAwaitingBodyBytesMax = std::size_t{64} << 10;
 constexpr std::chrono::seconds kKeysPatience{6};
+constexpr int kAwaitsMax = 2;  // For keys, then for what the issuer says of the token.
 /// When to try again whose issuer cannot be reached: about when it will have been tried again.
 constexpr const char* kIssuerRetryAfter = "10";
 constexpr int kOk = 200;
@@ -118,8 +120,9 @@ Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snap
     : parts_(parts),
       parser_(kDocumentBytesMax),
       tokens_(parts.verified_tokens_max),
+      introspector_(parts.loop, parts.clock, tokens_),
       calls_(parts, parser_),
-      streams_(parts, tokens_),
+      streams_(parts, tokens_, introspector_),
       forwarder_(parts) {
   use(std::move(snapshot));
 }
@@ -127,6 +130,7 @@ Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snap
 void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
   calls_.use(snapshot);
   streams_.use(snapshot);
+  introspector_.use(snapshot->authenticator->issuers());
   snapshot_ = std::move(snapshot);
 }
 
@@ -144,8 +148,11 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
   visit.headers.emplace_back("X-Request-Id", visit.request_id);
   audit::Record record = begin_record(visit, parts_.clock);
   auto refusal = admit(visit, record);
-  if (refusal && may_await_keys(visit)) {
-    co_await await_keys(visit);
+  for (int i = 0; i < kAwaitsMax && refusal && may_await_issuer(visit); ++i) {
+    if (i > 0 && visit.token_to_ask_about.empty()) {
+      break;  // Keys are waited for once.
+    }
+    co_await await_issuer(visit);
     record = begin_record(visit, parts_.clock);
     refusal = admit(visit, record);
   }
@@ -178,7 +185,7 @@ bool Gateway::wants_body(const http::Request& head) {
               .started = parts_.clock.steady_now(),
               .request_id = {}};
   audit::Record unused;
-  return !admit(visit, unused) || may_await_keys(visit);
+  return !admit(visit, unused) || may_await_issuer(visit);
 }
 
 http::Response Gateway::refused(const http::Refusal& refusal) {
@@ -282,6 +289,10 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   record.tried_key_id = failure.key_id;
   record.principal = failure.principal;
   visit.awaited_issuer = failure.issuer;
+  if (failure.reason == auth::AuthFailureReason::kNotAsked) {
+    visit.token_to_ask_about =
+        auth::bearer_token(request.header("authorization").value_or("")).value_or("");
+  }
   const std::string resource =
       visit.snapshot->settings->public_url + (request.path == "/mcp" ? "mcp" : "");
   auth::Challenge challenge = auth::challenge_for(
@@ -296,11 +307,15 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   return answer;
 }
 
-/// Whether the request waits for its issuer's signing keys: only one whose body is small, since
-/// nobody has vouched for it yet.
-bool Gateway::may_await_keys(const Visit& visit) const {
-  if (visit.awaited_issuer.empty() || !parts_.demand_keys || visit.request.method != "POST") {
+/// Whether the request waits for its issuer: where nobody has vouched for it yet only one whose
+/// body is small.
+bool Gateway::may_await_issuer(const Visit& visit) const {
+  const std::string_view token = visit.token_to_ask_about;
+  if (visit.awaited_issuer.empty() || (token.empty() && !parts_.demand_keys)) {
     return false;
+  }
+  if (visit.request.method != "POST" || !(token.empty() || auth::is_opaque(token))) {
+    return true;
   }
   const std::string_view length = visit.request.header("content-length").value_or("");
   std::size_t bytes = 0;
@@ -309,11 +324,17 @@ bool Gateway::may_await_keys(const Visit& visit) const {
          bytes <= kAwaitingBodyBytesMax;
 }
 
-/// Comes back with the world in which they are known, if they are to be had.
-Task<void> Gateway::await_keys(Visit& visit) {
-  const auto arrived = std::make_shared<asio::steady_timer>(parts_.loop, kKeysPatience);
-  parts_.demand_keys(std::exchange(visit.awaited_issuer, {}), [arrived] { arrived->cancel(); });
-  (void)co_await arrived->async_wait(kAwait);
+/// Comes back with the world in which keys and answer are known, if they are to be had.
+Task<void> Gateway::await_issuer(Visit& visit) {
+  std::string issuer = std::exchange(visit.awaited_issuer, {});
+  const std::string_view token = std::exchange(visit.token_to_ask_about, {});
+  if (token.empty()) {
+    const auto arrived = std::make_shared<asio::steady_timer>(parts_.loop, kKeysPatience);
+    parts_.demand_keys(std::move(issuer), [arrived] { arrived->cancel(); });
+    (void)co_await arrived->async_wait(kAwait);
+  } else {
+    co_await introspector_.ask(std::move(issuer), std::string(token));
+  }
   visit.snapshot = snapshot_;
   visit.headers.resize(1);  // X-Request-Id: admit() adds the others again.
 }

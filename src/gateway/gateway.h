@@ -7,6 +7,7 @@
 
 #include "audit/record.h"
 #include "auth/access_token.h"
+#include "auth/introspector.h"
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
@@ -50,8 +51,8 @@ class Gateway final : public http::Handler {
   [[nodiscard]] std::optional<http::Response> public_page(const http::Request& request) const;
   [[nodiscard]] std::optional<Answer> admit(Visit& visit, audit::Record& record);
   [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
-  [[nodiscard]] bool may_await_keys(const Visit& visit) const;
-  Task<void> await_keys(Visit& visit);
+  [[nodiscard]] bool may_await_issuer(const Visit& visit) const;
+  Task<void> await_issuer(Visit& visit);
 
   Task<void> serve(Visit& visit, audit::Record& record);
   Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming, audit::Record& record);
@@ -80,6 +81,7 @@ class Gateway final : public http::Handler {
   std::shared_ptr<const Snapshot> snapshot_;
   json::Parser parser_;
   auth::AccessTokenVerifier tokens_;
+  auth::Introspector introspector_;
   CallRunner calls_;
   NotificationStreams streams_;
   Forwarder forwarder_;

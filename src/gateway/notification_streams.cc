@@ -175,8 +175,9 @@ std::expected<StreamOrder, Answer> order_of_listen(const Visit& visit,
 }
 
 NotificationStreams::NotificationStreams(const GatewayParts& parts,
-                                         auth::AccessTokenVerifier& tokens)
-    : parts_(parts), tokens_(tokens) {}
+                                         auth::AccessTokenVerifier& tokens,
+                                         auth::Introspector& introspector)
+    : parts_(parts), tokens_(tokens), introspector_(introspector) {}
 
 NotificationStreams::~NotificationStreams() = default;
 
@@ -185,7 +186,7 @@ void NotificationStreams::use(std::shared_ptr<const Snapshot> snapshot) {
   // Streams of one credential share their principal.
   std::map<std::pair<const Principal*, std::string_view>, View> views;
   for (Stream& stream : streams_) {
-    if (!may_stay(stream)) {
+    if (standing_of(stream) == Standing::kGone) {
       stream.end();
       continue;
     }
@@ -198,15 +199,29 @@ void NotificationStreams::use(std::shared_ptr<const Snapshot> snapshot) {
   }
 }
 
-/// Whether its credential is still good, and good for the same.
-bool NotificationStreams::may_stay(Stream& stream) {
+/// Whether its credential is still good, and good for the same; or its issuer would have to say.
+NotificationStreams::Standing NotificationStreams::standing_of(Stream& stream) {
   auto principal = snapshot_->authenticator->authenticate(credentials_of(stream.visit.request),
                                                           parts_.clock.wall_now(), tokens_);
+  if (!principal && principal.error().reason == auth::AuthFailureReason::kNotAsked) {
+    stream.visit.awaited_issuer = principal.error().issuer;
+    return Standing::kNotAsked;
+  }
   if (!principal || **principal != *stream.visit.principal) {
-    return false;
+    return Standing::kGone;
   }
   stream.visit.principal = *std::move(principal);
-  return true;
+  return Standing::kGood;
+}
+
+/// Asks its issuer where that is needed.
+Task<bool> NotificationStreams::may_stay(Stream& stream) {
+  if (standing_of(stream) == Standing::kNotAsked) {
+    const auto token =
+        auth::bearer_token(stream.visit.request.header("authorization").value_or(""));
+    co_await introspector_.ask(stream.visit.awaited_issuer, std::string(token.value_or("")));
+  }
+  co_return standing_of(stream) == Standing::kGood;
 }
 
 std::vector<std::string> NotificationStreams::followed_by(const Stream& stream) const {
@@ -283,7 +298,8 @@ Task<void> NotificationStreams::run(std::shared_ptr<Stream> stream) {
     }
     stream->wake.expires_after(snapshot_->settings->stream_keep_alive);
     const auto [error] = co_await stream->wake.async_wait(kAwait);
-    if (!error && may_stay(*stream)) {
+    const bool stays = !error && co_await may_stay(*stream);
+    if (stays) {
       is_heard = (co_await stream->events.keep_alive()).has_value();
     } else if (!error) {
       stream->end();

@@ -12,6 +12,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "auth/access_token.h"
+#include "auth/introspector.h"
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_stream.h"
@@ -58,8 +59,9 @@ class NotificationStreams {
  public:
   class Stream;
 
-  /// `tokens` is the loop's.
-  NotificationStreams(const GatewayParts& parts, auth::AccessTokenVerifier& tokens);
+  /// `tokens` and `introspector` are the loop's.
+  NotificationStreams(const GatewayParts& parts, auth::AccessTokenVerifier& tokens,
+                      auth::Introspector& introspector);
   NotificationStreams(const NotificationStreams&) = delete;
   NotificationStreams& operator=(const NotificationStreams&) = delete;
   ~NotificationStreams();
@@ -82,7 +84,9 @@ class NotificationStreams {
   using Hook =
       boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-  [[nodiscard]] bool may_stay(Stream& stream);
+  enum class Standing : std::uint8_t { kGood, kGone, kNotAsked };
+  [[nodiscard]] Standing standing_of(Stream& stream);
+  [[nodiscard]] Task<bool> may_stay(Stream& stream);
   void notice(Stream& stream, const Snapshot& before, const View& view);
   [[nodiscard]] std::vector<std::string> followed_by(const Stream& stream) const;
   [[nodiscard]] std::string event_id(const Stream& stream) const;
@@ -92,6 +96,7 @@ class NotificationStreams {
 
   GatewayParts parts_;
   auth::AccessTokenVerifier& tokens_;
+  auth::Introspector& introspector_;
   std::shared_ptr<const Snapshot> snapshot_;
   boost::intrusive::list<Stream, boost::intrusive::base_hook<Hook>,
                          boost::intrusive::constant_time_size<false>>

@@ -32,8 +32,11 @@ struct Visit {
   mcp::ClientCapabilities client = {};
   /// The other replica in which its session lives, as Home writes it; else empty.
   std::string home = {};
-  /// Whose signing keys might let in who was refused; else empty.
+  /// Whose signing keys might let in who was refused, or whose answer to a question about the
+  /// token; else empty.
   std::string awaited_issuer = {};
+  /// The token of such a question, which borrows from the request; else empty.
+  std::string_view token_to_ask_about = {};
   /// Those of the answer, whatever it will be.
   http::Headers headers = {};
 };

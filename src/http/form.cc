@@ -9,18 +9,6 @@
 namespace mcpgate::http {
 namespace {
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-}
-
 std::string unescape(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -38,13 +26,25 @@ std::string unescape(std::string_view text) {
 
 }  // namespace
 
+std::string form_escape(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 std::string form_encode(const FormFields& fields) {
   std::string out;
   for (const auto& [name, value] : fields) {
     out += out.empty() ? "" : "&";
-    append_escaped(out, name);
-    out += '=';
-    append_escaped(out, value);
+    out += form_escape(name) + '=' + form_escape(value);
   }
   return out;
 }

@@ -116,6 +116,101 @@ def test_an_issuer_that_was_never_reached_is_no_way_in(start_gateway, issuer, ce
     assert status["issuers"] == [{"issuer": issuer.url, "signingKeys": 0}]
 
 
+def asking_config(issuer, certificates, secret, cache: str) -> dict:
+    config = config_of(issuer, certificates, apiKeys={"directory": "keys"})
+    config["auth"]["oidc"][0]["introspection"] = {
+        "clientId": "gateway",
+        "clientSecretFile": str(secret),
+    }
+    return config | {"limits": {"introspectionCache": cache}}
+
+
+@pytest.fixture
+def client_secret(tmp_path):
+    file = tmp_path / "client.secret"
+    file.write_text("secret\n")
+    return file
+
+
+@pytest.fixture
+def start_asking(start_gateway, issuer, certificates, client_secret):
+    def start(cache: str):
+        gateway = start_gateway(config=asking_config(issuer, certificates, client_secret, cache))
+        token = issuer.token("mcp-admin", user="warm")
+        issuer.answers[token] = {"active": True}
+        wait_until(lambda: client(gateway, token).request("ping").status == 200, "the keys are read")
+        return gateway
+
+    return start
+
+
+def test_an_issuer_that_is_asked_decides_and_its_answer_is_kept_for_a_while(start_asking, issuer):
+    gateway = start_asking("300s")
+    token = issuer.token("mcp-tester")
+    issuer.answers[token] = {"active": True}
+    for _ in range(3):
+        assert "echo" in client(gateway, token).tool_names()
+    # A loop asks for itself.
+    assert 1 <= issuer.asked.count(token) <= 3
+    revoked = issuer.token("mcp-admin", user="gone")
+    reply = client(gateway, revoked).request("ping")
+    assert reply.status == 401
+    assert 'error="invalid_token"' in reply.headers["www-authenticate"]
+    assert gateway.record_of(reply)["reason"] == "inactive"
+    # `explain` asks as well.
+    for asked, code in ((token, 0), (revoked, 1)):
+        file = gateway.key_file(asked)
+        assert gateway.mcpgate("explain", "--tool", "echo", "--token-file", file).returncode == code
+    # What is bad in itself is not asked about.
+    forged = issuer.token("mcp-admin", key=Key("first"))
+    assert client(gateway, forged).request("ping").status == 401
+    assert forged not in issuer.asked
+
+
+def test_a_token_that_is_revoked_ends_when_it_is_asked_about_again(start_asking, issuer):
+    gateway = start_asking("1s")
+    token = issuer.token("mcp-tester")
+    issuer.answers[token] = {"active": True}
+    assert client(gateway, token).request("ping").status == 200
+    del issuer.answers[token]
+    wait_until(lambda: client(gateway, token).request("ping").status == 401, "it is asked about again")
+
+
+def test_an_opaque_token_is_what_its_issuer_says(start_asking, issuer):
+    gateway = start_asking("300s")
+    claims = {"iss": issuer.url, "sub": "7", "aud": "mcp", "exp": int(time.time()) + 300}
+    claims |= {"username": "x", "preferred_username": "olga"}
+    issuer.answers["opaque-1"] = claims | {"active": True, "realm_access": {"roles": ["mcp-tester"]}}
+    issuer.answers["opaque-2"] = claims | {"active": True, "aud": "account"}
+    tester = client(gateway, "opaque-1")
+    reply = tester.request("tools/call", {"name": "echo", "arguments": {"text": "hello"}})
+    assert text_of(reply.result) == "hello"
+    record = next(r for r in gateway.records() if r.get("tool") == "echo")
+    assert (record["user"], record["sub"], record["iss"]) == ("olga", "7", issuer.url)
+    for token, reason in (("opaque-2", "wrong_audience"), ("opaque-3", "inactive")):
+        refused = client(gateway, token).request("ping")
+        assert refused.status == 401
+        assert gateway.record_of(refused)["reason"] == reason
+
+
+def test_an_issuer_that_cannot_be_asked_lets_nobody_in_and_its_secret_may_change(
+    start_asking, issuer, client_secret
+):
+    gateway = start_asking("1s")
+    token = issuer.token("mcp-tester")
+    issuer.answers[token] = {"active": True}
+    issuer.asker = "gateway:rotated"
+    reply = client(gateway, token).request("ping")
+    assert reply.status == 503
+    assert "retry-after" in reply.headers
+    assert gateway.record_of(reply)["reason"] == "issuer_unavailable"
+    key = gateway.known_key("kay", "mcp-admin")
+    assert gateway.client(key).request("ping").status == 200
+    gateway.secrets.append("rotated")
+    client_secret.write_text("rotated")
+    wait_until(lambda: client(gateway, token).request("ping").status == 200, "the secret is read again")
+
+
 def test_an_issuer_comes_and_goes_with_the_configuration(start_gateway, issuer, certificates):
     gateway = start_gateway(config=fixture_config())
     token = issuer.token("mcp-admin")

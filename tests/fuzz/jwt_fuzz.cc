@@ -25,7 +25,12 @@ std::shared_ptr<const auth::IssuerTable> issuers() {
   auto keys = auth::JwkSet::parse(kJwks);
   MCPGATE_ASSERT(keys && keys->size() == 2);
   table->issuers.push_back({.rules = {.issuer = "https://as", .audiences = {"a"}},
-                            .keys = std::make_shared<const auth::JwkSet>(*std::move(keys))});
+                            .keys = std::make_shared<const auth::JwkSet>(*std::move(keys)),
+                            .introspection = std::make_shared<const auth::IntrospectionEndpoint>(
+                                auth::IntrospectionEndpoint{.url = "https://as/introspect",
+                                                            .client_id = {},
+                                                            .client_secret = {},
+                                                            .tls = nullptr})});
   return table;
 }
 
@@ -42,5 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MCPGATE_ASSERT(!verifier.verify(kIssuers, token, WallTime{}));
   MCPGATE_ASSERT(!verifier.verify(kIssuers, text, WallTime{}));
   MCPGATE_ASSERT(verifier.remembered() == 0);
+  // The same bytes as what the issuer answers about a token.
+  const auth::Issuer& issuer = kIssuers->issuers.front();
+  verifier.learn(kIssuers, issuer, "opaque", std::string(text), WallTime{});
+  const auto said = verifier.verify(kIssuers, "opaque", WallTime{});
+  MCPGATE_ASSERT(!said || (*said)->issuer == issuer.rules.issuer);
   return 0;
 }

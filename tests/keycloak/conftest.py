@@ -10,6 +10,8 @@ ROLES = {
     "mcp-viewer": {"toolSets": ["trial"], "readOnly": True},
 }
 
+APPLIED = "the configuration was read again"
+
 
 @pytest.fixture(scope="session")
 def port():
@@ -23,11 +25,10 @@ def keycloak(port):
     keycloak.stop()
 
 
-@pytest.fixture(scope="session")
-def gateway(keycloak, port):
-    config = fixture_config(
+def config_of(keycloak, port, **issuer) -> dict:
+    return fixture_config(
         auth={
-            "oidc": [{"issuer": keycloak.issuer(), "scopes": ["mcp:tools"]}],
+            "oidc": [{"issuer": keycloak.issuer(), "scopes": ["mcp:tools"]} | issuer],
             "apiKeys": {"directory": "keys"},
         },
         roles=ROLES,
@@ -35,11 +36,32 @@ def gateway(keycloak, port):
             "trial": tool_set("trial", "mcp-log-analyst"),
             "dba": tool_set("dba", "mcp-dba"),
         },
-        limits={"clockSkew": "0s"},
+        limits={"clockSkew": "0s", "introspectionCache": "1s"},
         publicUrl=f"http://127.0.0.1:{port}/",
     )
-    gateway = Gateway(fixture_tools(), config=config, port=port).wait_ready()
+
+
+@pytest.fixture(scope="session")
+def gateway(keycloak, port):
+    gateway = Gateway(fixture_tools(), config=config_of(keycloak, port), port=port).wait_ready()
     service = keycloak.client_token("mcp-automation", keycloak.automation_secret)
     wait_until(lambda: gateway.client(service).request("ping").status == 200, "keys are read")
     yield gateway
     gateway.close()
+
+
+@pytest.fixture
+def asking_gateway(gateway, keycloak, port, tmp_path):
+    """The gateway while it asks Keycloak about each token."""
+    secret = tmp_path / "client.secret"
+    secret.write_text(keycloak.gateway_secret + "\n")
+    client = {"clientId": "mcp-gateway-client", "clientSecretFile": str(secret)}
+
+    def use(**issuer):
+        applied = gateway.log.count(APPLIED)
+        gateway.write_config(config_of(keycloak, port, **issuer))
+        wait_until(lambda: gateway.log.count(APPLIED) > applied, "the configuration is read again")
+
+    use(introspection=client)
+    yield gateway
+    use()

@@ -355,6 +355,17 @@ def test_a_disabled_user_gets_no_further_token(gateway, keycloak, log_in, passwo
     assert status(gateway, login.access) == 200
 
 
+def test_where_keycloak_is_asked_a_logout_ends_the_token(asking_gateway, keycloak, log_in):
+    login = log_in("alice")
+    wait_until(lambda: status(asking_gateway, login.access) == 200, "Keycloak is asked")
+    other = log_in("lola")
+    assert status(asking_gateway, other.access) == 200
+    keycloak.admin("POST", f"/mcp-realm/users/{keycloak.user_id('alice')}/logout")
+    wait_until(lambda: status(asking_gateway, login.access) == 401, "it is asked again")
+    assert why_refused(asking_gateway, login.access) == "inactive"
+    assert status(asking_gateway, other.access) == 200
+
+
 def test_keycloaks_log_tells_of_logins_and_of_those_that_failed(keycloak, log_in, passwords):
     log_in("lola")
     assert "Invalid username or password" in Login(keycloak, "lola", "wrong").landed

@@ -1,11 +1,13 @@
 """An issuer of access tokens that a test holds in its hand: discovery and keys over HTTPS, tokens signed by
 PyJWT. The real one is Keycloak, in tests/keycloak."""
 
+import base64
 import http.server
 import json
 import ssl
 import threading
 import time
+import urllib.parse
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +28,10 @@ class Issuer:
     def __init__(self, certificates: Certificates):
         self.keys = [Key("first")]
         self.key_reads = 0
+        # Introspection: who may ask, what was asked, and what each token is; others are inactive.
+        self.asker = "gateway:secret"
+        self.asked: list[str] = []
+        self.answers: dict[str, dict] = {}
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.server, certificates.server_key)
@@ -37,13 +43,30 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 if self.path == "/realms/r/.well-known/openid-configuration":
-                    document = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/certs"}
+                    document = {
+                        "issuer": issuer.url,
+                        "jwks_uri": f"{issuer.url}/certs",
+                        "introspection_endpoint": f"{issuer.url}/introspect",
+                    }
                 elif self.path == "/realms/r/certs":
                     issuer.key_reads += 1
                     document = {"keys": [key.public_jwk() for key in issuer.keys]}
                 else:
                     self.send_error(404)
                     return
+                self.answer(document)
+
+            def do_POST(self):
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                token = urllib.parse.parse_qs(form)["token"][0]
+                asker = base64.b64encode(issuer.asker.encode()).decode()
+                if (self.path, self.headers["Authorization"]) != ("/realms/r/introspect", f"Basic {asker}"):
+                    self.send_error(401)
+                    return
+                issuer.asked.append(token)
+                self.answer(issuer.answers.get(token, {"active": False}))
+
+            def answer(self, document):
                 body = json.dumps(document).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
