@@ -4,11 +4,12 @@
 #include "auth/access_token.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "auth/jwt.h"
 #include "base/encoding.h"
 
 namespace mcpgate::auth {
@@ -26,48 +27,9 @@ constexpr std::chrono::milliseconds kUnansweredPause{1'000};
 /// Longer names are shown by their subject.
 constexpr std::size_t kUserNameBytesMax = 256;
 constexpr std::size_t kSubjectBytesMax = 256;
-/// NumericDates beyond it, the year 2200, are no dates but slips; it is in the reach of WallTime.
-constexpr double kDateSecondsMax = 7'258'118'400;
 
 std::unexpected<AuthFailure> refuse(Reason reason) {
   return std::unexpected(AuthFailure{.reason = reason});
-}
-
-/// A token's three parts, still encoded.
-struct Parts {
-  std::string_view header, payload, signature;
-  /// Header and payload with the dot between them: what is signed.
-  std::string_view signed_part;
-};
-
-/// Nothing unless there are exactly three. Their characters are base64url_decode()'s to check.
-std::optional<Parts> split(std::string_view token) {
-  const std::size_t first = token.find('.');
-  const std::size_t last = token.rfind('.');
-  if (first == std::string_view::npos || token.find('.', first + 1) != last) {
-    return std::nullopt;
-  }
-  Parts parts{.header = token.substr(0, first),
-              .payload = token.substr(first + 1, last - first - 1),
-              .signature = token.substr(last + 1),
-              .signed_part = token.substr(0, last)};
-  if (parts.header.empty() || parts.payload.empty() || parts.signature.empty()) {
-    return std::nullopt;
-  }
-  return parts;
-}
-
-/// A part's JSON object. A key twice is refused: two readers may take different ones.
-std::optional<json::Object> parse_part(json::Parser& parser, std::string_view part) {
-  const auto bytes = base64url_decode(part);
-  if (!bytes) {
-    return std::nullopt;
-  }
-  const auto element = parser.parse({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-  if (!element || json::find_duplicate_key(*element)) {
-    return std::nullopt;
-  }
-  return json::as_object(*element);
 }
 
 /// Which signature a token claims to have.
@@ -131,25 +93,6 @@ void for_each_string(std::optional<json::Element> claim, const Use& use) {
 
 bool has(const std::vector<std::string>& list, std::string_view text) {
   return std::ranges::find(list, text) != list.end();
-}
-
-/// A NumericDate (RFC 7519, 2); nothing where it is missing, `is_wrong` where it is none.
-struct Date {
-  bool is_wrong = false;
-  std::optional<WallTime> time;
-};
-Date date_at(json::Object claims, std::string_view name) {
-  const auto element = json::find(claims, name);
-  if (!element) {
-    return {};
-  }
-  double seconds = 0;
-  if (element->get_double().get(seconds) != simdjson::SUCCESS || !(seconds >= 0) ||
-      seconds > kDateSecondsMax) {
-    return {.is_wrong = true, .time = std::nullopt};
-  }
-  const std::chrono::seconds whole(static_cast<std::int64_t>(std::floor(seconds)));
-  return {.is_wrong = false, .time = WallTime(whole)};
 }
 
 /// The element at a claim of that name, else at the path that the name spells with dots.
@@ -221,25 +164,50 @@ std::string subject_of(json::Object claims) {
   return client && !client->empty() ? "client:" + std::string(*client) : std::string();
 }
 
-/// Which kind of token the claims say it is, where they say it as Keycloak does: ID and refresh
-/// tokens are signed by the same issuer.
-std::optional<Reason> check_type(json::Object claims) {
-  if (json::find(claims, "cnf")) {
-    return Reason::kBoundToAKey;
+/// Ways to be bound to a key that cannot be proven here (IANA's "JWT Confirmation Methods"). Other
+/// members say more of `jkt`, as Keycloak's do (RFC 7800, 3.1).
+constexpr std::array<std::string_view, 6> kOtherConfirmations{"jwk", "jwe", "kid",
+                                                              "jku", "osc", "x5t#S256"};
+
+/// The key that the token is bound to (RFC 9449, 6): empty for none, nothing where it is bound in a
+/// way that is not understood, perhaps besides.
+std::optional<std::string> thumbprint_of(json::Object claims) {
+  if (!json::find(claims, "cnf")) {
+    return "";
   }
+  const auto confirmation = json::object_at(claims, "cnf");
+  if (!confirmation || std::ranges::any_of(kOtherConfirmations, [&](std::string_view name) {
+        return json::find(*confirmation, name).has_value();
+      })) {
+    return std::nullopt;
+  }
+  const std::string_view thumbprint = json::string_at(*confirmation, "jkt").value_or("");
+  const auto digest = base64url_decode(thumbprint);
+  return digest && digest->size() == std::tuple_size_v<Sha256Digest>
+             ? std::optional(std::string(thumbprint))
+             : std::nullopt;
+}
+
+/// Whether the claims say, where they say it as Keycloak does, that it is an access token: ID and
+/// refresh tokens are signed by the same issuer.
+bool is_access_token(json::Object claims, bool is_bound) {
   if (json::find(claims, "events")) {  // a logout token
-    return Reason::kWrongType;
+    return false;
   }
   const auto type = json::find(claims, "typ");
-  return type && json::as_string(*type) != "Bearer" ? std::optional(Reason::kWrongType)
-                                                    : std::nullopt;
+  return !type || json::as_string(*type) == "Bearer" ||
+         (is_bound && json::as_string(*type) == "DPoP");
 }
 
 std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const IssuerTable& table,
                                                       const Issuer& issuer, WallTime now) {
   const IssuerRules& rules = issuer.rules;
-  if (const auto wrong = check_type(claims)) {
-    return refuse(*wrong);
+  auto thumbprint = thumbprint_of(claims);
+  if (!thumbprint) {
+    return refuse(Reason::kBoundToAKey);
+  }
+  if (!is_access_token(claims, !thumbprint->empty())) {
+    return refuse(Reason::kWrongType);
   }
   bool for_us = false;
   for_each_string(json::find(claims, "aud"),
@@ -247,15 +215,17 @@ std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const
   if (!for_us) {
     return refuse(Reason::kWrongAudience);
   }
-  const Date expires = date_at(claims, "exp");
-  const Date not_before = date_at(claims, "nbf");
+  const NumericDate expires = date_at(claims, "exp");
+  const NumericDate not_before = date_at(claims, "nbf");
   if (!expires.time || not_before.is_wrong) {
     return refuse(Reason::kMissingClaim);
   }
   VerifiedToken entry{.principal = nullptr,
                       .not_before = WallTime::min(),
                       .expires = *expires.time + table.clock_skew,
-                      .issuer = &issuer};
+                      .issuer = &issuer,
+                      .thumbprint = *std::move(thumbprint),
+                      .lacks_scope = !has_scopes(claims, rules.scopes)};
   if (not_before.time) {
     entry.not_before = *not_before.time - table.clock_skew;
   }
@@ -276,18 +246,13 @@ std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const
                                                                 .auth_type = AuthType::kAccessToken,
                                                                 .key_id = "",
                                                                 .roles = roles_of(claims, rules)});
-  if (!has_scopes(claims, rules.scopes)) {
-    return std::unexpected(AuthFailure{.reason = Reason::kMissingScope,
-                                       .principal = std::move(entry.principal),
-                                       .scopes = rules.scopes});
-  }
   return entry;
 }
 
 }  // namespace
 
 bool is_opaque(std::string_view token) {
-  return !split(token);
+  return !split_jwt(token);
 }
 
 AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max)
@@ -304,30 +269,31 @@ void AccessTokenVerifier::use(const std::shared_ptr<const IssuerTable>& issuers)
 }
 
 Whose AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issuers,
-                                  std::string_view token, WallTime now) {
+                                  std::string_view token, WallTime now,
+                                  const Possession* possession) {
   if (token.size() > issuers->token_bytes_max) {
     return refuse(Reason::kMalformed);
   }
   use(issuers);
   const Sha256Digest digest = sha256(token);
   if (const VerifiedToken* known = verified_.find(digest)) {
-    return judge(*known, digest, now);
+    return judge(*known, digest, now, possession);
   }
   const Issuer* const asked = is_opaque(token) ? issuers->asked_about_opaque() : nullptr;
   auto verified = asked ? answer_of(*asked, digest, now) : verify_anew(*issuers, token, now);
   if (!verified) {
     return std::unexpected(std::move(verified.error()));
   }
-  auto whose = judge(*verified, digest, now);
+  auto whose = judge(*verified, digest, now, possession);
   if (asked == nullptr) {
     verified_.insert(digest, *std::move(verified));
   }
   return whose;
 }
 
-/// Whose a verified token is at this moment.
+/// Whose a verified token is at this moment, if whoever sent it may.
 Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Digest& token,
-                                 WallTime now) {
+                                 WallTime now, const Possession* possession) {
   if (now >= verified.expires) {
     return refuse(Reason::kExpired);
   }
@@ -335,11 +301,70 @@ Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Dige
     return refuse(Reason::kNotYetValid);
   }
   if (verified.issuer->introspection) {
-    if (const auto answer = answer_of(*verified.issuer, token, now); !answer) {
+    const auto answer = answer_of(*verified.issuer, token, now);
+    if (!answer) {
       return std::unexpected(answer.error());
     }
+    if (!answer->thumbprint.empty() && answer->thumbprint != verified.thumbprint) {
+      return refuse(Reason::kBoundToAKey);
+    }
+  }
+  if (auto failure = judge_possession(verified, token, now, possession)) {
+    return std::unexpected(*std::move(failure));
+  }
+  if (verified.lacks_scope) {
+    return std::unexpected(AuthFailure{.reason = Reason::kMissingScope,
+                                       .principal = verified.principal,
+                                       .scopes = verified.issuer->rules.scopes});
   }
   return verified.principal;
+}
+
+/// Why the token is nothing to whoever sent it, if it is not.
+std::optional<AuthFailure> AccessTokenVerifier::judge_possession(const VerifiedToken& verified,
+                                                                 const Sha256Digest& token,
+                                                                 WallTime now,
+                                                                 const Possession* possession) {
+  if (verified.thumbprint.empty()) {
+    return possession != nullptr || verified.issuer->rules.dpop_required
+               ? std::optional(AuthFailure{.reason = Reason::kNotBound})
+               : std::nullopt;
+  }
+  if (possession == nullptr) {
+    return AuthFailure{.reason = Reason::kBoundToAKey};
+  }
+  if (possession->stage == Possession::Stage::kLater) {
+    return std::nullopt;
+  }
+  const SeenProofs::Limits& limits = issuers_->proofs;
+  auto proof = check_dpop_proof(parser_, *possession,
+                                {.token = token,
+                                 .thumbprint = verified.thumbprint,
+                                 .now = now,
+                                 .window = limits.window,
+                                 .bytes_max = issuers_->token_bytes_max});
+  if (!proof) {
+    return AuthFailure{.reason = proof.error().is_other_key ? Reason::kOtherKey : Reason::kBadProof,
+                       .detail = std::move(proof.error().what)};
+  }
+  const auto seen =
+      possession->seen == nullptr
+          ? SeenProofs::Verdict::kFull
+          : possession->seen->look_up(proof->id, proof->issued, *verified.principal, limits, now,
+                                      possession->stage == Possession::Stage::kWhole);
+  switch (seen) {
+    case SeenProofs::Verdict::kNew:
+      return std::nullopt;
+    case SeenProofs::Verdict::kSeen:
+      return AuthFailure{.reason = Reason::kReplayedProof};
+    case SeenProofs::Verdict::kForgotten:
+      return AuthFailure{.reason = Reason::kBadProof, .detail = "iat is too long ago"};
+    case SeenProofs::Verdict::kFullForPrincipal:
+      return AuthFailure{.reason = Reason::kTooManyProofs, .principal = verified.principal};
+    case SeenProofs::Verdict::kFull:
+      break;
+  }
+  return AuthFailure{.reason = Reason::kProofsFull};
 }
 
 AccessTokenVerifier::Verdict AccessTokenVerifier::answer_of(const Issuer& issuer,
@@ -388,18 +413,25 @@ AccessTokenVerifier::Verdict AccessTokenVerifier::read_answer(const IssuerTable&
   if (json::find(*claims, "iss") && json::string_at(*claims, "iss") != issuer.rules.issuer) {
     return refuse(Reason::kUnknownIssuer);
   }
-  return is_opaque(token) ? read_claims(*claims, issuers, issuer, now) : VerifiedToken();
+  if (is_opaque(token)) {
+    return read_claims(*claims, issuers, issuer, now);
+  }
+  auto thumbprint = thumbprint_of(*claims);
+  if (!thumbprint) {
+    return refuse(Reason::kBoundToAKey);
+  }
+  return VerifiedToken{.thumbprint = *std::move(thumbprint)};
 }
 
 AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(const IssuerTable& issuers,
                                                               std::string_view token,
                                                               WallTime now) {
-  const auto parts = split(token);
+  const auto parts = split_jwt(token);
   const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
   if (!parts || !signature) {
     return refuse(Reason::kMalformed);
   }
-  const auto header_object = parse_part(parser_, parts->header);
+  const auto header_object = parse_jwt_part(parser_, parts->header);
   if (!header_object) {
     return refuse(Reason::kMalformed);
   }
@@ -407,7 +439,7 @@ AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(const IssuerTable&
   if (!header) {
     return std::unexpected(header.error());
   }
-  const auto claims = parse_part(parser_, parts->payload);
+  const auto claims = parse_jwt_part(parser_, parts->payload);
   if (!claims) {
     return refuse(Reason::kMalformed);
   }

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "auth/dpop_proof.h"
 #include "auth/failure.h"
 #include "auth/issuer.h"
 #include "auth/token_map.h"
@@ -34,6 +36,10 @@ struct VerifiedToken {
   WallTime expires;
   /// One of the table that it was verified with.
   const Issuer* issuer = nullptr;
+  /// Of the key that it is bound to (RFC 7638); empty: it is a bearer token.
+  std::string thumbprint;
+  /// It is without a scope that its issuer's tokens need here.
+  bool lacks_scope = false;
 };
 
 /// Verifies access tokens on one loop, and remembers those that were good, so that each is verified
@@ -48,8 +54,13 @@ class AccessTokenVerifier {
   /// Of a token that is not verified nothing is believed: its `iss` only says with whose keys it is
   /// to be verified. One whose issuer decides is refused as kNotAsked until learn() has its answer,
   /// and again when that is too old. An opaque one is for the first issuer that is asked at all.
+  ///
+  /// `possession` is null where the token came as a bearer token, which one that is bound to a key
+  /// is not. Else it must be bound, and what was remembered of it says nothing of the proof, which
+  /// is checked each time.
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> verify(
-      const std::shared_ptr<const IssuerTable>& issuers, std::string_view token, WallTime now);
+      const std::shared_ptr<const IssuerTable>& issuers, std::string_view token, WallTime now,
+      const Possession* possession = nullptr);
 
   /// What `issuer`, one of the table, answered when it was asked about `token` (RFC 7662, 2.2), or
   /// why it did not: then the token is refused for a second.
@@ -64,7 +75,7 @@ class AccessTokenVerifier {
   struct Answer {
     WallTime asked;
     WallTime until;
-    /// Of a JSON Web Token, whose claims are known, without principal.
+    /// Of a JSON Web Token, whose claims are known, only the key that it is bound to.
     Verdict verdict;
   };
 
@@ -75,7 +86,11 @@ class AccessTokenVerifier {
                                     std::string_view token, std::string_view answer, WallTime now);
   [[nodiscard]] Verdict answer_of(const Issuer& issuer, const Sha256Digest& token, WallTime now);
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> judge(
-      const VerifiedToken& verified, const Sha256Digest& token, WallTime now);
+      const VerifiedToken& verified, const Sha256Digest& token, WallTime now,
+      const Possession* possession);
+  [[nodiscard]] std::optional<AuthFailure> judge_possession(const VerifiedToken& verified,
+                                                            const Sha256Digest& token, WallTime now,
+                                                            const Possession* possession);
 
   std::shared_ptr<const IssuerTable> issuers_;
   TokenMap<VerifiedToken> verified_;

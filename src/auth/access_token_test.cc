@@ -190,11 +190,6 @@ TEST_F(AccessToken, ThatIsNoAccessTokenIsRefused) {
   }
 }
 
-// RFC 9449, 7.2: what is bound to a key must not be taken from whoever merely has it.
-TEST_F(AccessToken, ThatIsBoundToAKeyIsNoBearerToken) {
-  EXPECT_EQ(ask(token({{"cnf", R"({"jkt":"x"})"}})), "bound_to_a_key");
-}
-
 TEST_F(AccessToken, WithCriticalExtensionsIsRefused) {
   EXPECT_EQ(ask(key_.token("{}", R"({"alg":"ES256","kid":"key-1","crit":["b64"],"b64":false})")),
             "malformed");
@@ -306,7 +301,183 @@ TEST_F(AccessToken, IsRememberedUntilTheKeysChange) {
   EXPECT_EQ(ask(text), "unknown_signing_key") << "its key was withdrawn";
 }
 
-class AskedAbout : public AccessToken {
+/// Tokens that are bound to a client's key (RFC 9449).
+class BoundToken : public AccessToken {
+ protected:
+  [[nodiscard]] std::string bound(std::map<std::string, std::string> other = {}) const {
+    other.insert({"cnf", R"({"jkt":")" + client_.thumbprint() + R"("})"});
+    return token(other);
+  }
+  /// Another proof each time, but for what is given.
+  [[nodiscard]] std::string proof(std::string_view text,
+                                  const std::map<std::string, std::string>& other = {}) {
+    std::map<std::string, std::string> claims{{"jti", '"' + std::to_string(++proofs_) + '"'},
+                                              {"htm", R"("POST")"},
+                                              {"htu", R"("https://mcp.example/mcp")"},
+                                              {"iat", "1800000000"},
+                                              {"ath", '"' + base64url_encode(sha256(text)) + '"'}};
+    for (const auto& [name, json] : other) {
+      claims[name] = json;
+    }
+    return client_.proof(claims_of(claims));
+  }
+  std::expected<std::shared_ptr<const Principal>, AuthFailure> send(
+      std::string_view text, std::string_view proof, WallTime now = kNow,
+      Possession::Stage stage = Possession::Stage::kWhole) {
+    const std::vector<http::Header> headers{{"DPoP", proof}};
+    const Possession possession{.stage = stage,
+                                .method = "POST",
+                                .url_base = "https://mcp.example/",
+                                .url_rest = "mcp",
+                                .headers = headers,
+                                .seen = &seen_};
+    return verifier_.verify(table_, text, now, &possession);
+  }
+  std::string ask_with(std::string_view text, std::string_view proof, WallTime now = kNow,
+                       Possession::Stage stage = Possession::Stage::kWhole) {
+    const auto who = send(text, proof, now, stage);
+    return who ? "ok" : std::string(to_string(who.error().reason));
+  }
+  void limit(SeenProofs::Limits limits) {
+    auto table = std::make_shared<IssuerTable>(*table_);
+    table->proofs = limits;
+    table_ = table;
+  }
+
+  TestKey client_{"client", JwsAlgorithm::kEs256};
+  SeenProofs seen_;
+  int proofs_ = 0;
+};
+
+TEST_F(BoundToken, WorksWithAProofOfEachRequest) {
+  const std::string text = bound();
+  const std::string first = proof(text);
+  const auto who = send(text, first);
+  ASSERT_TRUE(who);
+  EXPECT_EQ((*who)->user, "alice");
+  EXPECT_EQ(verifier_.remembered(), 1U);
+  EXPECT_EQ(ask_with(text, first), "replayed_proof");
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  EXPECT_EQ(ask_with(text, proof(text, {{"ath", R"("x")"}})), "bad_proof")
+      << "though the token is remembered";
+  EXPECT_EQ(ask_with(text, ""), "bad_proof");
+  EXPECT_EQ(ask_with(text, proof(text), kNow + 299s), "ok");
+  EXPECT_EQ(ask_with(text, proof(text), kNow + 301s), "bad_proof");
+  EXPECT_EQ(ask_with(bound({{"exp", "1799999000"}}), proof(text)), "expired");
+}
+
+// RFC 9449, 7.2: what is bound to a key must not be taken from whoever merely has it.
+TEST_F(BoundToken, IsNoBearerToken) {
+  const std::string text = bound();
+  EXPECT_EQ(ask(text), "bound_to_a_key");
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  EXPECT_EQ(ask(text), "bound_to_a_key") << "though it is remembered";
+  EXPECT_EQ(ask_with(token(), proof(token())), "not_bound") << "nor the other way round";
+}
+
+TEST_F(BoundToken, IsForItsKeyAlone) {
+  const std::string text = bound();
+  client_ = TestKey("thief", JwsAlgorithm::kEs256);
+  const auto who = send(text, proof(text));
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kOtherKey);
+  EXPECT_EQ(who.error().detail, "");
+}
+
+TEST_F(BoundToken, TellsWhatIsWrongWithTheProof) {
+  const std::string text = bound();
+  const auto who = send(text, proof(text, {{"htm", R"("GET")"}}));
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kBadProof);
+  EXPECT_EQ(who.error().detail, "htm is not the method of the request");
+}
+
+TEST_F(BoundToken, InAWayThatIsNotUnderstoodIsNothing) {
+  const std::string thumbprint = client_.thumbprint();
+  for (const std::string& cnf :
+       {std::string("{}"), std::string("null"), std::string(R"("x")"), std::string("[]"),
+        std::string(R"({"jkt":""})"), std::string(R"({"jkt":"x"})"), std::string(R"({"jkt":7})"),
+        std::string(R"({"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})"),
+        R"({"jkt":")" + thumbprint + R"(","x5t#S256":"x"})",
+        R"({"jkt":")" + thumbprint + R"(","jwk":{}})",
+        R"({"kid":"x","jkt":")" + thumbprint + R"("})", R"({"jkt":")" + thumbprint + R"(x"})",
+        R"({"jkt":")" + thumbprint + R"(="})"}) {
+    const std::string text = token({{"cnf", cnf}});
+    EXPECT_EQ(ask(text), "bound_to_a_key") << cnf;
+    EXPECT_EQ(ask_with(text, proof(text)), "bound_to_a_key") << cnf;
+  }
+}
+
+TEST_F(BoundToken, MayHaveWhatKeycloakGivesIt) {
+  const std::string text =
+      bound({{"typ", R"("DPoP")"},
+             {"cnf", R"({"jkt":")" + client_.thumbprint() + R"(","kc-jkt-type":"DPoP"})"}});
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  EXPECT_EQ(ask(text), "bound_to_a_key");
+  EXPECT_EQ(ask(token({{"typ", R"("DPoP")"}})), "wrong_type");
+  EXPECT_EQ(ask_with(bound({{"typ", R"("ID")"}}), ""), "wrong_type");
+}
+
+TEST_F(BoundToken, IsAskedForWhereItsIssuerMustBindThem) {
+  rules_.dpop_required = true;
+  use_keys({&key_});
+  const std::string bearer = token();
+  EXPECT_EQ(ask(bearer), "not_bound");
+  EXPECT_EQ(ask(bearer), "not_bound") << "though it is remembered";
+  EXPECT_EQ(ask_with(token(), proof(token())), "not_bound");
+  EXPECT_EQ(ask_with(bound(), proof(bound())), "bad_proof") << "of another token";
+  const std::string text = bound();
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+}
+
+// The head is looked at before the body is read; a stream lives longer than a proof.
+TEST_F(BoundToken, UsesItsProofWhenTheRequestIsWhole) {
+  const std::string text = bound();
+  const std::string once = proof(text);
+  EXPECT_EQ(ask_with(text, once, kNow, Possession::Stage::kHead), "ok");
+  EXPECT_EQ(ask_with(text, once, kNow, Possession::Stage::kHead), "ok");
+  EXPECT_EQ(ask_with(text, once), "ok");
+  EXPECT_EQ(ask_with(text, once, kNow, Possession::Stage::kHead), "replayed_proof");
+  EXPECT_EQ(ask_with(text, once, kNow + 329s, Possession::Stage::kLater), "ok");
+  EXPECT_EQ(ask_with(text, once, kNow + 330s, Possession::Stage::kLater), "expired");
+  EXPECT_EQ(ask_with(token(), once, kNow, Possession::Stage::kLater), "not_bound");
+}
+
+TEST_F(BoundToken, WithoutItsProofNothingIsSaidOfItsScopes) {
+  rules_.scopes = {"mcp:tools"};
+  use_keys({&key_});
+  const std::string text = bound();
+  EXPECT_EQ(ask(text), "bound_to_a_key");
+  EXPECT_EQ(ask_with(text, ""), "bad_proof");
+  const auto who = send(text, proof(text));
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kMissingScope);
+  EXPECT_EQ(who.error().principal->user, "alice");
+}
+
+TEST_F(BoundToken, WithoutRoomForItsProofIsRefused) {
+  limit({.window = 300s, .all_max = 3, .per_principal_max = 2});
+  const std::string text = bound();
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  const auto who = send(text, proof(text));
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kTooManyProofs);
+  EXPECT_EQ(who.error().principal->user, "alice");
+  const std::string other = bound({{"sub", R"("other")"}});
+  EXPECT_EQ(ask_with(other, proof(other)), "ok");
+  EXPECT_EQ(ask_with(other, proof(other)), "proofs_full");
+  const std::string later = bound({{"exp", "1800000900"}});
+  EXPECT_EQ(ask_with(later, proof(later, {{"iat", "1800000301"}}), kNow + 301s), "ok");
+}
+
+TEST_F(BoundToken, WithAProofFromBeforeWhatWasForgottenIsRefused) {
+  const std::string text = bound({{"exp", "1800000900"}});
+  const std::string once = proof(text);
+  EXPECT_EQ(ask_with(text, once), "ok");
+  EXPECT_EQ(ask_with(text, proof(text, {{"iat", "1800000400"}}), kNow + 400s), "ok");
+  const auto who = send(text, once);
+  EXPECT_EQ(who.error().reason, AuthFailureReason::kBadProof) << "the clock was put back";
+  EXPECT_EQ(who.error().detail, "iat is too long ago");
+}
+
+class AskedAbout : public BoundToken {
  protected:
   AskedAbout() {
     auto table = std::make_shared<IssuerTable>(*table_);
@@ -367,6 +538,36 @@ TEST_F(AskedAbout, AnOpaqueTokenIsWhatItsIssuerSays) {
     learn("opaque", answer);
     EXPECT_EQ(ask("opaque"), why) << answer;
   }
+}
+
+// RFC 9449, 6.2.
+TEST_F(AskedAbout, AnOpaqueTokenIsBoundAsItsIssuerSays) {
+  learn("opaque", R"({"active":true,"sub":"7","aud":"https://mcp.example/","exp":1800000300,)"
+                  R"("cnf":{"jkt":")" +
+                      client_.thumbprint() + R"("}})");
+  EXPECT_EQ(ask("opaque"), "bound_to_a_key");
+  const std::string once = proof("opaque");
+  EXPECT_EQ(ask_with("opaque", once), "ok");
+  EXPECT_EQ(ask_with("opaque", once), "replayed_proof");
+  learn("opaque", R"({"active":true,"sub":"7","aud":"https://mcp.example/","exp":1800000300})");
+  EXPECT_EQ(ask_with("opaque", proof("opaque")), "not_bound");
+}
+
+TEST_F(AskedAbout, ATokenAndItsIssuerMustAgreeOnItsKey) {
+  const std::string cnf = R"({"jkt":")" + client_.thumbprint() + R"("})";
+  const std::string text = bound();
+  EXPECT_EQ(ask_with(text, ""), "not_asked") << "nothing is said before";
+  learn(text, R"({"active":true})");
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  learn(text, R"({"active":true,"cnf":)" + cnf + "}");
+  EXPECT_EQ(ask_with(text, proof(text)), "ok");
+  learn(text, R"({"active":true,"cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}})");
+  EXPECT_EQ(ask_with(text, proof(text)), "bound_to_a_key");
+  learn(text, R"({"active":true,"cnf":{}})");
+  EXPECT_EQ(ask_with(text, proof(text)), "bound_to_a_key");
+  const std::string bearer = token();
+  learn(bearer, R"({"active":true,"cnf":)" + cnf + "}");
+  EXPECT_EQ(ask(bearer), "bound_to_a_key");
 }
 
 TEST(TokenMap, ForgetsWhatWasNotSeenForLongest) {

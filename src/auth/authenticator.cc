@@ -16,7 +16,14 @@ Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
   return std::unexpected(AuthFailure{.reason = reason, .key_id = std::string(key_id)});
 }
 
-constexpr std::string_view kScheme = "bearer ";
+/// With the blank behind them.
+constexpr std::string_view kBearer = "bearer ";
+constexpr std::string_view kDpop = "dpop ";
+
+bool is_scheme(std::string_view authorization, std::string_view scheme) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return std::ranges::equal(authorization.substr(0, scheme.size()), scheme, same);
+}
 
 bool is_demo_token(std::string_view token) {
   return equal_in_constant_time(as_bytes(token), as_bytes(kDemoToken));
@@ -28,15 +35,18 @@ constexpr Sha256Digest kNoDigest{};
 
 }  // namespace
 
-std::optional<std::string_view> bearer_token(std::string_view authorization) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  if (authorization.size() <= kScheme.size() ||
-      !std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, same)) {
+std::optional<SentToken> sent_token(std::string_view authorization) {
+  const bool is_bearer = is_scheme(authorization, kBearer);
+  if (!is_bearer && !is_scheme(authorization, kDpop)) {
     return std::nullopt;
   }
-  authorization.remove_prefix(
-      std::min(authorization.find_first_not_of(' ', kScheme.size()), authorization.size()));
-  return authorization.empty() ? std::nullopt : std::optional(authorization);
+  const std::size_t begin =
+      authorization.find_first_not_of(' ', (is_bearer ? kBearer : kDpop).size());
+  if (begin == std::string_view::npos) {
+    return std::nullopt;
+  }
+  return SentToken{.scheme = is_bearer ? AuthScheme::kBearer : AuthScheme::kDpop,
+                   .token = authorization.substr(begin)};
 }
 
 Authenticator::Authenticator(Options options)
@@ -62,21 +72,38 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
   if (!credentials.authorization) {
     return refuse(AuthFailureReason::kMissing);
   }
-  const auto token = bearer_token(*credentials.authorization);
-  if (!token) {
+  const auto sent = sent_token(*credentials.authorization);
+  if (!sent) {
     return refuse(AuthFailureReason::kMalformed);
   }
-  if (const auto id = parse_api_key(*token)) {
-    return authenticate_key(*token, *id, now);
+  const std::string_view token = sent->token;
+  if (sent->scheme == AuthScheme::kDpop) {
+    return authenticate_bound(credentials, token, now, tokens);
   }
-  if (is_demo_token(*token)) {
+  if (const auto id = parse_api_key(token)) {
+    return authenticate_key(token, *id, now);
+  }
+  if (is_demo_token(token)) {
     return demo_ && credentials.peer_is_loopback ? Answer(demo_)
                                                  : refuse(AuthFailureReason::kDemoNotAllowed);
   }
   if (issuers_) {
-    return tokens.verify(issuers_, *token, now);
+    return tokens.verify(issuers_, token, now);
   }
   return refuse(AuthFailureReason::kMalformed);
+}
+
+/// Only access tokens are bound to keys. Of another credential it is not told whether it is one.
+Answer Authenticator::authenticate_bound(const Credentials& credentials, std::string_view token,
+                                         WallTime now, AccessTokenVerifier& tokens) const {
+  const bool is_other = parse_api_key(token) || is_demo_token(token);
+  Answer who = is_other   ? refuse(AuthFailureReason::kNotBound)
+               : issuers_ ? tokens.verify(issuers_, token, now, &credentials.possession)
+                          : refuse(AuthFailureReason::kMalformed);
+  if (!who) {
+    who.error().scheme = AuthScheme::kDpop;
+  }
+  return who;
 }
 
 bool Authenticator::can_authenticate() const {

@@ -28,12 +28,21 @@ struct Credentials {
   std::size_t authorization_count = 0;
   /// The request's target, for credentials in its query.
   std::string_view target;
+  /// For `Authorization: DPoP`.
+  Possession possession = {};
   /// The peer of the connection is 127.0.0.0/8 or ::1, *and* no forwarding header came.
   bool peer_is_loopback = false;
 };
 
-/// What follows `Bearer ` (any case, RFC 9110, 11.1); nothing for another scheme or no token.
-[[nodiscard]] std::optional<std::string_view> bearer_token(std::string_view authorization);
+/// A token, and how it was sent.
+struct SentToken {
+  AuthScheme scheme;
+  std::string_view token;
+};
+
+/// What follows `Bearer ` or `DPoP ` (any case, RFC 9110, 11.1); nothing for another scheme or no
+/// token.
+[[nodiscard]] std::optional<SentToken> sent_token(std::string_view authorization);
 
 /// Credential → Principal. Pure and synchronous over immutable snapshots: it is built anew when
 /// configuration, API keys or an issuer's keys change, and swapped.
@@ -65,6 +74,9 @@ class Authenticator {
   [[nodiscard]] const std::shared_ptr<const IssuerTable>& issuers() const { return issuers_; }
 
  private:
+  [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate_bound(
+      const Credentials& credentials, std::string_view token, WallTime now,
+      AccessTokenVerifier& tokens) const;
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate_key(
       std::string_view token, std::string_view id, WallTime now) const;
 

@@ -161,8 +161,31 @@ TEST_F(AuthenticatorTest, AccessTokensAreTakenWhereAnIssuerIsConfigured) {
   EXPECT_EQ(ask(both, header), "ok");
   EXPECT_EQ(ask(both, "Bearer " + key_.text), "ok");
   EXPECT_EQ(ask(both, "Bearer opaque"), "malformed");
-  EXPECT_EQ(ask(both, "DPoP " + header.substr(7)), "malformed");
+  EXPECT_EQ(ask(both, "DPoP " + header.substr(7)), "not_bound");
   EXPECT_EQ(ask(make(), header), "malformed") << "the method is off";
+}
+
+TEST_F(AuthenticatorTest, OnlyAccessTokensAreSentWithAProof) {
+  const Authenticator both({.keys = std::make_shared<const KeyTable>(std::vector{record_}),
+                            .issuers = std::make_shared<const IssuerTable>(),
+                            .demo_token_allowed = true});
+  for (const std::string& token :
+       {key_.text, generate_api_key(random_).text, std::string(kDemoToken)}) {
+    for (const char* scheme : {"DPoP ", "dpop  ", "DPOP "}) {
+      const std::string header = scheme + token;
+      const auto who = both.authenticate(
+          {.authorization = header, .authorization_count = 1, .peer_is_loopback = true}, kNow,
+          tokens());
+      EXPECT_EQ(who.error().reason, AuthFailureReason::kNotBound);
+      EXPECT_EQ(who.error().scheme, AuthScheme::kDpop);
+      EXPECT_EQ(who.error().key_id, "") << "nothing is said of the key";
+    }
+  }
+  EXPECT_EQ(ask(both, "DPoP opaque"), "malformed");
+  EXPECT_EQ(ask(both, "DPoP"), "malformed");
+  EXPECT_EQ(ask(both, "DPoP  "), "malformed");
+  EXPECT_EQ(ask(both, "DPoPx " + key_.text), "malformed");
+  EXPECT_EQ(ask(Authenticator({}), "DPoP opaque"), "malformed") << "the method is off";
 }
 
 TEST_F(AuthenticatorTest, AnIssuerWithoutKeysLetsNobodyIn) {

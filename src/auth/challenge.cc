@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "auth/jwk.h"
 #include "json/write.h"
 
 namespace mcpgate::auth {
@@ -11,42 +12,79 @@ namespace {
 
 constexpr std::string_view kWellKnown = "/.well-known/oauth-protected-resource";
 
+/// What is told of why it is wrong; both are empty where nothing is.
+struct Complaint {
+  std::string_view error = {};
+  std::string_view description = {};
+};
+
+std::string algorithms() {
+  return fmt::format("algs=\"{}\"", fmt::join(kJwsAlgorithmNames, " "));
+}
+
+/// The challenges, the one that `failure` is about first.
+std::string challenges(const AuthFailure& failure, const ChallengeTerms& terms,
+                       const Complaint& complaint) {
+  std::string where = fmt::format("resource_metadata=\"{}\"", terms.resource_metadata_url);
+  if (!terms.scopes.empty()) {
+    where += fmt::format(", scope=\"{}\"", fmt::join(terms.scopes, " "));
+  }
+  const std::string why = complaint.error.empty()
+                              ? ""
+                              : fmt::format("error=\"{}\", error_description=\"{}\"",
+                                            complaint.error, complaint.description);
+  if (failure.scheme == AuthScheme::kDpop && terms.takes_tokens) {
+    return fmt::format("DPoP {}, {}, {}", why, algorithms(), where);
+  }
+  return "Bearer " + where + (why.empty() ? "" : ", " + why) +
+         (terms.takes_tokens ? ", DPoP " + algorithms() : "");
+}
+
 }  // namespace
 
-Challenge challenge_for(AuthFailureReason reason, std::string_view resource_metadata_url,
-                        const std::vector<std::string>& scopes) {
-  std::string header = fmt::format("Bearer resource_metadata=\"{}\"", resource_metadata_url);
-  if (!scopes.empty()) {
-    header += fmt::format(", scope=\"{}\"", fmt::join(scopes, " "));
-  }
-  switch (reason) {
+Challenge challenge_for(const AuthFailure& failure, const ChallengeTerms& terms) {
+  const auto refuse = [&](int status, const Complaint& complaint, std::string_view message) {
+    return Challenge{.status = status,
+                     .www_authenticate = challenges(failure, terms, complaint),
+                     .message = message};
+  };
+  switch (failure.reason) {
     case AuthFailureReason::kMissing:
-      return {401, header,
-              "Authentication is required: send Authorization: Bearer <API key or access token>."};
+      return refuse(
+          401, {},
+          "Authentication is required: send Authorization: Bearer <API key or access token>.");
     case AuthFailureReason::kSeveral:
-      return {400, header + R"(, error="invalid_request", error_description="several credentials")",
-              "Several Authorization headers are refused: send one."};
+      return refuse(400, {"invalid_request", "several credentials"},
+                    "Several Authorization headers are refused: send one.");
     case AuthFailureReason::kCredentialInUrl:
-      return {400,
-              header + R"(, error="invalid_request", error_description="credential in the URL")",
-              "A credential in the URL is refused: send it as Authorization: Bearer <key>, and "
-              "replace it, since URLs are logged."};
+      return refuse(400, {"invalid_request", "credential in the URL"},
+                    "A credential in the URL is refused: send it as Authorization: Bearer <key>, "
+                    "and replace it, since URLs are logged.");
     case AuthFailureReason::kMissingScope:
-      return {
-          403,
-          header + R"(, error="insufficient_scope", error_description="the token lacks a scope")",
-          "The access token is valid, but lacks a scope that this needs: ask for one that has "
-          "it."};
+      return refuse(403, {"insufficient_scope", "the token lacks a scope"},
+                    "The access token is valid, but lacks a scope that this needs: ask for one "
+                    "that has it.");
+    case AuthFailureReason::kBadProof:
+      return refuse(401, {"invalid_dpop_proof", failure.detail},
+                    "The DPoP proof is not valid: WWW-Authenticate says why.");
+    case AuthFailureReason::kReplayedProof:
+      return refuse(401, {"invalid_dpop_proof", "it was used before"},
+                    "The DPoP proof was used before: each request needs one of its own.");
+    case AuthFailureReason::kOtherKey:
+      return refuse(401, {"invalid_token", "jwk is not the key that the token is bound to"},
+                    "The access token is bound to another key than the DPoP proof's.");
+    case AuthFailureReason::kTooManyProofs:
+      return {429, "", "You have used too many DPoP proofs: try again."};
+    case AuthFailureReason::kProofsFull:
+      return {503, "", "DPoP proofs cannot be taken now: try again."};
     case AuthFailureReason::kNotAsked:  // Too many questions are open, or none can be asked.
     case AuthFailureReason::kIssuerUnavailable:
       return {503, "", "Access tokens of this issuer cannot be verified now: try again."};
     case AuthFailureReason::kStoreUnavailable:
       return {503, "", "API keys cannot be verified now: try again."};
     default:
-      return {
-          401,
-          header + R"(, error="invalid_token", error_description="the credential is not valid")",
-          "The credential is not valid."};
+      return refuse(401, {"invalid_token", "the credential is not valid"},
+                    "The credential is not valid.");
   }
 }
 
@@ -63,15 +101,16 @@ std::string resource_metadata_url(std::string_view resource) {
 
 std::string protected_resource_metadata(std::string_view resource,
                                         const std::vector<std::string>& authorization_servers,
-                                        const std::vector<std::string>& scopes) {
+                                        const std::vector<std::string>& scopes,
+                                        bool dpop_required) {
   std::string out;
   json::Writer writer(out);
-  const auto list = [&writer](std::string_view name, const std::vector<std::string>& items) {
+  const auto list = [&writer](std::string_view name, const auto& items) {
     if (items.empty()) {
       return;
     }
     writer.key(name).begin_array();
-    for (const std::string& item : items) {
+    for (const auto& item : items) {
       writer.value(item);
     }
     writer.end_array();
@@ -80,6 +119,12 @@ std::string protected_resource_metadata(std::string_view resource,
   list("authorization_servers", authorization_servers);
   list("scopes_supported", scopes);
   writer.key("bearer_methods_supported").begin_array().value("header").end_array();
+  if (!authorization_servers.empty()) {
+    list("dpop_signing_alg_values_supported", kJwsAlgorithmNames);
+    if (dpop_required) {
+      writer.field("dpop_bound_access_tokens_required", true);
+    }
+  }
   writer.field("resource_name", "mcpgate").end_object();
   return out;
 }

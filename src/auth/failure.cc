@@ -42,6 +42,18 @@ std::string_view to_string(AuthFailureReason reason) {
       return "wrong_type";
     case AuthFailureReason::kBoundToAKey:
       return "bound_to_a_key";
+    case AuthFailureReason::kNotBound:
+      return "not_bound";
+    case AuthFailureReason::kBadProof:
+      return "bad_proof";
+    case AuthFailureReason::kOtherKey:
+      return "other_key";
+    case AuthFailureReason::kReplayedProof:
+      return "replayed_proof";
+    case AuthFailureReason::kTooManyProofs:
+      return "too_many_proofs";
+    case AuthFailureReason::kProofsFull:
+      return "proofs_full";
     case AuthFailureReason::kMissingClaim:
       return "missing_claim";
     case AuthFailureReason::kMissingScope:

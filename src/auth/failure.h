@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,7 +31,13 @@ enum class AuthFailureReason {
   kBadSignature,
   kWrongAudience,  // issued for somebody else
   kWrongType,      // an ID token, a refresh token, a logout token
-  kBoundToAKey,    // proof of possession is asked for (`cnf`): worthless as a bearer token
+  kBoundToAKey,    // sent as a bearer token, which it is not (`cnf`); or bound in an unknown way
+  kNotBound,       // sent with a proof, and bound to nothing; or not bound where it must be
+  kBadProof,       // the DPoP proof beside it is none, or of another request, time or token
+  kOtherKey,       // the proof is good, and by another key than the token's
+  kReplayedProof,  // the proof was used before
+  kTooManyProofs,  // of this principal, to tell whether this one was used before
+  kProofsFull,     // of everybody, to tell that
   kMissingClaim,   // no subject, no expiry
   kMissingScope,   // valid, but not for this
   kNotAsked,       // its issuer decides (RFC 7662), and was not asked lately
@@ -40,6 +47,9 @@ enum class AuthFailureReason {
 /// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
 [[nodiscard]] std::string_view to_string(AuthFailureReason reason);
 
+/// The schemes of an Authorization header that are read: RFC 6750, and RFC 9449, 7.1.
+enum class AuthScheme : std::uint8_t { kBearer, kDpop };
+
 /// Why a credential was refused, and whose it was or seemed to be.
 struct AuthFailure {
   AuthFailureReason reason = AuthFailureReason::kMissing;
@@ -48,7 +58,11 @@ struct AuthFailure {
   /// The configured issuer whose keys would tell, for kUnknownSigningKey, kIssuerUnavailable
   /// and kNotAsked.
   std::string issuer;
-  /// Who it is, for kMissingScope alone: nobody else was verified.
+  /// What is wrong with the proof, without any of its bytes, for kBadProof.
+  std::string detail;
+  /// How the credential was sent, as far as that is known.
+  AuthScheme scheme = AuthScheme::kBearer;
+  /// Who it is, for kMissingScope and kTooManyProofs alone: nobody else was verified.
   std::shared_ptr<const Principal> principal;
   /// What the token should have had, for kMissingScope.
   std::vector<std::string> scopes;

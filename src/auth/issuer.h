@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/jwk.h"
+#include "auth/seen_proofs.h"
 #include "http/tls.h"
 
 namespace mcpgate::auth {
@@ -24,6 +25,8 @@ struct IssuerRules {
   std::string roles_claim = "realm_access.roles";
   /// What a token's `scope` must have for any operation; empty: nothing.
   std::vector<std::string> scopes;
+  /// Whether tokens must be bound to a key (RFC 9449); those that are have to be proven anyway.
+  bool dpop_required = false;
 
   friend bool operator==(const IssuerRules&, const IssuerRules&) = default;
 };
@@ -53,13 +56,15 @@ struct IssuerTable {
   std::vector<Issuer> issuers;
   /// How far an issuer's clock may be from ours (RFC 7519, 4.1.4).
   std::chrono::milliseconds clock_skew{30'000};
-  /// The longest access token that is looked at.
+  /// The longest access token that is looked at, and the longest DPoP proof.
   std::size_t token_bytes_max = std::size_t{16} << 10;
   /// How long what an issuer said of a token is relied on.
   std::chrono::milliseconds introspection_cache{10'000};
   /// How long it may take to say it, and how many questions a loop may have open.
   std::chrono::milliseconds introspection_timeout{3'000};
   std::size_t introspections_max = 64;
+  /// What is remembered of the proofs beside tokens that are bound to a key.
+  SeenProofs::Limits proofs;
 
   [[nodiscard]] const Issuer* find(std::string_view issuer) const {
     for (const Issuer& each : issuers) {

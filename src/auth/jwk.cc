@@ -15,7 +15,9 @@
 #include <array>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/encoding.h"
+#include "json/write.h"
 
 namespace mcpgate::auth {
 namespace {
@@ -29,6 +31,8 @@ constexpr std::size_t kP256CoordinateBytes = 32;
 constexpr std::size_t kEd25519KeyBytes = 32;
 constexpr std::size_t kEs256SignatureBytes = 64;
 constexpr std::uint8_t kUncompressedPoint = 4;
+/// What only private keys have (RFC 7518, 6.2.2 and 6.3.2).
+constexpr std::array<std::string_view, 7> kPrivateMembers{"d", "p", "q", "dp", "dq", "qi", "oth"};
 
 /// Frees OpenSSL's objects.
 struct Free {
@@ -159,14 +163,29 @@ Bytes der_signature(std::span<const std::uint8_t> signature) {
 }  // namespace
 
 std::optional<JwsAlgorithm> parse_jws_algorithm(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, JwsAlgorithm>, 4> kNames{{
-      {"RS256", JwsAlgorithm::kRs256},
-      {"PS256", JwsAlgorithm::kPs256},
-      {"ES256", JwsAlgorithm::kEs256},
-      {"EdDSA", JwsAlgorithm::kEdDsa},
-  }};
-  const auto* const found = std::ranges::find(kNames, name, &decltype(kNames)::value_type::first);
-  return found == kNames.end() ? std::nullopt : std::optional(found->second);
+  const auto* const found = std::ranges::find(kJwsAlgorithmNames, name);
+  return found == kJwsAlgorithmNames.end()
+             ? std::nullopt
+             : std::optional(static_cast<JwsAlgorithm>(found - kJwsAlgorithmNames.begin()));
+}
+
+std::string jwk_thumbprint(json::Object jwk) {
+  // The members that a key of the type must have, in the order of their names (RFC 7638, 3.2). None
+  // of their values needs to be escaped.
+  const std::string_view type = json::string_at(jwk, "kty").value_or("");
+  std::string text;
+  json::Writer writer(text);
+  writer.begin_object();
+  for (const std::string_view name : {"crv", "e", "kty", "n", "x", "y"}) {
+    const bool is_of_type = name == "kty" || (type == "RSA"  ? name == "e" || name == "n"
+                                              : type == "EC" ? name != "e" && name != "n"
+                                                             : name == "crv" || name == "x");
+    if (is_of_type) {
+      writer.field(name, json::string_at(jwk, name).value_or(""));
+    }
+  }
+  writer.end_object();
+  return base64url_encode(sha256(text));
 }
 
 Expected<VerificationKey> VerificationKey::parse(json::Object jwk) {
@@ -175,7 +194,9 @@ Expected<VerificationKey> VerificationKey::parse(json::Object jwk) {
   if (id.size() > kKeyIdBytesMax) {
     return fail(ErrorCode::kInvalidArgument, "a kid of more than {} bytes", kKeyIdBytesMax);
   }
-  if (json::find(jwk, "d")) {
+  if (std::ranges::any_of(kPrivateMembers, [&jwk](std::string_view name) {
+        return json::find(jwk, name).has_value();
+      })) {
     return fail(ErrorCode::kInvalidArgument, "a private key: replace it, since it is published");
   }
   if (!is_for_signatures(jwk)) {

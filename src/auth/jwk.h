@@ -2,6 +2,7 @@
 
 // The public keys of an issuer: a JWK Set (RFC 7517), as far as it can verify access tokens.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,10 @@ inline constexpr std::size_t kKeyIdBytesMax = 256;
 /// never signs. No `none`, no HMAC, no RS384 and its like, which nobody needs (RFC 8725, 3.1).
 enum class JwsAlgorithm { kRs256, kPs256, kEs256, kEdDsa };
 
-/// `RS256`, `PS256`, `ES256` or `EdDSA` (Ed25519), in exactly this spelling (RFC 7515, 4.1.1).
+/// Their names in their order, in exactly this spelling (RFC 7515, 4.1.1). EdDSA is Ed25519's.
+inline constexpr std::array<std::string_view, 4> kJwsAlgorithmNames{"RS256", "PS256", "ES256",
+                                                                    "EdDSA"};
+/// The one of that name.
 [[nodiscard]] std::optional<JwsAlgorithm> parse_jws_algorithm(std::string_view name);
 
 /// One public key and what it may verify: the type of the key decides, not the token.
@@ -38,7 +42,7 @@ class VerificationKey {
   /// From one JWK. Takes RSA of 2048 to 4096 bits, P-256 and Ed25519.
   ///
   /// Errors: kInvalidArgument, saying why the key cannot be used: another type, curve or size,
-  /// another `use`, `key_ops` or `alg`, a private key.
+  /// another `use`, `key_ops` or `alg`, a private key or a part of one.
   [[nodiscard]] static Expected<VerificationKey> parse(json::Object jwk);
 
   /// Empty where the key has none.
@@ -58,6 +62,10 @@ class VerificationKey {
   std::vector<JwsAlgorithm> algorithms_;
   std::shared_ptr<evp_pkey_st> key_;
 };
+
+/// The base64url of the SHA-256 by which a token names the key that it is bound to (RFC 7638). Of a
+/// key that VerificationKey::parse() takes.
+[[nodiscard]] std::string jwk_thumbprint(json::Object jwk);
 
 /// The keys of one issuer at one moment. Immutable, shared between threads.
 class JwkSet {

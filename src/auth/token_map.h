@@ -9,6 +9,15 @@
 
 namespace mcpgate::auth {
 
+/// A digest is as good a hash as there is.
+struct DigestHash {
+  std::size_t operator()(const Sha256Digest& digest) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, digest.data(), sizeof hash);
+    return hash;
+  }
+};
+
 /// What is known of tokens, by their SHA-256. Bounded: of two halves the older one goes when the
 /// younger is full, and what is still used moves over.
 template <class T>
@@ -49,14 +58,6 @@ class TokenMap {
   [[nodiscard]] std::size_t size() const { return young_.size() + old_.size(); }
 
  private:
-  /// A digest is as good a hash as there is.
-  struct DigestHash {
-    std::size_t operator()(const Sha256Digest& digest) const {
-      std::size_t hash = 0;
-      std::memcpy(&hash, digest.data(), sizeof hash);
-      return hash;
-    }
-  };
   using Half = std::unordered_map<Sha256Digest, T, DigestHash>;
 
   std::size_t half_;

@@ -98,6 +98,18 @@ class TestKey {
                  R"({"alg":")" + algorithm_name() + R"(","typ":"JWT","kid":")" + id_ + R"("})");
   }
 
+  /// A DPoP proof; `members` are what its header has beside its `alg`, in place of the usual.
+  [[nodiscard]] std::string proof(std::string_view claims, std::string_view members) const {
+    return token(claims, R"({"alg":")" + algorithm_name() + R"(",)" + std::string(members) + "}");
+  }
+  [[nodiscard]] std::string proof(std::string_view claims) const {
+    return proof(claims, R"("typ":"dpop+jwt","jwk":)" + jwk());
+  }
+  [[nodiscard]] std::string thumbprint() const {
+    json::Parser parser(std::size_t{64} << 10);
+    return jwk_thumbprint(*json::as_object(*parser.parse(jwk())));
+  }
+
  private:
   [[nodiscard]] std::string number(const char* name, std::size_t bytes) const {
     BIGNUM* value = nullptr;

@@ -330,6 +330,7 @@ class ConfigReader {
       entry.key("rolesClaim")
           .problem("expected a claim's name, or a path such as realm_access.roles");
     }
+    issuer.rules.dpop_required = entry.boolean("dpopRequired");
     if (entry.key("ca")) {
       issuer.ca = path_at(entry, "ca");
     }
@@ -688,6 +689,7 @@ std::vector<std::string> config_keys() {
                                 "auth.oidc.audience",
                                 "auth.oidc.rolesClaim",
                                 "auth.oidc.scopes",
+                                "auth.oidc.dpopRequired",
                                 "auth.oidc.ca",
                                 "auth.oidc.allowPlaintext",
                                 "auth.oidc.introspection.clientId",

@@ -101,6 +101,9 @@ struct Limits {
   std::chrono::milliseconds introspection_cache = auth::IssuerTable{}.introspection_cache;
   std::chrono::milliseconds introspection_timeout = auth::IssuerTable{}.introspection_timeout;
   std::size_t introspections_max = auth::IssuerTable{}.introspections_max;
+  std::chrono::milliseconds dpop_window = auth::SeenProofs::Limits{}.window;
+  std::size_t dpop_proofs_max = auth::SeenProofs::Limits{}.all_max;
+  std::size_t dpop_proofs_per_principal_max = auth::SeenProofs::Limits{}.per_principal_max;
   /// Of each rate, all loops together.
   std::size_t rate_keys_max = 100'000;
 };

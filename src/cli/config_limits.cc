@@ -127,7 +127,7 @@ const Row kRows[] = {
      "begins and after it ends"},
     {"accessToken",
      Bytes{[](Limits& l) -> std::size_t& { return l.token_bytes_max; }, kKi, 64 * kKi},
-     "one access token; a longer one is not looked at"},
+     "one access token, and one DPoP proof; a longer one is not looked at"},
     {"verifiedTokens",
      Count{[](Limits& l) -> std::size_t& { return l.verified_tokens_max; }, 0, 1'000'000},
      "access tokens that a loop remembers as verified, about 1 KiB each; of those above it the "
@@ -145,6 +145,21 @@ const Row kRows[] = {
      Count{[](Limits& l) -> std::size_t& { return l.introspections_max; }, 2, 10'000},
      "tokens that a loop asks about at the same time, half of them opaque ones, for which nobody "
      "has vouched; above it 503"},
+    {"dpopWindow",
+     Time{[](Limits& l) -> milliseconds& { return l.dpop_window; }, milliseconds(10'000),
+          milliseconds(900'000)},
+     "how far the time of a DPoP proof may be from ours, before and after it; so long a used one "
+     "is "
+     "remembered"},
+    {"dpopProofs",
+     Count{[](Limits& l) -> std::size_t& { return l.dpop_proofs_max; }, 1, 10'000'000},
+     "used DPoP proofs that are remembered, on all loops, about 100 bytes each; above it 503, "
+     "since "
+     "a proof that might have been used is none"},
+    {"dpopProofsPerPrincipal",
+     Count{[](Limits& l) -> std::size_t& { return l.dpop_proofs_per_principal_max; }, 1,
+           10'000'000},
+     "those of one principal, so that none takes the place of all others; above it 429"},
     {"rateKeys", Count{[](Limits& l) -> std::size_t& { return l.rate_keys_max; }, 1, 10'000'000},
      "principals or tools that one rate counts apart in a window, about 200 bytes each; calls of "
      "others wait for the next one"},

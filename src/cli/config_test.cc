@@ -273,6 +273,7 @@ auth:
       audience: [mcp-gateway-client, https://mcp.example.com/mcp]
       rolesClaim: groups
       scopes: mcp:tools
+      dpopRequired: true
       ca: ca.pem
 )");
   ASSERT_TRUE(config) << config.error().message;
@@ -287,7 +288,8 @@ auth:
             (auth::IssuerRules{.issuer = "http://127.0.0.1:8081/realms/other",
                                .audiences = {"mcp-gateway-client", "https://mcp.example.com/mcp"},
                                .roles_claim = "groups",
-                               .scopes = {"mcp:tools"}}));
+                               .scopes = {"mcp:tools"},
+                               .dpop_required = true}));
   EXPECT_EQ(config->issuers[1].ca, "/w/conf/var/ca.pem");
 }
 
@@ -304,6 +306,8 @@ TEST(Config, WhatIsWrongWithAnIssuerIsNamed) {
             Problems{"1:38: auth.oidc[1]: this issuer is there twice"});
   EXPECT_EQ(found("{issuer: 'https://a', scopes: ['a b']}"),
             Problems{"1:46: auth.oidc[0].scopes[0]: expected a word without spaces and quotes"});
+  EXPECT_EQ(found("{issuer: 'https://a', dpopRequired: always}"),
+            Problems{"1:51: auth.oidc[0].dpopRequired: expected true or false"});
   EXPECT_EQ(found("{issuer: 'https://a', rolesclaim: x}"),
             Problems{"1:37: auth.oidc[0].rolesclaim: unknown key; did you mean rolesClaim?"});
   EXPECT_EQ(found("{issuer: 'http://keycloak.example.com/realms/r'}").size(), 1U);

@@ -83,7 +83,7 @@ void ask_issuer(const std::shared_ptr<const auth::IssuerTable>& issuers, const s
 Expected<Principal> principal_of_token(const std::string& file, const Config& config,
                                        const World& world) {
   const std::string token = TRY(read_token_file(file));
-  const std::string header = "Bearer " + token;
+  std::string header = "Bearer " + token;
   auth::Authenticator::Options options{
       .demo_token_allowed = config.demo_token_allowed,
       .demo_roles = policy::Policy(config.policy_options()).roles()};
@@ -99,12 +99,17 @@ Expected<Principal> principal_of_token(const std::string& file, const Config& co
     return authenticator.authenticate({.authorization = header,
                                        .authorization_count = 1,
                                        .target = "/mcp",
+                                       .possession = {.stage = auth::Possession::Stage::kLater},
                                        .peer_is_loopback = true},
                                       world.clock.wall_now(), tokens);
   };
   auto who = authenticate();
   if (!who && who.error().reason == auth::AuthFailureReason::kNotAsked) {
     ask_issuer(authenticator.issuers(), who.error().issuer, token, tokens, world);
+    who = authenticate();
+  }
+  if (!who && who.error().reason == auth::AuthFailureReason::kBoundToAKey) {
+    header = "DPoP " + token;  // Whether somebody has its key is not the question.
     who = authenticate();
   }
   if (!who) {

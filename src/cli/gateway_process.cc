@@ -64,7 +64,10 @@ auth::IssuerTable token_limits(const Config& config) {
           .token_bytes_max = config.limits.token_bytes_max,
           .introspection_cache = config.limits.introspection_cache,
           .introspection_timeout = config.limits.introspection_timeout,
-          .introspections_max = config.limits.introspections_max};
+          .introspections_max = config.limits.introspections_max,
+          .proofs = {.window = config.limits.dpop_window,
+                     .all_max = config.limits.dpop_proofs_max,
+                     .per_principal_max = config.limits.dpop_proofs_per_principal_max}};
 }
 
 Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
@@ -96,6 +99,8 @@ Expected<gateway::Settings> make_settings(const Config& config) {
       }
     }
   }
+  settings.dpop_required = std::ranges::all_of(
+      config.issuers, [](const IssuerConfig& issuer) { return issuer.rules.dpop_required; });
   settings.policy = policy::Policy(config.policy_options());
   settings.rates = policy::Rates(config.rates, config.limits.rate_keys_max);
   settings.call_timeout = config.limits.call_timeout;

@@ -213,11 +213,11 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
     return ready_page(snapshot_->not_ready);
   }
   if (request.path == kMetadataPath || request.path == std::string(kMetadataPath) + "/mcp") {
-    const std::string_view suffix = request.path.ends_with("/mcp") ? "mcp" : "";
+    const Settings& settings = *snapshot_->settings;
     http::Response page{
-        .body = auth::protected_resource_metadata(
-            snapshot_->settings->public_url + std::string(suffix),
-            snapshot_->settings->authorization_servers, snapshot_->settings->scopes),
+        .body = auth::protected_resource_metadata(resource_url(settings, request.path).to_string(),
+                                                  settings.authorization_servers, settings.scopes,
+                                                  settings.dpop_required),
         .content_type = "application/json"};
     page.headers.emplace_back("Access-Control-Allow-Origin", "*");
     return page;
@@ -277,8 +277,12 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
 
 std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) {
   const http::Request& request = visit.request;
-  auto principal = visit.snapshot->authenticator->authenticate(credentials_of(request),
-                                                               parts_.clock.wall_now(), tokens_);
+  const Settings& settings = *visit.snapshot->settings;
+  const auto stage =
+      visit.responder == nullptr ? auth::Possession::Stage::kHead : auth::Possession::Stage::kWhole;
+  auto principal = visit.snapshot->authenticator->authenticate(
+      credentials_of(request, settings, stage, parts_.seen_proofs), parts_.clock.wall_now(),
+      tokens_);
   if (principal) {
     visit.principal = *principal;
     record.principal = *std::move(principal);
@@ -286,18 +290,21 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   }
   const auth::AuthFailure& failure = principal.error();
   record.reason = to_string(failure.reason);
+  if (!failure.detail.empty()) {
+    record.reason += ": " + failure.detail;
+  }
   record.tried_key_id = failure.key_id;
   record.principal = failure.principal;
   visit.awaited_issuer = failure.issuer;
   if (failure.reason == auth::AuthFailureReason::kNotAsked) {
-    visit.token_to_ask_about =
-        auth::bearer_token(request.header("authorization").value_or("")).value_or("");
+    visit.token_to_ask_about = token_of(request);
   }
-  const std::string resource =
-      visit.snapshot->settings->public_url + (request.path == "/mcp" ? "mcp" : "");
+  const std::string metadata =
+      auth::resource_metadata_url(resource_url(settings, request.path).to_string());
   auth::Challenge challenge = auth::challenge_for(
-      failure.reason, auth::resource_metadata_url(resource),
-      failure.scopes.empty() ? visit.snapshot->settings->scopes : failure.scopes);
+      failure, {.resource_metadata_url = metadata,
+                .scopes = failure.scopes.empty() ? settings.scopes : failure.scopes,
+                .takes_tokens = !settings.authorization_servers.empty()});
   Answer answer = refusal_answer(challenge.status, challenge.message);
   if (challenge.www_authenticate.empty()) {
     answer.headers.emplace_back("Retry-After", kIssuerRetryAfter);

@@ -390,6 +390,7 @@ class TestGateway : public testing::Test {
                      .sessions = sessions_,
                      .open_streams = open_streams_,
                      .kept_events = kept_events_,
+                     .seen_proofs = seen_proofs_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -609,6 +610,7 @@ class TestGateway : public testing::Test {
   Sessions sessions_;
   OpenStreams open_streams_;
   KeptEvents kept_events_;
+  auth::SeenProofs seen_proofs_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.

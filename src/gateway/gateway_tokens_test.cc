@@ -2,14 +2,14 @@
 // come only when they are needed.
 
 #include "auth/token_testing.h"
-#include "gateway/gateway_test_support.h"
+#include "gateway/stream_test_support.h"
 
 namespace mcpgate::gateway {
 namespace {
 
 constexpr std::string_view kIssuer = "https://as.example/realms/r";
 
-class GatewayTokens : public TestGateway {
+class GatewayTokens : public StreamTest {
  protected:
   GatewayTokens() {
     settings_.authorization_servers = {std::string(kIssuer)};
@@ -71,7 +71,8 @@ TEST_F(GatewayTokens, ARefusalSaysWhereATokenIsToBeHad) {
   EXPECT_EQ(none.status, 401);
   EXPECT_EQ(header(none, "WWW-Authenticate"),
             "Bearer resource_metadata=\"https://mcp.example.com/.well-known/"
-            "oauth-protected-resource/mcp\", scope=\"mcp:tools\"");
+            "oauth-protected-resource/mcp\", scope=\"mcp:tools\", "
+            "DPoP algs=\"RS256 PS256 ES256 EdDSA\"");
   const auto bad = send(modern("tools/list"), bearer(key_, {{"aud", R"("account")"}}));
   EXPECT_EQ(bad.status, 401);
   EXPECT_TRUE(header(bad, "WWW-Authenticate").contains("error=\"invalid_token\""));
@@ -105,6 +106,9 @@ TEST_F(GatewayTokens, BothMetadataDocumentsNameTheIssuer) {
               *suffix == 0 ? "https://mcp.example.com/" : "https://mcp.example.com/mcp");
     EXPECT_EQ(member(response.body, "authorization_servers"), "[\"" + std::string(kIssuer) + "\"]");
     EXPECT_EQ(member(response.body, "scopes_supported"), R"(["mcp:tools"])");
+    EXPECT_EQ(member(response.body, "dpop_signing_alg_values_supported"),
+              R"(["RS256","PS256","ES256","EdDSA"])");
+    EXPECT_FALSE(response.body.contains("dpop_bound_access_tokens_required"));
   }
 }
 
@@ -150,6 +154,154 @@ TEST_F(GatewayTokens, ASessionIsNotAnotherIssuersUser) {
   const auto list = with(legacy("tools/list"), "Mcp-Session-Id", session);
   EXPECT_EQ(send(list, bearer(key_)).status, 200);
   EXPECT_EQ(send(list, bearer(key_, {{"sub", R"("other")"}})).status, 404) << "the same name";
+}
+
+// --- tokens that are bound to a client's key ---
+
+class GatewayBoundTokens : public GatewayTokens {
+ protected:
+  std::string bound() {
+    return bearer(key_, {{"cnf", R"({"jkt":")" + client_key_.thumbprint() + R"("})"}}).substr(7);
+  }
+  /// A proof for the token; what is given replaces its claims.
+  std::string proof(const std::string& token, std::map<std::string, std::string> other = {}) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(clock_.wall_now().time_since_epoch());
+    other.insert({{"jti", '"' + random_.hex(16) + '"'},
+                  {"htm", R"("POST")"},
+                  {"htu", R"("https://mcp.example.com/mcp")"},
+                  {"iat", std::to_string(now.count())},
+                  {"ath", '"' + base64url_encode(sha256(token)) + '"'}});
+    return client_key_.proof(auth::claims_of(other));
+  }
+  http::ClientResponse send_proven(const Sent& sent, const std::string& token,
+                                   const std::string& proof) {
+    return send(with(sent, "DPoP", proof), "DPoP " + token);
+  }
+
+  auth::TestKey client_key_{"client", auth::JwsAlgorithm::kEs256};
+};
+
+TEST_F(GatewayBoundTokens, WorkWithAProofAndOnlyOnceWithEach) {
+  const std::string token = bound();
+  const std::string once = proof(token);
+  EXPECT_EQ(send_proven(modern("tools/list"), token, once).status, 200);
+  EXPECT_EQ(member(record(), "user"), "dora");
+  const auto again = send_proven(modern("tools/list"), token, once);
+  EXPECT_EQ(again.status, 401);
+  EXPECT_EQ(header(again, "WWW-Authenticate"),
+            "DPoP error=\"invalid_dpop_proof\", error_description=\"it was used before\", "
+            "algs=\"RS256 PS256 ES256 EdDSA\", "
+            "resource_metadata=\"https://mcp.example.com/.well-known/"
+            "oauth-protected-resource/mcp\", scope=\"mcp:tools\"");
+  const std::string line = record();
+  EXPECT_EQ(member(line, "status"), "unauthenticated");
+  EXPECT_EQ(member(line, "reason"), "replayed_proof");
+  EXPECT_EQ(member(line, "user"), "null") << "nobody has shown to be dora";
+  EXPECT_EQ(send_proven(modern("tools/list"), token, proof(token)).status, 200);
+}
+
+TEST_F(GatewayBoundTokens, AreNotBearerTokens) {
+  const std::string token = bound();
+  const auto response = send(modern("tools/list"), "Bearer " + token);
+  EXPECT_EQ(response.status, 401);
+  const std::string challenge = header(response, "WWW-Authenticate");
+  EXPECT_TRUE(challenge.starts_with("Bearer resource_metadata=")) << challenge;
+  EXPECT_TRUE(challenge.contains("error=\"invalid_token\"")) << challenge;
+  EXPECT_TRUE(challenge.ends_with(", DPoP algs=\"RS256 PS256 ES256 EdDSA\"")) << challenge;
+  EXPECT_EQ(member(record(), "reason"), "bound_to_a_key");
+  const std::string unbound = bearer(key_).substr(7);
+  const auto other = send_proven(modern("tools/list"), unbound, proof(unbound));
+  EXPECT_TRUE(header(other, "WWW-Authenticate").starts_with("DPoP error=\"invalid_token\""));
+  EXPECT_EQ(member(record(), "reason"), "not_bound");
+}
+
+TEST_F(GatewayBoundTokens, AProofIsOfTheUrlThatClientsUse) {
+  const std::string token = bound();
+  const auto status = [&](const std::string& target, const std::string& htu) {
+    Sent sent = modern("tools/list");
+    sent.target = target;
+    return send_proven(sent, token, proof(token, {{"htu", '"' + htu + '"'}})).status;
+  };
+  EXPECT_EQ(status("/mcp", "https://mcp.example.com/mcp"), 200);
+  EXPECT_EQ(status("/mcp?x=y", "HTTPS://MCP.example.com:443/mcp#z"), 200);
+  EXPECT_EQ(status("/", "https://mcp.example.com"), 200);
+  for (const char* htu : {"https://mcp.example.com/", "http://127.0.0.1/mcp",
+                          "http://mcp.example.com/mcp", "https://mcp.example.com/mcp/"}) {
+    EXPECT_EQ(status("/mcp", htu), 401) << htu;
+    EXPECT_EQ(member(records().back(), "reason"), "bad_proof: htu is not the URL of this endpoint");
+  }
+  EXPECT_EQ(status("/", "https://mcp.example.com/mcp"), 401);
+  settings_.public_url = "https://example.com/gateway/";
+  use_settings();
+  EXPECT_EQ(status("/mcp", "https://mcp.example.com/mcp"), 401);
+  EXPECT_EQ(status("/mcp", "https://example.com/gateway/mcp"), 200);
+}
+
+TEST_F(GatewayBoundTokens, AProofMayBeAboutTheBody) {
+  const std::string token = bound();
+  const Sent sent = modern("tools/list");
+  const auto proof_of = [&](std::string_view body) {
+    return proof(token, {{"content_digest", "\"sha-256=:" + base64_encode(sha256(body)) + ":\""}});
+  };
+  EXPECT_EQ(send_proven(sent, token, proof_of(sent.body)).status, 200);
+  const auto response = send_proven(sent, token, proof_of("{}"));
+  EXPECT_EQ(response.status, 401);
+  EXPECT_TRUE(header(response, "WWW-Authenticate")
+                  .starts_with("DPoP error=\"invalid_dpop_proof\", "
+                               "error_description=\"content_digest is not that of the body\""));
+}
+
+// Its body comes after its head, so that the proof is looked at twice.
+TEST_F(GatewayBoundTokens, ALargeRequestUsesItsProofOnce) {
+  const std::string token = bound();
+  const std::string once = proof(token);
+  Sent sent = modern("tools/list");
+  sent.body.insert(sent.body.size() - 1, std::string(std::size_t{3} << 20, ' '));
+  EXPECT_EQ(send_proven(sent, token, once).status, 200);
+  EXPECT_EQ(send_proven(modern("tools/list"), token, once).status, 401);
+  EXPECT_EQ(member(records().back(), "reason"), "replayed_proof");
+}
+
+TEST_F(GatewayBoundTokens, WithoutRoomForProofsThereIsNoChallenge) {
+  auto table = std::make_shared<auth::IssuerTable>(*issuers_);
+  table->proofs = {.window = std::chrono::seconds(300), .all_max = 2, .per_principal_max = 1};
+  issuers_ = table;
+  use_settings();
+  const std::string token = bound();
+  EXPECT_EQ(send_proven(modern("tools/list"), token, proof(token)).status, 200);
+  const auto many = send_proven(modern("tools/list"), token, proof(token));
+  EXPECT_EQ(many.status, 429);
+  EXPECT_EQ(header(many, "Retry-After"), "10");
+  EXPECT_EQ(header(many, "WWW-Authenticate"), "");
+  EXPECT_EQ(member(records().back(), "reason"), "too_many_proofs");
+  EXPECT_EQ(member(records().back(), "user"), "dora");
+}
+
+TEST_F(GatewayBoundTokens, AStreamOutlivesTheProofThatOpenedIt) {
+  settings_.stream_keep_alive = std::chrono::milliseconds(10);
+  use_settings();
+  const std::string token = bound();
+  const auto listen =
+      with(modern("subscriptions/listen", R"("notifications":{})"), "DPoP", proof(token));
+  const auto stream = open(listen, "DPoP " + token);
+  ASSERT_EQ(stream->status, 200);
+  clock_.advance(std::chrono::seconds(3'600));
+  use_settings();
+  const std::size_t before = stream->bytes.size();
+  EXPECT_TRUE(run_until(loop_, [&] { return stream->bytes.size() > before + 20; }));
+  EXPECT_FALSE(stream->over);
+  EXPECT_EQ(send(listen, "DPoP " + token).status, 401) << "it opens no other one";
+  publish({&next_});
+  EXPECT_TRUE(ends(stream)) << "its token is good no more";
+}
+
+TEST_F(GatewayBoundTokens, AKeyIsNotSentWithAProof) {
+  const std::string key = alice_.substr(7);
+  const auto response = send_proven(modern("tools/list"), key, proof(key));
+  EXPECT_EQ(response.status, 401);
+  EXPECT_TRUE(header(response, "WWW-Authenticate").starts_with("DPoP error=\"invalid_token\""));
+  EXPECT_EQ(member(records().back(), "reason"), "not_bound");
 }
 
 }  // namespace

@@ -201,8 +201,11 @@ void NotificationStreams::use(std::shared_ptr<const Snapshot> snapshot) {
 
 /// Whether its credential is still good, and good for the same; or its issuer would have to say.
 NotificationStreams::Standing NotificationStreams::standing_of(Stream& stream) {
-  auto principal = snapshot_->authenticator->authenticate(credentials_of(stream.visit.request),
-                                                          parts_.clock.wall_now(), tokens_);
+  // A proof is of the moment at which the stream was opened.
+  auto principal = snapshot_->authenticator->authenticate(
+      credentials_of(stream.visit.request, *snapshot_->settings, auth::Possession::Stage::kLater,
+                     parts_.seen_proofs),
+      parts_.clock.wall_now(), tokens_);
   if (!principal && principal.error().reason == auth::AuthFailureReason::kNotAsked) {
     stream.visit.awaited_issuer = principal.error().issuer;
     return Standing::kNotAsked;
@@ -217,9 +220,8 @@ NotificationStreams::Standing NotificationStreams::standing_of(Stream& stream) {
 /// Asks its issuer where that is needed.
 Task<bool> NotificationStreams::may_stay(Stream& stream) {
   if (standing_of(stream) == Standing::kNotAsked) {
-    const auto token =
-        auth::bearer_token(stream.visit.request.header("authorization").value_or(""));
-    co_await introspector_.ask(stream.visit.awaited_issuer, std::string(token.value_or("")));
+    co_await introspector_.ask(stream.visit.awaited_issuer,
+                               std::string(token_of(stream.visit.request)));
   }
   co_return standing_of(stream) == Standing::kGood;
 }

@@ -41,6 +41,10 @@ bool is_host_allowed(const Settings& settings, const http::Request& request) {
   return is_host_listed(settings, request.host);
 }
 
+ResourceUrl resource_url(const Settings& settings, std::string_view path) {
+  return {.base = settings.public_url, .rest = path.ends_with("/mcp") ? "mcp" : ""};
+}
+
 bool is_origin_allowed(const Settings& settings, const http::Request& request) {
   const auto origin = request.header("origin");
   if (!origin) {
@@ -76,7 +80,7 @@ http::Response preflight_answer(const http::Request& request) {
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
   response.headers.emplace_back(
       "Access-Control-Allow-Headers",
-      "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
+      "Authorization, DPoP, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
       "Mcp-Session-Id, Last-Event-ID");
   response.headers.emplace_back("Access-Control-Max-Age", "600");
   return response;

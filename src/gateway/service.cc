@@ -88,6 +88,7 @@ Expected<void> Service::add_workers() {
                                                .sessions = sessions_,
                                                .open_streams = open_streams_,
                                                .kept_events = kept_events_,
+                                               .seen_proofs = seen_proofs_,
                                                .home = home_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},

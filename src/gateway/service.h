@@ -113,6 +113,7 @@ class Service {
   Sessions sessions_;
   OpenStreams open_streams_;
   KeptEvents kept_events_;
+  auth::SeenProofs seen_proofs_;
   /// As Home writes this replica, and who may hand it requests; empty and null without peers.
   std::string home_;
   std::unique_ptr<PeerGate> peer_gate_;

@@ -50,6 +50,8 @@ struct Settings {
   /// without a token is told.
   std::vector<std::string> authorization_servers;
   std::vector<std::string> scopes;
+  /// Whether all of these issuers' tokens must be bound to a key (RFC 9449).
+  bool dpop_required = false;
   std::vector<ToolSetRoute> tool_sets;
   policy::Policy policy{policy::Policy::Options{}};
   policy::Rates rates;

@@ -15,11 +15,25 @@ std::string new_request_id(Random& random) {
   return random.hex(kRequestIdBytes);
 }
 
-auth::Credentials credentials_of(const http::Request& request) {
+auth::Credentials credentials_of(const http::Request& request, const Settings& settings,
+                                 auth::Possession::Stage stage, auth::SeenProofs& seen_proofs) {
+  const ResourceUrl url = resource_url(settings, request.path);
   return {.authorization = request.header("authorization"),
           .authorization_count = request.header_count("authorization"),
           .target = request.target,
+          .possession = {.stage = stage,
+                         .method = request.method,
+                         .url_base = url.base,
+                         .url_rest = url.rest,
+                         .headers = request.headers,
+                         .body = request.body,
+                         .seen = &seen_proofs},
           .peer_is_loopback = is_from_loopback(request)};
+}
+
+std::string_view token_of(const http::Request& request) {
+  const auto sent = auth::sent_token(request.header("authorization").value_or(""));
+  return sent ? sent->token : std::string_view();
 }
 
 EventsWanted events_wanted(const http::Request& request) {

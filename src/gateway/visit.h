@@ -44,8 +44,14 @@ struct Visit {
 /// 128 bits in hex: a request's id is the call's at its sandbox, which must not be guessed.
 [[nodiscard]] std::string new_request_id(Random& random);
 
-/// What it brings along that says who is calling. Views borrow from the request.
-[[nodiscard]] auth::Credentials credentials_of(const http::Request& request);
+/// What it brings along that says who is calling. Views borrow from the request and the settings.
+[[nodiscard]] auth::Credentials credentials_of(const http::Request& request,
+                                               const Settings& settings,
+                                               auth::Possession::Stage stage,
+                                               auth::SeenProofs& seen_proofs);
+
+/// The token that it brings along, in whichever way; empty for none.
+[[nodiscard]] std::string_view token_of(const http::Request& request);
 
 /// Whether its answer may be a stream of events; preferred is what `Accept` names first.
 enum class EventsWanted : std::uint8_t { kNo, kAccepted, kPreferred };
