@@ -76,12 +76,41 @@ TEST(JwkSet, KeysForOtherUsesAreLeftOut) {
   EXPECT_TRUE(why_unusable(rsa.jwk(R"(,"alg":"RSA-OAEP")")).contains("another algorithm"));
   EXPECT_TRUE(why_unusable(rsa.jwk(R"(,"alg":"RS512")")).contains("another algorithm"));
   EXPECT_TRUE(why_unusable(rsa.jwk(R"(,"alg":"HS256")")).contains("another algorithm"));
-  EXPECT_TRUE(why_unusable(rsa.jwk(R"(,"d":"AQAB")")).contains("private"));
+  for (const char* member : {"d", "p", "q", "dp", "dq", "qi", "oth"}) {
+    EXPECT_TRUE(
+        why_unusable(rsa.jwk(R"(,")" + std::string(member) + R"(":"AQAB")")).contains("private"));
+  }
   EXPECT_TRUE(why_unusable(R"({"kty":"oct","k":"c2VjcmV0","alg":"HS256"})").contains("type"));
   const TestKey only("k", JwsAlgorithm::kRs256);
   const auto set = JwkSet::parse(R"({"keys":[)" + only.jwk(R"(,"alg":"PS256")") + "]}");
   EXPECT_EQ(set->find("k", JwsAlgorithm::kRs256), nullptr);
   EXPECT_NE(set->find("k", JwsAlgorithm::kPs256), nullptr);
+}
+
+TEST(JwkThumbprint, IsOfTheMembersThatAKeyNeeds) {
+  json::Parser parser(std::size_t{64} << 10);
+  const auto thumbprint = [&parser](std::string_view jwk) {
+    return jwk_thumbprint(*json::as_object(*parser.parse(jwk)));
+  };
+  // RFC 7638, 3.1.
+  const std::string rsa =
+      R"("n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJE)"
+      R"(CPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY3)"
+      R"(68QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lF)"
+      R"(d2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB")";
+  EXPECT_EQ(thumbprint(R"({"kid":"2011-04-29","alg":"RS256","kty":"RSA",)" + rsa + "}"),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+  // RFC 9449, 6.1.
+  const std::string ec = R"("kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",)"
+                         R"("y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256")";
+  EXPECT_EQ(thumbprint("{" + ec + "}"), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+  EXPECT_EQ(thumbprint(R"({"e":"AQAB","n":"x","use":"sig",)" + ec + "}"),
+            "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")
+      << "whatever else it has";
+  // RFC 8037, A.3.
+  EXPECT_EQ(thumbprint(R"({"kty":"OKP","crv":"Ed25519",)"
+                       R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})"),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
 TEST(JwkSet, WeakAndBrokenKeysAreLeftOut) {
