@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -97,20 +98,24 @@ TEST_F(SeenProofsTest, WhatIsInTheWayIsForgottenAtOnce) {
 }
 
 TEST_F(SeenProofsTest, OfManyThreadsOneUsesAProof) {
-  limits_ = {.window = 300s, .all_max = 10'000, .per_principal_max = 10'000};
+  constexpr int kThreads = 4;
+  constexpr int kProofs = 5'000;
+  limits_ = {.window = 300s, .all_max = kProofs, .per_principal_max = kProofs};
   std::atomic<int> fresh = 0;
+  std::latch all_run(kThreads);
   {
     std::vector<std::jthread> threads;
-    for (int thread = 0; thread < 4; ++thread) {
-      threads.emplace_back([this, &fresh] {
-        for (int i = 0; i < 1'000; ++i) {
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([this, &fresh, &all_run] {
+        all_run.arrive_and_wait();
+        for (int i = 0; i < kProofs; ++i) {
           fresh += use(i, kNow + std::chrono::seconds(i % 7)) == Verdict::kNew ? 1 : 0;
         }
       });
     }
   }
-  EXPECT_EQ(fresh, 1'000);
-  EXPECT_EQ(seen_.size(), 1'000U);
+  EXPECT_EQ(fresh, kProofs);
+  EXPECT_EQ(seen_.size(), static_cast<std::size_t>(kProofs));
 }
 
 }  // namespace
