@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from support import ROOT
+from support.dpop import ClientKey
 from support.processes import Running, free_port, wait_until
 
 VERSION = "26.7.1"
@@ -32,9 +33,9 @@ class HttpFailure(Exception):
         self.body = body
 
 
-def request(method: str, url: str, *, token: str = "", form=None, document=None):
+def request(method: str, url: str, *, token: str = "", form=None, document=None, proof: str = ""):
     """The JSON that comes back, or nothing where the body is empty."""
-    headers, data = {}, None
+    headers, data = {"DPoP": proof} if proof else {}, None
     if token:
         headers["Authorization"] = f"Bearer {token}"
     if form is not None:
@@ -120,12 +121,24 @@ class Keycloak:
 
     # --- as a client ---
 
-    def token_request(self, realm: str = REALM, **form) -> dict:
-        return request("POST", f"{self.issuer(realm)}/protocol/openid-connect/token", form=form)
+    def token_request(self, realm: str = REALM, bound_to: ClientKey | None = None, **form) -> dict:
+        url = f"{self.issuer(realm)}/protocol/openid-connect/token"
+        proof = bound_to.proof("POST", url) if bound_to else ""
+        return request("POST", url, form=form, proof=proof)
 
-    def client_token(self, client: str, secret: str, realm: str = REALM) -> str:
+    def client_token(
+        self,
+        client: str,
+        secret: str,
+        realm: str = REALM,
+        bound_to: ClientKey | None = None,
+    ) -> str:
         answer = self.token_request(
-            realm, grant_type="client_credentials", client_id=client, client_secret=secret
+            realm,
+            bound_to,
+            grant_type="client_credentials",
+            client_id=client,
+            client_secret=secret,
         )
         return answer["access_token"]
 

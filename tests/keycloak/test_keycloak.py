@@ -16,6 +16,7 @@ from browser import Browser
 from cryptography.hazmat.primitives import serialization
 from keycloak import HttpFailure
 from support import BIN, ROOT
+from support.dpop import BoundClient, ClientKey
 from support.gateway import environment
 from support.processes import Running, wait_until
 from support.rpc import text_of
@@ -242,6 +243,40 @@ def test_a_token_without_the_scope_is_told_which_it_needs(gateway, keycloak):
     challenge = reply.headers["www-authenticate"]
     assert 'error="insufficient_scope"' in challenge
     assert 'scope="mcp:tools"' in challenge
+
+
+@pytest.fixture(scope="module")
+def bound_token(keycloak):
+    """What gives a new token that is bound to this key."""
+    secret = keycloak.add_service("bound-service", **{"dpop.bound.access.tokens": "true"})
+    with pytest.raises(HttpFailure, match="invalid_request"):
+        keycloak.client_token("bound-service", secret)
+    return lambda key: keycloak.client_token("bound-service", secret, bound_to=key)
+
+
+def check_that_it_is_bound(gateway, token: str, key: ClientKey):
+    # Keycloak says more there than the thumbprint.
+    assert key.confirmation.items() <= claims_of(token)["cnf"].items()
+    client = BoundClient(gateway.url, token, key)
+    replies = [client.request("ping") for _ in range(3)]
+    assert [reply.status for reply in replies] == [200] * 3
+    assert gateway.record_of(replies[0])["user"] == "service-account-bound-service"
+    assert why_refused(gateway, token) == "bound_to_a_key"
+    thief = BoundClient(gateway.url, token, ClientKey()).request("ping")
+    assert thief.status == 401
+    assert gateway.record_of(thief)["reason"] == "other_key"
+
+
+def test_a_token_that_is_bound_to_a_key_works_with_proofs_alone(gateway, bound_token):
+    key = ClientKey()
+    check_that_it_is_bound(gateway, bound_token(key), key)
+
+
+def test_a_bound_token_that_keycloak_is_asked_about_needs_its_proofs_too(
+    asking_gateway, bound_token
+):
+    key = ClientKey()
+    check_that_it_is_bound(asking_gateway, bound_token(key), key)
 
 
 def test_an_expired_token_is_refused(gateway, keycloak):
