@@ -6,9 +6,10 @@ import time
 
 import pytest
 from support.dpop import BoundClient, ClientKey
-from support.gateway import fixture_config
+from support.gateway import fixture_config, fixture_tools
 from support.issuer import Issuer
 from support.processes import wait_until
+from support.replicas import Replicas
 from support.rpc import text_of
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
@@ -192,3 +193,45 @@ def test_an_opaque_token_is_bound_as_its_issuer_says(
     bearer = gateway.client("opaque-bound").request("ping")
     assert bearer.status == 401
     assert gateway.record_of(bearer)["reason"] == "bound_to_a_key"
+
+
+# Replicas do not tell each other which proofs were used; the one in which a session lives meets all of
+# its requests, whichever way they take.
+def test_a_proof_works_once_in_a_session_whichever_replica_it_meets(issuer, key, certificates):
+    url = "https://mcp.example/mcp"
+    oidc = {"issuer": issuer.url, "audience": "mcp", "ca": str(certificates.ca)}
+    replicas = Replicas(
+        fixture_tools() / "trial",
+        "mcp-tester",
+        count=2,
+        publicUrl=url.removesuffix("mcp"),
+        auth={"oidc": [oidc]},
+    )
+    try:
+        token = issuer.token("mcp-tester", cnf=key.confirmation)
+        home, other = (
+            BoundClient(gateway.url, token, key, htu=url) for gateway in replicas.gateways
+        )
+        for client in (home, other):
+            wait_until(lambda at=client: at.request("ping").status == 200, "the keys are read")
+        begun = home.request(
+            "initialize",
+            {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "mcpgate-e2e", "version": "1"},
+            },
+        )
+        session = {"Mcp-Session-Id": begun.headers["mcp-session-id"]}
+        used = []
+        for client in (home, other, home, other):
+            arguments = {"name": "echo", "arguments": {"text": "hello"}}
+            reply = client.request("tools/call", arguments, headers=session)
+            assert text_of(reply.result) == "hello"
+            used.append(client.proof)
+        for proof in used:
+            fields = session | {"Authorization": f"DPoP {token}", "DPoP": proof}
+            for gateway in replicas.gateways:
+                assert gateway.client(None).request("ping", headers=fields).status == 401
+    finally:
+        replicas.close()

@@ -20,8 +20,16 @@ def new_key(path: Path) -> dict:
 class Replicas:
     """`mcpgate serve` several times over: the keys are shared, all else is each one's own."""
 
-    def __init__(self, tool_set: Path, role: str, count: int = 3, advertise: list | None = None):
-        """`advertise`: what each is to tell the others of its address, or nothing."""
+    def __init__(
+        self,
+        tool_set: Path,
+        role: str,
+        count: int = 3,
+        advertise: list | None = None,
+        **shared,
+    ):
+        """`advertise`: what each is to tell the others of its address, or nothing; `shared`
+        replaces parts of the configuration of each."""
         self.folder = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         calls = self.folder / "calls"
         calls.mkdir(mode=0o700)
@@ -38,7 +46,7 @@ class Replicas:
                     "signingKey": {"file": str(self.sandbox.key_file)},
                 }
             },
-        }
+        } | shared
         self.peer_key = new_key(self.folder / "peers.key")
         self._advertise = advertise or [None] * count
         self.ports = [free_port() for _ in range(count)]
