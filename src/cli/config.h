@@ -81,6 +81,7 @@ struct Limits {
   std::chrono::milliseconds call_timeout{60'000};
   std::chrono::milliseconds resume_window{60'000};
   std::size_t resume_bytes_max = std::size_t{64} << 20;
+  std::size_t prepared_list_bytes_max = std::size_t{16} << 20;
   std::chrono::milliseconds task_ttl{3'600'000};
   std::chrono::milliseconds task_poll{1'000};
   std::size_t inner_calls_max = 100;

@@ -65,6 +65,10 @@ const Row kRows[] = {
      Bytes{[](Limits& l) -> std::size_t& { return l.resume_bytes_max; }, 0, 64 * kGi},
      "what the streams of legacy calls have sent, kept while they run and a `resumeWindow` longer, "
      "for clients that come back for the rest; on all loops together; `0` keeps nothing"},
+    {"preparedLists",
+     Bytes{[](Limits& l) -> std::size_t& { return l.prepared_list_bytes_max; }, 0, 1 * kGi},
+     "lists that are kept as they are sent, for the next client that sees the same; of each loop; "
+     "`0` keeps none"},
     {"taskTtl",
      Time{[](Limits& l) -> milliseconds& { return l.task_ttl; }, milliseconds(1'000),
           milliseconds(86'400'000)},

@@ -107,6 +107,7 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.calls_in_flight_max = config.limits.calls_in_flight_max;
   settings.resume_window = config.limits.resume_window;
   settings.resume_bytes_max = config.limits.resume_bytes_max;
+  settings.prepared_list_bytes_max = config.limits.prepared_list_bytes_max;
   settings.task_ttl = config.limits.task_ttl;
   settings.task_poll = config.limits.task_poll;
   settings.inner_calls_max = config.limits.inner_calls_max;

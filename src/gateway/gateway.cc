@@ -131,6 +131,7 @@ void Gateway::use(std::shared_ptr<const Snapshot> snapshot) {
   calls_.use(snapshot);
   streams_.use(snapshot);
   introspector_.use(snapshot->authenticator->issuers());
+  lists_.use(snapshot->catalogue, snapshot->settings->prepared_list_bytes_max);
   snapshot_ = std::move(snapshot);
 }
 
@@ -537,7 +538,7 @@ Task<Answer> Gateway::answer(Visit& visit, const mcp::Incoming& incoming, audit:
     co_return co_await calls_.call_tool(visit, incoming, record, stream);
   }
   if (std::holds_alternative<mcp::List>(operation)) {
-    co_return list_answer(parts_, visit, incoming);
+    co_return list_answer(parts_, visit, incoming, lists_);
   }
   if (is_item_call(operation)) {
     co_return co_await calls_.call_item(visit, incoming, record, stream);

@@ -15,6 +15,7 @@
 #include "gateway/forwarder.h"
 #include "gateway/notification_streams.h"
 #include "gateway/parts.h"
+#include "gateway/prepared_lists.h"
 #include "gateway/snapshot.h"
 #include "gateway/visit.h"
 #include "http/server.h"
@@ -85,6 +86,7 @@ class Gateway final : public http::Handler {
   CallRunner calls_;
   NotificationStreams streams_;
   Forwarder forwarder_;
+  PreparedLists lists_;
 };
 
 }  // namespace mcpgate::gateway

@@ -20,7 +20,8 @@ struct Entry {
   std::string_view definition;
 };
 
-std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool modern, WallTime now) {
+std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, mcp::Era era,
+                              WallTime now) {
   const Catalogue& catalogue = *visit.snapshot->catalogue;
   std::vector<Entry> entries;
   const Snapshot& snapshot = *visit.snapshot;
@@ -32,7 +33,8 @@ std::vector<Entry> entries_of(const Visit& visit, mcp::List::Kind kind, bool mod
     case mcp::List::Kind::kTools:
       for (const Tool* tool : catalogue.tools()) {
         if (is_listed(snapshot, asker, *tool)) {
-          add(tool->name, modern ? tool->modern_definition : tool->legacy_definition);
+          add(tool->name,
+              era == mcp::Era::kModern ? tool->modern_definition : tool->legacy_definition);
         }
       }
       break;
@@ -76,6 +78,17 @@ std::optional<std::size_t> begin_of(const GatewayParts& parts, const Visit& visi
     }
   }
   return std::nullopt;
+}
+
+/// `next` is empty for the last page.
+std::string page_result(const PreparedLists::Key& page, std::string_view next) {
+  return page.era == mcp::Era::kModern
+             ? mcp::modern::list_result(page.kind, page.definitions, next)
+             : mcp::legacy::list_result(page.kind, page.definitions, next);
+}
+
+std::string last_page(const PreparedLists::Key& page) {
+  return page_result(page, "");
 }
 
 /// Whether it is not listed for that principal.
@@ -140,10 +153,11 @@ Use may_use(const Visit& visit, const Item* item, const policy::Arguments& argum
   return is_visible(*visit.snapshot, asker, *item) ? Use::kNotLikeThis : Use::kHidden;
 }
 
-Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming) {
+Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming,
+                   PreparedLists& prepared) {
   const auto& list = std::get<mcp::List>(incoming.message->operation);
-  const bool modern = incoming.message->era() == mcp::Era::kModern;
-  const std::vector<Entry> entries = entries_of(visit, list.kind, modern, parts.clock.wall_now());
+  const mcp::Era era = incoming.message->era();
+  const std::vector<Entry> entries = entries_of(visit, list.kind, era, parts.clock.wall_now());
   const auto begin = begin_of(parts, visit, list, entries);
   if (!begin) {
     return error_answer(incoming.id, {.code = mcp::RpcCode::kInvalidParams,
@@ -152,19 +166,19 @@ Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Inc
   }
   const std::size_t end =
       std::min(entries.size(), *begin + visit.snapshot->settings->list_page_max);
-  std::vector<std::string_view> definitions;
-  definitions.reserve(end - *begin);
+  PreparedLists::Key page{.kind = list.kind, .era = era, .definitions = {}};
+  page.definitions.reserve(end - *begin);
   for (std::size_t i = *begin; i < end; ++i) {
-    definitions.push_back(entries[i].definition);
+    page.definitions.push_back(entries[i].definition);
+  }
+  if (end == entries.size()) {
+    return result_answer(incoming.id,
+                         prepared.get(*visit.snapshot->catalogue, std::move(page), last_page));
   }
   const std::string next =
-      end == entries.size() ? ""
-                            : seal_bound(*visit.snapshot->settings->sealer, purpose_of(list.kind),
-                                         *visit.principal, parts.clock.wall_now() + kCursorLifetime,
-                                         entries[end - 1].key, parts.random);
-  return result_answer(incoming.id, modern
-                                        ? mcp::modern::list_result(list.kind, definitions, next)
-                                        : mcp::legacy::list_result(list.kind, definitions, next));
+      seal_bound(*visit.snapshot->settings->sealer, purpose_of(list.kind), *visit.principal,
+                 parts.clock.wall_now() + kCursorLifetime, entries[end - 1].key, parts.random);
+  return result_answer(incoming.id, page_result(page, next));
 }
 
 }  // namespace mcpgate::gateway

@@ -5,6 +5,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/parts.h"
+#include "gateway/prepared_lists.h"
 #include "gateway/visit.h"
 #include "mcp/message.h"
 
@@ -44,6 +45,6 @@ enum class Use { kAllowed, kHidden, kNotLikeThis };
 /// for this principal and this list alone, for an hour. Where that item is gone or hidden by now
 /// the cursor is refused, and the client begins anew: nothing is shown twice or left out unnoticed.
 [[nodiscard]] Answer list_answer(const GatewayParts& parts, const Visit& visit,
-                                 const mcp::Incoming& incoming);
+                                 const mcp::Incoming& incoming, PreparedLists& prepared);
 
 }  // namespace mcpgate::gateway

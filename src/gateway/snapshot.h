@@ -77,6 +77,8 @@ struct Settings {
   std::size_t calls_in_flight_max = 1024;
   /// Items of one page of a list.
   std::size_t list_page_max = 1000;
+  /// Lists that are kept as bytes, of each loop.
+  std::size_t prepared_list_bytes_max = std::size_t{16} << 20;
   /// Notification streams that may be open, on all loops together and of one principal.
   std::size_t streams_max = 20'000;
   std::size_t streams_per_principal_max = 100;

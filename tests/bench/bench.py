@@ -5,14 +5,16 @@
 1. CPU per request of the gateway and of nginx `proxy_pass`, in front of the same canned sandbox, by
    TCP and by a unix socket. Server on core 1; wrk and the canned sandbox on core 0. A round visits
    all servers in random order; the ratio is taken within a round; the median of the rounds counts.
-2. User instructions per request under callgrind: two runs of N and 2N requests, difference / N.
-3. Latency that the gateway adds at one connection: with it less without it.
-4. Open streams for notifications: memory of one, and the time from a change of the configuration
+2. The same of what the gateway answers by itself (own_answers.py), beside nginx in front of a
+   server that answers with the same bytes.
+3. User instructions per request under callgrind: two runs of N and 2N requests, difference / N.
+4. Latency that the gateway adds at one connection: with it less without it.
+5. Open streams for notifications: memory of one, and the time from a change of the configuration
    until the last of them has been told that the list of tools has changed.
-5. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
+6. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
    run by `bwrap … python3 -I`.
-6. The lock-down of a child, and the end of one that is killed (sandbox.cc).
-7. One decision of the policy, by Google Benchmark (decision.cc).
+7. The lock-down of a child, and the end of one that is killed (sandbox.cc).
+8. One decision of the policy, by Google Benchmark (decision.cc).
 
 Ends with 1 when a row is below its floor.
 """
@@ -32,6 +34,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import own_answers
 import servers
 import streams
 from measure import Request, cpu_seconds, family, instructions, median, paced_seconds, percentile, wrk
@@ -76,6 +79,14 @@ class Row:
 
         value = f"{number(self.value)} {self.unit}".rstrip()
         return [self.what, value, number(self.floor), number(self.target), self.verdict, self.note]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: what it is asked, and the processes that work for it."""
+
+    request: Request
+    pids: list[int]
 
 
 def arguments_json() -> str:
@@ -123,6 +134,8 @@ class Bench:
         self.started.append(canned)
         self.measure_start(path)
         self.compare_with_nginx(port, path)
+        self.compare_own_answers()
+        self.measure_long_list()
         self.count_instructions(path)
         self.measure_streams(path)
         self.measure_confined_call()
@@ -163,47 +176,91 @@ class Bench:
         tcp = self.gateway("tcp", f"http://127.0.0.1:{port}")
         unix = self.gateway("unix", f"unix:{path}")
         arguments = arguments_json()
-        requests = {
-            "nginx": call_request(
-                f"http://127.0.0.1:{nginx_port}/mcp", tcp.key, servers.TOOL, arguments
-            ),
-            "tcp": call_request(tcp.url, tcp.key, servers.TOOL, arguments),
-            "unix": call_request(unix.url, unix.key, servers.TOOL, arguments),
-        }
-        pids = {
-            "nginx": family(nginx.pid),
-            "tcp": family(tcp.started.pid),
-            "unix": family(unix.started.pid),
+        by_tcp = call_request(tcp.url, tcp.key, servers.TOOL, arguments)
+        by_unix = call_request(unix.url, unix.key, servers.TOOL, arguments)
+        sides = {
+            "nginx": Side(by_tcp.at(nginx_port), family(nginx.pid)),
+            "tcp": Side(by_tcp, family(tcp.started.pid)),
+            "unix": Side(by_unix, family(unix.started.pid)),
         }
         direct = call_request(f"http://127.0.0.1:{port}/execute", tcp.key, servers.TOOL, arguments)
-        self.say(f"CPU per request beside nginx, a request of {len(requests['tcp'].body)} bytes")
-        self.compare_cpu(requests, pids)
+        self.say(f"CPU per request beside nginx, a request of {len(by_tcp.body)} bytes")
+        wanted = [
+            ("tcp", "nginx's CPU per request ÷ ours, TCP upstream", 0.8, 1.0),
+            ("unix", "nginx's CPU per request ÷ ours, unix upstream", None, 1.25),
+        ]
+        self.compare_cpu(wanted, sides)
         self.say("added latency at one connection")
-        self.compare_latency(requests["tcp"], requests["unix"], direct)
+        self.compare_latency(by_tcp, by_unix, direct)
         for started in (nginx, tcp.started, unix.started):
             started.stop()
 
-    def compare_cpu(self, requests: dict[str, Request], pids: dict[str, list[int]]):
+    def compare_own_answers(self):
+        self.say("CPU per request of what the gateway answers by itself")
+        sandbox, _, path = servers.start_canned(
+            self.folder / "own-sandbox", servers.manifest(own_answers.TOOLS)
+        )
+        self.started.append(sandbox)
+        gateway = self.gateway("own", f"unix:{path}")
+        for method in own_answers.METHODS:
+            request = own_answers.request(gateway, method)
+            folder = self.folder / method.name
+            same = own_answers.answer(gateway, request)
+            canned, port, _ = servers.start_canned(folder / "canned", answer=same)
+            nginx, nginx_port = servers.start_nginx(folder / "nginx", port)
+            self.started += [canned, nginx]
+            sides = {
+                "nginx": Side(request.at(nginx_port), family(nginx.pid)),
+                "gateway": Side(request, family(gateway.started.pid)),
+            }
+            what = f"nginx's CPU per request ÷ ours, {method.what}"
+            self.compare_cpu([("gateway", what, None, 1.5)], sides)
+            nginx.stop()
+            canned.stop()
+        gateway.started.stop()
+        sandbox.stop()
+
+    def measure_long_list(self):
+        sandbox, _, path = servers.start_canned(
+            self.folder / "many-sandbox", servers.manifest(own_answers.MANY_TOOLS)
+        )
+        self.started.append(sandbox)
+        gateway = self.gateway("many", f"unix:{path}")
+        request = own_answers.request(gateway, own_answers.LONG_LIST)
+        size = len(own_answers.answer(gateway, request))
+        side = Side(request, family(gateway.started.pid))
+        loads = [self.load(side, 1) for _ in range(3)]
+        note = f"{size / 1024:,.0f} KiB"
+        what = f"CPU of a {own_answers.LONG_LIST.what}"
+        self.rows.append(Row(what, median(us for us, _ in loads) / 1e3, "ms", None, 2, False, note))
+        gateway.started.stop()
+        sandbox.stop()
+
+    def load(self, side: Side, seconds: float) -> tuple[float, float]:
+        """Microseconds of CPU per request, and requests per second."""
+        before = cpu_seconds(side.pids)
+        load = wrk(side.request, self.script, CONNECTIONS, seconds, CLIENT_CORE)
+        return (cpu_seconds(side.pids) - before) / load.requests * 1e6, load.rate
+
+    def compare_cpu(
+        self, wanted: list[tuple[str, str, float | None, float]], sides: dict[str, Side]
+    ):
+        """A row for each (side, what it is, floor, target): the CPU of side `nginx` ÷ its own."""
         rounds, seconds = (3, 1) if self.quick else (8, 2)
-        for request in requests.values():  # Pools fill, caches warm.
-            wrk(request, self.script, CONNECTIONS, 1, CLIENT_CORE)
-        cost: dict[str, list[float]] = {name: [] for name in requests}
-        rates: dict[str, list[float]] = {name: [] for name in requests}
+        for side in sides.values():  # Pools fill, caches warm.
+            self.load(side, 1)
+        loads = {name: [] for name in sides}
         for _ in range(rounds):
-            for name in self.random.sample(list(requests), len(requests)):
-                before = cpu_seconds(pids[name])
-                load = wrk(requests[name], self.script, CONNECTIONS, seconds, CLIENT_CORE)
-                cost[name].append((cpu_seconds(pids[name]) - before) / load.requests * 1e6)
-                rates[name].append(load.rate)
-        for name, what, floor, target in (
-            ("tcp", "nginx's CPU per request ÷ ours, TCP upstream", 0.8, 1.0),
-            ("unix", "nginx's CPU per request ÷ ours, unix upstream", None, 1.25),
-        ):
+            for name in self.random.sample(list(sides), len(sides)):
+                loads[name].append(self.load(sides[name], seconds))
+        cost = {name: [us for us, _ in loads[name]] for name in sides}
+        rate = {name: median(rate for _, rate in loads[name]) for name in sides}
+        for name, what, floor, target in wanted:
             ratios = [theirs / ours for theirs, ours in zip(cost["nginx"], cost[name], strict=True)]
             note = (
                 f"{min(ratios):.2f}–{max(ratios):.2f} in {rounds} rounds; "
                 f"{median(cost[name]):.1f} µs against {median(cost['nginx']):.1f} µs; "
-                f"{median(rates[name]):,.0f} against {median(rates['nginx']):,.0f} req/s"
+                f"{rate[name]:,.0f} against {rate['nginx']:,.0f} req/s"
             )
             self.rows.append(Row(what, median(ratios), "", floor, target, note=note))
 

@@ -5,11 +5,14 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -129,10 +132,26 @@ class Server {
     std::string out;
     while (take_request(input, out)) {
     }
-    if (!out.empty() && write(fd, out.data(), out.size()) < 0) {
+    if (!write_all(fd, out)) {
       pending_.erase(fd);
       close(fd);
     }
+  }
+
+  // Waits where the reader is slow: only a long manifest is more than a socket takes at once.
+  static bool write_all(int fd, std::string_view out) {
+    while (!out.empty()) {
+      const ssize_t sent = write(fd, out.data(), out.size());
+      if (sent < 0 && errno != EAGAIN) {
+        return false;
+      }
+      out.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+      if (!out.empty()) {
+        pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
+        poll(&room, 1, -1);
+      }
+    }
+    return true;
   }
 
   // Takes one whole request off `input` and appends its answer to `out`.

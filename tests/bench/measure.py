@@ -7,7 +7,8 @@ import socket
 import statistics
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,6 +45,11 @@ class Request:
     url: str
     body: str
     headers: dict[str, str]
+
+    def at(self, port: int) -> "Request":
+        """The same at another port of this machine."""
+        parts = urlsplit(self.url)
+        return replace(self, url=parts._replace(netloc=f"{parts.hostname}:{port}").geturl())
 
     def script(self, path: Path) -> Path:
         lines = ['wrk.method = "POST"', f"wrk.body = {lua(self.body)}"]
@@ -135,5 +141,5 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def median(values: list[float]) -> float:
+def median(values: Iterable[float]) -> float:
     return statistics.median(values)

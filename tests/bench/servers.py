@@ -49,22 +49,26 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def manifest() -> dict:
-    definition = {
-        "name": TOOL,
-        "title": "Canned search",
-        "description": "Answers the same each time.",
-        "inputSchema": INPUT_SCHEMA,
-        "annotations": {"readOnlyHint": True},
-    }
-    digest = "sha256:" + hashlib.sha256(json.dumps(definition).encode()).hexdigest()
+def manifest(count: int = 1) -> dict:
+    """Of a sandbox with so many tools that differ in their names; the first is TOOL."""
+    tools = []
+    for number in range(count):
+        definition = {
+            "name": TOOL if number == 0 else f"{TOOL}_{number}",
+            "title": "Canned search",
+            "description": "Answers the same each time.",
+            "inputSchema": INPUT_SCHEMA,
+            "annotations": {"readOnlyHint": True},
+        }
+        digest = "sha256:" + hashlib.sha256(json.dumps(definition).encode()).hexdigest()
+        tools.append(definition | {"digest": digest})
     return {
         "toolSet": "canned",
         "description": "A sandbox that does no work.",
-        "digest": digest,
+        "digest": "sha256:" + hashlib.sha256(json.dumps(tools).encode()).hexdigest(),
         "profile": "strict",
         "instance": secrets.token_hex(16),
-        "tools": [definition | {"digest": digest}],
+        "tools": tools,
         "resources": [],
         "prompts": [],
     }
@@ -127,7 +131,10 @@ def port_is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def start_canned(folder: Path) -> tuple[Started, int, Path]:
+def start_canned(
+    folder: Path, tools: dict | None = None, answer: bytes | None = None
+) -> tuple[Started, int, Path]:
+    """With another manifest, or another answer to each POST, where one is given."""
     program = BUILD / "bench" / "canned"
     source = BENCH / "canned.cc"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
@@ -135,8 +142,8 @@ def start_canned(folder: Path) -> tuple[Started, int, Path]:
         flags = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run(["clang++-19", *flags, source, "-o", program], check=True)
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps(manifest()))
-    (folder / "answer.json").write_text(json.dumps(execute_answer()))
+    (folder / "manifest.json").write_text(json.dumps(tools or manifest()))
+    (folder / "answer.json").write_bytes(answer or json.dumps(execute_answer()).encode())
     port, path = free_port(), folder / "canned.sock"
     started = Started(
         [program, port, path, folder / "manifest.json", folder / "answer.json"],
