@@ -274,10 +274,11 @@ TEST_F(ModernQuestions, WhatIsMissingOrWrongIsAskedAgain) {
     const auto again = send(call(retry(asked, responses)), alice_);
     EXPECT_EQ(member(again.body, "result.resultType"), "input_required") << responses;
   }
-  for (const std::string_view wrong :
-       {R"(,"inputResponses":null)", R"(,"inputResponses":[])", R"(,"requestState":7)"}) {
-    EXPECT_EQ(member(send(call(wrong), alice_).body, "error.code"), "-32602") << wrong;
-  }
+  const std::string no_object = "200 -32602 params.inputResponses: must be an object";
+  EXPECT_EQ(refusal(send(call(R"(,"inputResponses":null)"), alice_)), no_object);
+  EXPECT_EQ(refusal(send(call(R"(,"inputResponses":[])"), alice_)), no_object);
+  EXPECT_EQ(refusal(send(call(R"(,"requestState":7)"), alice_)),
+            "200 -32602 params.requestState: must be a string");
 }
 
 // A server need not send a state, so a client may answer without one; what nobody asked is ignored.
@@ -299,8 +300,7 @@ TEST_F(ModernQuestions, AStateIsOfItsCallAndPrincipalAndTime) {
     const std::size_t before = sandbox_.calls.size();
     const auto response = send(sent, authorization);
     EXPECT_EQ(sandbox_.calls.size(), before) << "nothing ran";
-    return response.status == 200 && member(response.body, "error.code") == "-32602" &&
-           member(response.body, "error.message").contains("requestState");
+    return refusal(response) == "200 -32602 params.requestState: not one of this call, or expired";
   };
   std::string altered = retry(asked, kNamed);
   altered[altered.size() - 20] = altered[altered.size() - 20] == 'A' ? 'B' : 'A';
@@ -326,8 +326,8 @@ TEST_F(ModernQuestions, AStateIsOfItsCallAndPrincipalAndTime) {
 TEST_F(ModernQuestions, WhatTheClientCannotBeAskedIsNamed) {
   sandbox_.result = R"({"content":[{"type":"text","text":"no"}],"isError":true})";
   const auto response = send(call("", R"({"sampling":{}})"), alice_);
-  EXPECT_EQ(response.status, 400);
-  EXPECT_EQ(member(response.body, "error.code"), "-32021");
+  EXPECT_EQ(refusal(response),
+            "400 -32021 This needs a capability that the client did not declare.");
   EXPECT_EQ(member(response.body, "error.data.requiredCapabilities"),
             R"({"elicitation":{"form":{}}})");
   EXPECT_EQ(member(records().back(), "status"), "invalid");

@@ -3,6 +3,7 @@
 // A gateway between a client and a sandbox daemon that does what the test says: all on one loop,
 // over real sockets.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -443,6 +444,15 @@ class TestGateway : public testing::Test {
                      .roles = std::move(roles),
                      .created = clock_.wall_now()});
     return "Bearer " + key.text;
+  }
+
+  // --- answers ---
+
+  /// `400 -32600 why`: all that tells a client what was wrong.
+  template <class Response>
+  [[nodiscard]] static std::string refusal(const Response& response) {
+    return fmt::format("{} {} {}", response.status, member(response.body, "error.code"),
+                       member(response.body, "error.message"));
   }
 
   // --- requests ---

@@ -473,32 +473,40 @@ TEST_F(NotificationStreamsTest, AnEventIdIsGoodForItsOwnSessionAlone) {
 }
 
 TEST_F(NotificationStreamsTest, AListenOfTheWrongShapeIsRefused) {
-  for (const char* members :
-       {R"("x":1)", R"("notifications":[])", R"("notifications":{"toolsListChanged":"yes"})",
-        R"("notifications":{"resourcesListChanged":null})",
-        R"("notifications":{"resourceSubscriptions":"demo://notes"})",
-        R"("notifications":{"resourceSubscriptions":[1]})"}) {
+  const std::string flag = "must be true or false";
+  const std::string list = "must be a list of URIs";
+  const std::string none =
+      "200 -32602 params.notifications: an object that says what to tell is missing";
+  for (const auto& [members, why] : std::vector<std::pair<std::string, std::string>>{
+           {R"("x":1)", none},
+           {R"("notifications":[])", none},
+           {R"("notifications":{"toolsListChanged":"yes"})",
+            "200 -32602 params.notifications.toolsListChanged: " + flag},
+           {R"("notifications":{"resourcesListChanged":null})",
+            "200 -32602 params.notifications.resourcesListChanged: " + flag},
+           {R"("notifications":{"resourceSubscriptions":"demo://notes"})",
+            "200 -32602 params.notifications.resourceSubscriptions: " + list},
+           {R"("notifications":{"resourceSubscriptions":[1]})",
+            "200 -32602 params.notifications.resourceSubscriptions: " + list},
+       }) {
     const auto response = send(modern("subscriptions/listen", members));
-    EXPECT_EQ(response.status, 200) << members;
-    EXPECT_EQ(member(response.body, "error.code"), "-32602") << members;
+    EXPECT_EQ(refusal(response), why) << members;
     EXPECT_EQ(member(response.body, "id"), "7") << members;
   }
   const auto json = send(
       with(modern("subscriptions/listen", R"("notifications":{})"), "Accept", "application/json"));
-  EXPECT_EQ(json.status, 406);
-  EXPECT_EQ(member(json.body, "error.code"), "-32600");
+  EXPECT_EQ(refusal(json),
+            "406 -32600 the answer of subscriptions/listen is text/event-stream: accept that");
   settings_.subscriptions_max = 1;
   use_settings();
-  EXPECT_EQ(member(send(modern("subscriptions/listen",
-                               R"("notifications":{"resourceSubscriptions":["a:b","c:d"]})"))
-                       .body,
-                   "error.code"),
-            "-32602");
+  EXPECT_EQ(refusal(send(modern("subscriptions/listen",
+                                R"("notifications":{"resourceSubscriptions":["a:b","c:d"]})"))),
+            "200 -32602 params.notifications.resourceSubscriptions: at most 1 resources");
   // The legacy revisions do not know it, the modern one not theirs.
-  EXPECT_EQ(
-      member(send(legacy("subscriptions/listen", R"("notifications":{})")).body, "error.code"),
-      "-32601");
-  EXPECT_EQ(send(modern("resources/subscribe", R"("uri":"demo://notes")")).status, 404);
+  EXPECT_EQ(refusal(send(legacy("subscriptions/listen", R"("notifications":{})"))),
+            "200 -32601 Method not found");
+  EXPECT_EQ(refusal(send(modern("resources/subscribe", R"("uri":"demo://notes")"))),
+            "404 -32601 Method not found");
 }
 
 TEST_F(NotificationStreamsTest, WithoutARecordThereIsNoStream) {

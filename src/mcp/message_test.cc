@@ -689,7 +689,14 @@ TEST_F(MessageTest, McpNameMayBeBase64) {
                                        {kModern, "tools/call", test.header});
     EXPECT_EQ(incoming.message.has_value(), test.agrees) << test.header;
     if (!incoming.message) {
-      EXPECT_EQ(incoming.message.error().code, RpcCode::kHeaderMismatch) << test.header;
+      const RpcError& error = incoming.message.error();
+      EXPECT_EQ(error.code, RpcCode::kHeaderMismatch) << test.header;
+      EXPECT_EQ(error.http_status, 400) << test.header;
+      const bool is_other_name =
+          test.header == wrapped("dQ==") || test.header.starts_with("=?BASE64?");
+      EXPECT_EQ(error.message, is_other_name ? "Mcp-Name does not agree with params.name"
+                                             : "Mcp-Name is not valid base64")
+          << test.header;
     }
   }
 }
@@ -714,6 +721,7 @@ TEST_F(MessageTest, ABatchExistsInOneRevisionOnly) {
     ASSERT_FALSE(body) << version;
     EXPECT_EQ(body.error().code, RpcCode::kInvalidRequest);
     EXPECT_EQ(body.error().http_status, 400);
+    EXPECT_EQ(body.error().message, "batches exist in revision 2025-03-26 only");
   }
 }
 
@@ -725,6 +733,7 @@ TEST_F(MessageTest, ABatchWithAModernMessageIsRefusedWhole) {
     ASSERT_FALSE(body) << element;
     EXPECT_EQ(body.error().code, RpcCode::kInvalidRequest);
     EXPECT_EQ(body.error().http_status, 400);
+    EXPECT_EQ(body.error().message, "batches exist in revision 2025-03-26 only");
   }
 }
 
