@@ -9,6 +9,7 @@ import ssl
 import sys
 from pathlib import Path
 
+import anyio
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
@@ -27,18 +28,35 @@ def http_client(order):
 
 async def make_call(client, call):
     progress = []
+    result = None
+    with anyio.CancelScope() as scope:
 
-    async def on_progress(done, total, message):
-        progress.append({"progress": done, "total": total, "message": message})
+        async def on_progress(done, total, message):
+            progress.append({"progress": done, "total": total, "message": message})
+            if len(progress) == call.get("cancelAfterProgress"):
+                scope.cancel()
 
+        made = client.call_tool(call["name"], call["arguments"], progress_callback=on_progress)
+        result = await outcome(made)
+    cancelled = {"error": {"code": None, "message": "cancelled by the test"}}
+    return (result or cancelled) | {"progress": progress}
+
+
+async def make_other(client, other):
+    params = other["params"]
+    if other["method"] == "readResource":
+        return await outcome(client.read_resource(params["uri"]))
+    assert other["method"] == "getPrompt", other
+    return await outcome(client.get_prompt(params["name"], params["arguments"]))
+
+
+async def outcome(request):
+    """What a request ends with, as the report has it."""
     try:
-        result = await client.call_tool(
-            call["name"], call["arguments"], progress_callback=on_progress
-        )
-        dumped = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return {"result": dumped, "progress": progress}
+        result = await request
+        return {"result": result.model_dump(mode="json", by_alias=True, exclude_none=True)}
     except MCPError as error:
-        return {"error": {"code": error.code, "message": str(error)}, "progress": progress}
+        return {"error": {"code": error.code, "message": str(error)}}
 
 
 def user_of(order):
@@ -77,6 +95,7 @@ async def main():
                 "tools": [tool.name for tool in tools.tools],
                 "told": "edit" in order and await listen(client, order["edit"]),
                 "calls": [await make_call(client, call) for call in order.get("calls", [])],
+                "others": [await make_other(client, other) for other in order.get("others", [])],
             }
     json.dump(report, sys.stdout)
 

