@@ -1,6 +1,3 @@
-// The order matters: shape and size, then the header, then `iss` alone, then the signature; claims
-// are looked at only when somebody has vouched for them (RFC 8725, RFC 9068, 4).
-
 #include "auth/access_token.h"
 
 #include <algorithm>
@@ -9,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/issued_token.h"
 #include "auth/jwt.h"
 #include "base/encoding.h"
 
@@ -18,8 +16,6 @@ namespace {
 using Reason = AuthFailureReason;
 using Whose = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
 
-/// The largest token that any configuration can allow; a decoded part is smaller.
-constexpr std::size_t kPartBytesMax = std::size_t{64} << 10;
 /// Answers of issuers that are remembered, however few verified tokens are.
 constexpr std::size_t kAnswersMin = 1024;
 /// How soon an issuer that did not answer is asked again about a token.
@@ -32,63 +28,9 @@ std::unexpected<AuthFailure> refuse(Reason reason) {
   return std::unexpected(AuthFailure{.reason = reason});
 }
 
-/// Which signature a token claims to have.
-struct Header {
-  JwsAlgorithm algorithm;
-  std::optional<std::string> key_id;
-};
-
-/// `JWT`, `at+jwt`, `application/at+jwt`, or nothing: not a logout token, not a DPoP proof.
+/// `JWT`, `at+jwt`, or nothing: not a logout token, not a DPoP proof.
 bool is_access_token_type(std::string_view type) {
-  constexpr std::string_view kMediaType = "application/";
-  std::string lower(type);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  std::string_view name = lower;
-  if (name.starts_with(kMediaType)) {
-    name.remove_prefix(kMediaType.size());
-  }
-  return name == "jwt" || name == "at+jwt";
-}
-
-std::expected<Header, AuthFailure> read_header(json::Object header) {
-  const auto algorithm = parse_jws_algorithm(json::string_at(header, "alg").value_or(""));
-  if (!algorithm) {
-    return refuse(Reason::kAlgorithm);
-  }
-  if (json::find(header, "crit")) {  // What it names must be understood (RFC 7515, 4.1.11).
-    return refuse(Reason::kMalformed);
-  }
-  if (json::find(header, "typ") &&
-      !is_access_token_type(json::string_at(header, "typ").value_or(""))) {
-    return refuse(Reason::kWrongType);
-  }
-  Header read{.algorithm = *algorithm, .key_id = std::nullopt};
-  if (json::find(header, "kid")) {
-    read.key_id = json::string_at(header, "kid").value_or("");
-    if (read.key_id->empty() || read.key_id->size() > kKeyIdBytesMax) {
-      return refuse(Reason::kMalformed);
-    }
-  }
-  return read;
-}
-
-/// Calls `use` with each string of a claim that is one string or a list of them.
-template <class Use>
-void for_each_string(std::optional<json::Element> claim, const Use& use) {
-  if (!claim) {
-    return;
-  }
-  if (const auto one = json::as_string(*claim)) {
-    use(*one);
-  } else if (const auto many = json::as_array(*claim)) {
-    for (const json::Element each : *many) {
-      if (const auto text = json::as_string(each)) {
-        use(*text);
-      }
-    }
-  }
+  return type.empty() || type == "jwt" || type == "at+jwt";
 }
 
 bool has(const std::vector<std::string>& list, std::string_view text) {
@@ -162,6 +104,16 @@ std::string subject_of(json::Object claims) {
     client = json::string_at(claims, "azp");
   }
   return client && !client->empty() ? "client:" + std::string(*client) : std::string();
+}
+
+TokenOrigin origin_of(json::Object claims, std::string_view issuer, std::string_view subject) {
+  TokenOrigin origin{.session = std::nullopt,
+                     .subject = subject_digest(issuer, subject),
+                     .issued = date_at(claims, "iat").time};
+  if (const auto session = json::string_at(claims, "sid")) {
+    origin.session = session_digest(issuer, *session);
+  }
+  return origin;
 }
 
 /// Ways to be bound to a key that cannot be proven here (IANA's "JWT Confirmation Methods"). Other
@@ -240,6 +192,7 @@ std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const
     return refuse(Reason::kMissingClaim);
   }
   std::string user = user_of(claims, subject);
+  entry.origin = origin_of(claims, rules.issuer, subject);
   entry.principal = std::make_shared<const Principal>(Principal{.user = std::move(user),
                                                                 .issuer = rules.issuer,
                                                                 .subject = std::move(subject),
@@ -255,10 +208,11 @@ bool is_opaque(std::string_view token) {
   return !split_jwt(token);
 }
 
-AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max)
-    : verified_(cache_entries_max),
+AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max, const Logouts* logouts)
+    : logouts_(logouts),
+      verified_(cache_entries_max),
       answers_(std::max(cache_entries_max, kAnswersMin)),
-      parser_(kPartBytesMax) {}
+      parser_(kTokenPartBytesMax) {}
 
 void AccessTokenVerifier::use(const std::shared_ptr<const IssuerTable>& issuers) {
   if (issuers_ != issuers) {
@@ -299,6 +253,9 @@ Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Dige
   }
   if (now < verified.not_before) {  // The clock was put back.
     return refuse(Reason::kNotYetValid);
+  }
+  if (logouts_ != nullptr && logouts_->covers(verified.origin)) {
+    return refuse(Reason::kLoggedOut);
   }
   if (verified.issuer->introspection) {
     const auto answer = answer_of(*verified.issuer, token, now);
@@ -426,40 +383,11 @@ AccessTokenVerifier::Verdict AccessTokenVerifier::read_answer(const IssuerTable&
 AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(const IssuerTable& issuers,
                                                               std::string_view token,
                                                               WallTime now) {
-  const auto parts = split_jwt(token);
-  const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
-  if (!parts || !signature) {
-    return refuse(Reason::kMalformed);
+  const auto issued = verify_issued(parser_, issuers, token, is_access_token_type);
+  if (!issued) {
+    return std::unexpected(issued.error());
   }
-  const auto header_object = parse_jwt_part(parser_, parts->header);
-  if (!header_object) {
-    return refuse(Reason::kMalformed);
-  }
-  const auto header = read_header(*header_object);
-  if (!header) {
-    return std::unexpected(header.error());
-  }
-  const auto claims = parse_jwt_part(parser_, parts->payload);
-  if (!claims) {
-    return refuse(Reason::kMalformed);
-  }
-  const Issuer* issuer = issuers.find(json::string_at(*claims, "iss").value_or(""));
-  if (issuer == nullptr) {
-    return refuse(Reason::kUnknownIssuer);
-  }
-  if (!issuer->keys) {
-    return std::unexpected(
-        AuthFailure{.reason = Reason::kIssuerUnavailable, .issuer = issuer->rules.issuer});
-  }
-  const VerificationKey* key = issuer->keys->find(header->key_id, header->algorithm);
-  if (key == nullptr) {
-    return std::unexpected(
-        AuthFailure{.reason = Reason::kUnknownSigningKey, .issuer = issuer->rules.issuer});
-  }
-  if (!key->verify(header->algorithm, parts->signed_part, *signature)) {
-    return refuse(Reason::kBadSignature);
-  }
-  return read_claims(*claims, issuers, *issuer, now);
+  return read_claims(issued->claims, issuers, *issued->issuer, now);
 }
 
 }  // namespace mcpgate::auth

@@ -14,6 +14,7 @@
 #include "auth/dpop_proof.h"
 #include "auth/failure.h"
 #include "auth/issuer.h"
+#include "auth/logouts.h"
 #include "auth/token_map.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -38,6 +39,7 @@ struct VerifiedToken {
   const Issuer* issuer = nullptr;
   /// Of the key that it is bound to (RFC 7638); empty: it is a bearer token.
   std::string thumbprint;
+  TokenOrigin origin = {};
   /// It is without a scope that its issuer's tokens need here.
   bool lacks_scope = false;
 };
@@ -46,7 +48,9 @@ struct VerifiedToken {
 /// once: only valid ones are remembered, so nobody without one can make it forget.
 class AccessTokenVerifier {
  public:
-  explicit AccessTokenVerifier(std::size_t cache_entries_max = 10'000);
+  /// `logouts` outlives it; null: there are none.
+  explicit AccessTokenVerifier(std::size_t cache_entries_max = 10'000,
+                               const Logouts* logouts = nullptr);
 
   /// Whose token it is. `issuers` may be another table at each call: then what was remembered by
   /// the one before is forgotten, since its keys may be gone.
@@ -92,6 +96,7 @@ class AccessTokenVerifier {
                                                             const Sha256Digest& token, WallTime now,
                                                             const Possession* possession);
 
+  const Logouts* logouts_;
   std::shared_ptr<const IssuerTable> issuers_;
   TokenMap<VerifiedToken> verified_;
   TokenMap<Answer> answers_;

@@ -60,6 +60,8 @@ std::string_view to_string(AuthFailureReason reason) {
       return "missing_scope";
     case AuthFailureReason::kNotAsked:
       return "not_asked";
+    case AuthFailureReason::kLoggedOut:
+      return "logged_out";
     case AuthFailureReason::kInactive:
       return "inactive";
   }

@@ -41,6 +41,7 @@ enum class AuthFailureReason {
   kMissingClaim,   // no subject, no expiry
   kMissingScope,   // valid, but not for this
   kNotAsked,       // its issuer decides (RFC 7662), and was not asked lately
+  kLoggedOut,      // its session has ended at its issuer, which said so
   kInactive,       // its issuer says that it is not good any more, or never was
 };
 

@@ -25,6 +25,9 @@ struct IssuerRules {
   std::string roles_claim = "realm_access.roles";
   /// What a token's `scope` must have for any operation; empty: nothing.
   std::vector<std::string> scopes;
+  /// Of whose sessions it may tell that they have ended (the `aud` of its logout tokens); empty: of
+  /// any client's, which says as truly that the session has ended.
+  std::vector<std::string> logout_clients = {};
   /// Whether tokens must be bound to a key (RFC 9449); those that are have to be proven anyway.
   bool dpop_required = false;
 

@@ -176,11 +176,13 @@ class ConfigReader {
     const auto advertise = listen_at(map, "advertise");
     const YamlNode key = map.find("key");
     const bool plaintext_allowed = map.boolean("allowPlaintext");
+    const std::vector<http::Endpoint> others = endpoints_at(map, "others");
     if (map.node().is_map() && (!map.key("listen") || !key)) {
       map.node().problem("listen and key are both needed");
     }
     PeersConfig peers{.listen = listen.value_or(ListenAddress{}),
-                      .advertise = advertise.value_or(listen.value_or(ListenAddress{}))};
+                      .advertise = advertise.value_or(listen.value_or(ListenAddress{})),
+                      .others = others};
     if (key) {
       peers.keys = read_key_files(key);
     }
@@ -200,6 +202,21 @@ class ConfigReader {
       map.node().problem("sealingKeys are needed: what one replica seals the others must open");
     }
     config_.peers = std::move(peers);
+  }
+
+  /// A list of `HOST:PORT`.
+  static std::vector<http::Endpoint> endpoints_at(YamlMap& map, std::string_view key) {
+    std::vector<http::Endpoint> endpoints;
+    for (const std::string& text : words_at(map, key)) {
+      const auto endpoint = http::Endpoint::parse("http://" + text);
+      if (endpoint && endpoint->path == "/" && !text.ends_with('/') &&
+          text.ends_with(fmt::format(":{}", endpoint->port))) {
+        endpoints.push_back(*endpoint);
+      } else {
+        map.key(key).problem(fmt::format("expected HOST:PORT, found {}", text));
+      }
+    }
+    return endpoints;
   }
 
   /// Under which names the gateway is reached.
@@ -330,6 +347,7 @@ class ConfigReader {
       entry.key("rolesClaim")
           .problem("expected a claim's name, or a path such as realm_access.roles");
     }
+    issuer.rules.logout_clients = words_at(entry, "logoutClients");
     issuer.rules.dpop_required = entry.boolean("dpopRequired");
     if (entry.key("ca")) {
       issuer.ca = path_at(entry, "ca");
@@ -576,6 +594,74 @@ Config built_in_config(const Environment& environment) {
   return config;
 }
 
+/// Those that are no limit and not of a rate, in the order of the reference.
+constexpr auto kKeys = std::to_array<std::string_view>({
+    "state",
+    "listen",
+    "admin.listen",
+    "publicUrl",
+    "tls.certificate",
+    "tls.key",
+    "tls.clientCa",
+    "allowedHosts",
+    "allowedOrigins",
+    "trustedProxies",
+    "sealingKeys.file",
+    "peers.listen",
+    "peers.advertise",
+    "peers.key.file",
+    "peers.others",
+    "peers.allowPlaintext",
+    "auth.oidc.issuer",
+    "auth.oidc.audience",
+    "auth.oidc.rolesClaim",
+    "auth.oidc.scopes",
+    "auth.oidc.logoutClients",
+    "auth.oidc.dpopRequired",
+    "auth.oidc.ca",
+    "auth.oidc.allowPlaintext",
+    "auth.oidc.introspection.clientId",
+    "auth.oidc.introspection.clientSecretFile",
+    "auth.apiKeys.directory",
+    "auth.apiKeys.maxTtl",
+    "auth.apiKeys.kubernetes.namespace",
+    "auth.apiKeys.kubernetes.server",
+    "auth.apiKeys.kubernetes.ca",
+    "auth.apiKeys.kubernetes.tokenFile",
+    "auth.apiKeys.kubernetes.maxStale",
+    "auth.demoToken.insecureAllow",
+    "roles.*.toolSets",
+    "roles.*.tools",
+    "roles.*.readOnly",
+    "roles.*.when",
+    "toolSets.*.requiredRole",
+    "toolSets.*.sandbox",
+    "toolSets.*.allowPlaintext",
+    "toolSets.*.signingKey.file",
+    "toolSets.*.tools",
+    "toolSets.*.codeMode",
+    "toolSets.*.search",
+    "toolSets.*.prefix",
+    "toolSets.*.pins",
+    "toolSets.*.upstream.url",
+    "toolSets.*.upstream.credential.file",
+    "toolSets.*.upstream.credential.header",
+    "toolSets.*.upstream.ca",
+    "toolSets.*.upstream.allowPlaintext",
+    "toolSets.*.upstream.allowAddresses",
+    "toolSets.*.trustAnnotations",
+    "policy.rules.name",
+    "policy.rules.deny.toolSets",
+    "policy.rules.deny.tools",
+    "policy.rules.when",
+    "telemetry",
+    "audit.directory",
+    "audit.stdout",
+    "audit.durability",
+    "audit.onFailure",
+    "audit.loki",
+});
+
 }  // namespace
 
 bool ListenAddress::is_loopback() const {
@@ -670,68 +756,7 @@ Expected<Config> parse_config(std::string_view yaml, const fs::path& file,
 }
 
 std::vector<std::string> config_keys() {
-  std::vector<std::string> keys{"state",
-                                "listen",
-                                "admin.listen",
-                                "publicUrl",
-                                "tls.certificate",
-                                "tls.key",
-                                "tls.clientCa",
-                                "allowedHosts",
-                                "allowedOrigins",
-                                "trustedProxies",
-                                "sealingKeys.file",
-                                "peers.listen",
-                                "peers.advertise",
-                                "peers.key.file",
-                                "peers.allowPlaintext",
-                                "auth.oidc.issuer",
-                                "auth.oidc.audience",
-                                "auth.oidc.rolesClaim",
-                                "auth.oidc.scopes",
-                                "auth.oidc.dpopRequired",
-                                "auth.oidc.ca",
-                                "auth.oidc.allowPlaintext",
-                                "auth.oidc.introspection.clientId",
-                                "auth.oidc.introspection.clientSecretFile",
-                                "auth.apiKeys.directory",
-                                "auth.apiKeys.maxTtl",
-                                "auth.apiKeys.kubernetes.namespace",
-                                "auth.apiKeys.kubernetes.server",
-                                "auth.apiKeys.kubernetes.ca",
-                                "auth.apiKeys.kubernetes.tokenFile",
-                                "auth.apiKeys.kubernetes.maxStale",
-                                "auth.demoToken.insecureAllow",
-                                "roles.*.toolSets",
-                                "roles.*.tools",
-                                "roles.*.readOnly",
-                                "roles.*.when",
-                                "toolSets.*.requiredRole",
-                                "toolSets.*.sandbox",
-                                "toolSets.*.allowPlaintext",
-                                "toolSets.*.signingKey.file",
-                                "toolSets.*.tools",
-                                "toolSets.*.codeMode",
-                                "toolSets.*.search",
-                                "toolSets.*.prefix",
-                                "toolSets.*.pins",
-                                "toolSets.*.upstream.url",
-                                "toolSets.*.upstream.credential.file",
-                                "toolSets.*.upstream.credential.header",
-                                "toolSets.*.upstream.ca",
-                                "toolSets.*.upstream.allowPlaintext",
-                                "toolSets.*.upstream.allowAddresses",
-                                "toolSets.*.trustAnnotations",
-                                "policy.rules.name",
-                                "policy.rules.deny.toolSets",
-                                "policy.rules.deny.tools",
-                                "policy.rules.when",
-                                "telemetry",
-                                "audit.directory",
-                                "audit.stdout",
-                                "audit.durability",
-                                "audit.onFailure",
-                                "audit.loki"};
+  std::vector<std::string> keys(kKeys.begin(), kKeys.end());
   for (const std::string_view key : kRateKeys) {
     keys.push_back(fmt::format("rates.*.{}", key));
   }

@@ -15,6 +15,7 @@
 
 #include "auth/issuer.h"
 #include "auth/key_secrets_watch.h"
+#include "auth/logouts.h"
 #include "base/error.h"
 #include "base/limit_table.h"
 #include "base/units.h"
@@ -99,6 +100,7 @@ struct Limits {
   std::size_t token_bytes_max = std::size_t{16} << 10;
   /// Per loop.
   std::size_t verified_tokens_max = 10'000;
+  auth::Logouts::Limits logouts = {};
   std::chrono::milliseconds introspection_cache = auth::IssuerTable{}.introspection_cache;
   std::chrono::milliseconds introspection_timeout = auth::IssuerTable{}.introspection_timeout;
   std::size_t introspections_max = auth::IssuerTable{}.introspections_max;
@@ -120,8 +122,10 @@ struct AuditConfig {
 struct PeersConfig {
   ListenAddress listen;
   ListenAddress advertise;
+  /// Where the other replicas are, names with several addresses included.
+  std::vector<http::Endpoint> others = {};
   /// The first signs, all verify.
-  std::vector<std::filesystem::path> keys;
+  std::vector<std::filesystem::path> keys = {};
 };
 
 /// What `auth.apiKeys.kubernetes:` says.

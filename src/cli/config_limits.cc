@@ -149,6 +149,13 @@ const Row kRows[] = {
      Count{[](Limits& l) -> std::size_t& { return l.introspections_max; }, 2, 10'000},
      "tokens that a loop asks about at the same time, half of them opaque ones, for which nobody "
      "has vouched; above it 503"},
+    {"logouts",
+     Count{[](Limits& l) -> std::size_t& { return l.logouts.entries_max; }, 1, 10'000'000},
+     "logouts that are remembered, about 150 bytes each; above it the oldest is forgotten"},
+    {"logoutsKept",
+     Time{[](Limits& l) -> milliseconds& { return l.logouts.kept; }, milliseconds(60'000),
+          milliseconds(2'678'400'000)},
+     "how long each is remembered: no access token may live longer"},
     {"dpopWindow",
      Time{[](Limits& l) -> milliseconds& { return l.dpop_window; }, milliseconds(10'000),
           milliseconds(900'000)},

@@ -121,7 +121,9 @@ Expected<gateway::Settings> make_settings(const Config& config) {
   settings.stream_keep_alive = config.limits.stream_keep_alive;
   settings.subscriptions_max = config.limits.subscriptions_max;
   settings.peer_connect = config.limits.peer_connect;
+  settings.logouts = config.limits.logouts;
   if (config.peers) {
+    settings.peer_addresses = config.peers->others;
     settings.peer_keys = std::make_shared<const sandbox::SigningKeys>(
         TRY(sandbox::SigningKeys::load(config.peers->keys)));
   }

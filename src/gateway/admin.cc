@@ -63,6 +63,8 @@ http::Response AdminHandler::metrics() const {
   for (const auto& [rate, count] : refusals) {
     page.body += fmt::format("mcpgate_rate_refusals_total{{rate=\"{}\"}} {}\n", rate, count);
   }
+  page.body +=
+      fmt::format("# TYPE mcpgate_logouts gauge\nmcpgate_logouts {}\n", service_.logouts());
   page.body += "# TYPE mcpgate_unapproved_tools gauge\n";
   for (const auto& [name, found] : service_.tool_sets()) {
     if (found.tools) {

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include <boost/asio/steady_timer.hpp>
@@ -20,6 +19,7 @@
 #include "gateway/call_stream.h"
 #include "gateway/item_call.h"
 #include "gateway/listing.h"
+#include "gateway/logout_endpoint.h"
 #include "gateway/origin.h"
 #include "gateway/session.h"
 #include "http/client_address.h"
@@ -119,7 +119,7 @@ Answer session_needed(std::string_view id, audit::Record& record) {
 Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snapshot)
     : parts_(parts),
       parser_(kDocumentBytesMax),
-      tokens_(parts.verified_tokens_max),
+      tokens_(parts.verified_tokens_max, &parts.logouts),
       introspector_(parts.loop, parts.clock, tokens_),
       calls_(parts, parser_),
       streams_(parts, tokens_, introspector_),
@@ -148,6 +148,10 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
               .request_id = new_request_id(parts_.random)};
   visit.headers.emplace_back("X-Request-Id", visit.request_id);
   audit::Record record = begin_record(visit, parts_.clock);
+  if (is_logout(request, visit.snapshot->authenticator->issuers().get())) {
+    co_await log_out(visit, record);
+    co_return;
+  }
   auto refusal = admit(visit, record);
   for (int i = 0; i < kAwaitsMax && refusal && may_await_issuer(visit); ++i) {
     if (i > 0 && visit.token_to_ask_about.empty()) {
@@ -178,6 +182,9 @@ Task<void> Gateway::handle(const http::Request& request, http::Responder& respon
 bool Gateway::wants_body(const http::Request& head) {
   if (head.method != "POST") {
     return false;
+  }
+  if (is_logout(head, snapshot_->authenticator->issuers().get())) {
+    return has_logout_length(head);
   }
   Visit visit{.request = head,
               .client_ip = std::string(head.peer),
@@ -226,8 +233,8 @@ std::optional<http::Response> Gateway::public_page(const http::Request& request)
   return std::nullopt;
 }
 
-/// Who is it, and is this a request that is worth reading? Nothing of the body was looked at.
-std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
+/// Whether it came in a way that is served, whoever has sent it.
+std::optional<Answer> Gateway::admit_sender(Visit& visit, audit::Record& record) const {
   const http::Request& request = visit.request;
   const Settings& settings = *visit.snapshot->settings;
   if (!settings.trusted_proxies.empty()) {
@@ -246,6 +253,15 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
   if (!is_origin_allowed(settings, request)) {
     record.reason = "origin";
     return refusal_answer(403, "This origin is not allowed.");
+  }
+  return std::nullopt;
+}
+
+/// Who is it, and is this a request that is worth reading? Nothing of the body was looked at.
+std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
+  const http::Request& request = visit.request;
+  if (auto refusal = admit_sender(visit, record)) {
+    return refusal;
   }
   add_cors_headers(request, visit.headers);
   if (request.path == "/health" || request.path == "/ready") {
@@ -325,11 +341,8 @@ bool Gateway::may_await_issuer(const Visit& visit) const {
   if (visit.request.method != "POST" || !(token.empty() || auth::is_opaque(token))) {
     return true;
   }
-  const std::string_view length = visit.request.header("content-length").value_or("");
-  std::size_t bytes = 0;
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bytes);
-  return error == std::errc() && end == length.data() + length.size() &&
-         bytes <= kAwaitingBodyBytesMax;
+  const auto bytes = content_length(visit.request);
+  return bytes && *bytes <= kAwaitingBodyBytesMax;
 }
 
 /// Comes back with the world in which keys and answer are known, if they are to be had.
@@ -345,6 +358,52 @@ Task<void> Gateway::await_issuer(Visit& visit) {
   }
   visit.snapshot = snapshot_;
   visit.headers.resize(1);  // X-Request-Id: admit() adds the others again.
+}
+
+/// What an issuer says of its sessions. It is believed for its signature; nobody need be let in.
+Task<void> Gateway::log_out(Visit& visit, audit::Record& record) {
+  record.method = kLogoutMethod;
+  auto refusal = admit_sender(visit, record);
+  const auto token =
+      refusal ? std::unexpected(*std::move(refusal)) : logout_token_of(visit.request);
+  if (!token) {
+    record.reason = record.reason.empty() ? "no logout token" : std::move(record.reason);
+    record.status = audit::Status::kInvalid;
+    Answer answer =
+        co_await recorded(visit, record, mcp::kNullId, token.error(), audit::RecordType::kMcpAdmin);
+    visit.responder->send(to_response(std::move(answer)));
+    co_return;
+  }
+  auto order = read_logout(visit, *token);
+  if (!order && !order.error().issuer.empty() && parts_.demand_keys) {
+    visit.awaited_issuer = order.error().issuer;
+    co_await await_issuer(visit);
+    order = read_logout(visit, *token);
+  }
+  Answer answer = order ? logged_out_answer() : logout_refused(order.error());
+  if (order) {
+    record.principal = std::make_shared<const Principal>(
+        Principal{.user = order->subject, .issuer = order->issuer, .subject = order->subject});
+    record.status = audit::Status::kSuccess;
+  } else {
+    record.reason = to_string(order.error().reason);
+    record.status = audit::Status::kUnauthenticated;
+  }
+  answer = co_await recorded(visit, record, mcp::kNullId, std::move(answer),
+                             audit::RecordType::kMcpAdmin);
+  visit.responder->send(to_response(std::move(answer)));
+}
+
+/// The session is ended before anything is said or recorded of it: what is to be refused from now
+/// on does not depend on the audit.
+std::expected<auth::LogoutOrder, auth::AuthFailure> Gateway::read_logout(const Visit& visit,
+                                                                         std::string_view token) {
+  auto order = auth::verify_logout_token(parser_, *visit.snapshot->authenticator->issuers(), token,
+                                         parts_.clock.wall_now());
+  if (order) {
+    parts_.logouts.add(order->logout, visit.snapshot->settings->logouts, parts_.clock.wall_now());
+  }
+  return order;
 }
 
 Task<void> Gateway::serve(Visit& visit, audit::Record& record) {
@@ -634,9 +693,9 @@ Answer Gateway::initialize(Visit& visit, const mcp::Incoming& incoming) const {
 
 /// Writes the record of an answer that is about to leave; without it the answer stays.
 Task<Answer> Gateway::recorded(const Visit& visit, audit::Record& record, std::string_view id,
-                               Answer answer) {
+                               Answer answer, audit::RecordType type) {
   record.duration = parts_.clock.steady_now() - visit.started;
-  if (!co_await parts_.audit.append(record)) {
+  if (!co_await parts_.audit.append(record, type)) {
     answer = unrecorded_answer(id.empty() ? mcp::kNullId : id);
   }
   answer.headers.insert(answer.headers.end(), visit.headers.begin(), visit.headers.end());

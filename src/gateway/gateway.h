@@ -8,6 +8,7 @@
 #include "audit/record.h"
 #include "auth/access_token.h"
 #include "auth/introspector.h"
+#include "auth/logout_token.h"
 #include "base/task.h"
 #include "gateway/answer.h"
 #include "gateway/call_runner.h"
@@ -50,10 +51,15 @@ class Gateway final : public http::Handler {
 
  private:
   [[nodiscard]] std::optional<http::Response> public_page(const http::Request& request) const;
+  [[nodiscard]] std::optional<Answer> admit_sender(Visit& visit, audit::Record& record) const;
   [[nodiscard]] std::optional<Answer> admit(Visit& visit, audit::Record& record);
   [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
   [[nodiscard]] bool may_await_issuer(const Visit& visit) const;
   Task<void> await_issuer(Visit& visit);
+
+  Task<void> log_out(Visit& visit, audit::Record& record);
+  [[nodiscard]] std::expected<auth::LogoutOrder, auth::AuthFailure> read_logout(
+      const Visit& visit, std::string_view token);
 
   Task<void> serve(Visit& visit, audit::Record& record);
   Task<void> serve_one(Visit& visit, const mcp::Incoming& incoming, audit::Record& record);
@@ -75,7 +81,7 @@ class Gateway final : public http::Handler {
   [[nodiscard]] Answer initialize(Visit& visit, const mcp::Incoming& incoming) const;
 
   Task<Answer> recorded(const Visit& visit, audit::Record& record, std::string_view id,
-                        Answer answer);
+                        Answer answer, audit::RecordType type = audit::RecordType::kMcpRequest);
   Task<Answer> recorded_refusal(const Visit& visit, audit::Record& record, Answer answer);
 
   GatewayParts parts_;

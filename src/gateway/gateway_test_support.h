@@ -392,6 +392,7 @@ class TestGateway : public testing::Test {
                      .open_streams = open_streams_,
                      .kept_events = kept_events_,
                      .seen_proofs = seen_proofs_,
+                     .logouts = logouts_,
                      .demand_keys =
                          [this](const std::string& issuer, std::function<void()> done) {
                            demanded_.push_back(issuer);
@@ -621,6 +622,7 @@ class TestGateway : public testing::Test {
   OpenStreams open_streams_;
   KeptEvents kept_events_;
   auth::SeenProofs seen_proofs_;
+  auth::Logouts logouts_;
   std::vector<auth::KeyRecord> keys_;
   std::shared_ptr<const auth::IssuerTable> issuers_;
   /// Issuers whose keys were asked for, and what happens then.

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "audit/log.h"
+#include "auth/logouts.h"
 #include "auth/seen_proofs.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -36,6 +37,7 @@ struct GatewayParts {
   OpenStreams& open_streams;
   KeptEvents& kept_events;
   auth::SeenProofs& seen_proofs;
+  auth::Logouts& logouts;
   /// This replica, as Home writes it; empty where it is the only one.
   std::string home = {};
   /// Null: there are none to be had.

@@ -14,7 +14,8 @@ constexpr std::size_t kSignaturesMax = 600'000;
 }  // namespace
 
 PeerGate::PeerGate(sandbox::SigningKeys keys, std::string instance, const Clock& clock)
-    : verifier_(std::move(keys), std::move(instance), clock, kSignaturesMax) {}
+    : instance_(std::move(instance)),
+      verifier_(std::move(keys), instance_, clock, kSignaturesMax) {}
 
 std::optional<sandbox::Refusal> PeerGate::check(const http::Request& request) {
   const std::scoped_lock lock(mutex_);
@@ -27,12 +28,24 @@ void PeerGate::replace_keys(sandbox::SigningKeys keys) {
 }
 
 Task<void> PeerHandler::handle(const http::Request& request, http::Responder& responder) {
-  if (request.target != kForwardTarget || request.method != "POST") {
+  const bool tells_logouts = request.target == kLogoutsTarget;
+  if ((request.target != kForwardTarget && !tells_logouts) || request.method != "POST") {
     responder.send(refuse(request, 404, "path"));
     co_return;
   }
-  if (const auto refusal = gate_.check(request)) {
+  const auto refusal = gate_.check(request);
+  if (refusal == sandbox::Refusal::kOtherInstance && tells_logouts) {
+    // By this the other learns whom it asks; nothing was refused that is worth a record.
+    responder.send({.status = sandbox::status_of(*refusal),
+                    .headers = {{std::string(sandbox::kInstanceHeader), gate_.instance()}}});
+    co_return;
+  }
+  if (refusal) {
     responder.send(refuse(request, sandbox::status_of(*refusal), sandbox::to_string(*refusal)));
+    co_return;
+  }
+  if (tells_logouts) {
+    co_await logouts_.tell(request, gateway_.sealer(), responder);
     co_return;
   }
   ForwardedRequest forwarded;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "gateway/gateway.h"
+#include "gateway/logout_peers.h"
 #include "http/server.h"
 #include "sandbox/signature.h"
 
@@ -20,17 +21,21 @@ class PeerGate {
   /// Nothing, where the request may proceed.
   [[nodiscard]] std::optional<sandbox::Refusal> check(const http::Request& request);
   void replace_keys(sandbox::SigningKeys keys);
+  [[nodiscard]] const std::string& instance() const { return instance_; }
 
  private:
+  const std::string instance_;
   std::mutex mutex_;
   sandbox::Verifier verifier_;
 };
 
 /// What a replica serves the others, on one loop: what they forward is walked like any request,
-/// credential first; they vouch for nobody.
+/// credential first; they vouch for nobody but for the logouts that they know.
 class PeerHandler final : public http::Handler {
  public:
-  PeerHandler(Gateway& gateway, PeerGate& gate) : gateway_(gateway), gate_(gate) {}
+  /// All outlive it.
+  PeerHandler(Gateway& gateway, PeerGate& gate, LogoutTeller& logouts)
+      : gateway_(gateway), gate_(gate), logouts_(logouts) {}
 
   Task<void> handle(const http::Request& request, http::Responder& responder) override;
   http::Response refused(const http::Refusal& refusal) override {
@@ -43,6 +48,7 @@ class PeerHandler final : public http::Handler {
 
   Gateway& gateway_;
   PeerGate& gate_;
+  LogoutTeller& logouts_;
 };
 
 }  // namespace mcpgate::gateway

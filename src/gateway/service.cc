@@ -41,6 +41,7 @@ struct Service::Worker {
   std::unique_ptr<Gateway> gateway;
   std::unique_ptr<http::Server> server;
   /// Null without peers.
+  std::unique_ptr<LogoutTeller> logout_teller;
   std::unique_ptr<PeerHandler> peer_handler;
   std::unique_ptr<http::Server> peer_server;
 };
@@ -89,6 +90,7 @@ Expected<void> Service::add_workers() {
                                                .open_streams = open_streams_,
                                                .kept_events = kept_events_,
                                                .seen_proofs = seen_proofs_,
+                                               .logouts = logouts_,
                                                .home = home_,
                                                .demand_keys = demand_keys_from(worker->loop),
                                                .verified_tokens_max = options_.verified_tokens_max},
@@ -125,14 +127,22 @@ Expected<std::vector<http::Listener>> Service::listen_for_peers(Random& random) 
                   .address = advertise.empty() ? listeners.front().address() : advertise};
   home_ = home.to_string();
   peer_gate_ = std::make_unique<PeerGate>(*world_.settings->peer_keys, home.instance, clock_);
+  logout_peers_ = std::make_unique<LogoutPeers>(loops_[0], logouts_, clock_, random_, home,
+                                                [this] { publish(); });
   log_info("listening for other replicas on {}", listeners.front().address());
   return listeners;
 }
 
-void Service::add_peer_server(Worker& worker, http::Listener listener) const {
+void Service::add_peer_server(Worker& worker, http::Listener listener) {
   http::ServerLimits limits = options_.http.limits;
   limits.body_bytes_max = forwarded_bytes_max(limits.head_bytes_max, limits.body_bytes_max);
-  worker.peer_handler = std::make_unique<PeerHandler>(*worker.gateway, *peer_gate_);
+  worker.logout_teller = std::make_unique<LogoutTeller>(
+      worker.loop, logouts_, worker.random, peer_gate_->instance(), [this](std::string address) {
+        asio::post(loops_[0],
+                   [this, address = std::move(address)] { logout_peers_->meet(address); });
+      });
+  worker.peer_handler =
+      std::make_unique<PeerHandler>(*worker.gateway, *peer_gate_, *worker.logout_teller);
   worker.peer_server =
       std::make_unique<http::Server>(worker.loop, std::move(listener), *worker.peer_handler,
                                      http::ServerOptions{.limits = limits});
@@ -160,6 +170,9 @@ void Service::start() {
     }
   }
   discovery_.follow(world_.settings->tool_sets);
+  if (logout_peers_) {
+    logout_peers_->use(world_.settings);
+  }
 }
 
 void Service::use(std::shared_ptr<const Settings> settings) {
@@ -167,6 +180,7 @@ void Service::use(std::shared_ptr<const Settings> settings) {
   warned_.clear();
   if (peer_gate_ && world_.settings->peer_keys) {
     peer_gate_->replace_keys(*world_.settings->peer_keys);
+    logout_peers_->use(world_.settings);
   }
   discovery_.follow(world_.settings->tool_sets);
   publish();
@@ -191,6 +205,9 @@ void Service::use(std::shared_ptr<const auth::Authenticator> authenticator) {
 std::string Service::why_not_ready() const {
   if (!world_.authenticator->can_authenticate()) {
     return "no issuer has told its signing keys yet, and there is no other way to authenticate";
+  }
+  if (logout_peers_ && !logout_peers_->has_caught_up()) {
+    return "the other replicas have not told yet who has logged out";
   }
   const auto& sets = discovery_.sets();
   const auto count = [&sets](Discovery::State state) {
@@ -304,6 +321,9 @@ void Service::publish() {
 
 Task<void> Service::drain_worker(Worker& worker, SteadyTime deadline, std::function<void()> done) {
   worker.gateway->drain();
+  if (worker.logout_teller) {
+    worker.logout_teller->drain();
+  }
   co_await worker.server->drain(deadline);
   if (worker.peer_server) {
     co_await worker.peer_server->drain(deadline);

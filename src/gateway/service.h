@@ -14,6 +14,7 @@
 #include "base/loops.h"
 #include "gateway/discovery.h"
 #include "gateway/gateway.h"
+#include "gateway/logout_peers.h"
 #include "gateway/peer_handler.h"
 #include "http/server.h"
 
@@ -84,6 +85,8 @@ class Service {
   /// Why it is not ready to serve; empty when it is.
   [[nodiscard]] const std::string& not_ready() const { return world_.not_ready; }
   [[nodiscard]] const Catalogue& catalogue() const { return *world_.catalogue; }
+  /// How many are remembered.
+  [[nodiscard]] std::size_t logouts() const { return logouts_.size(); }
   [[nodiscard]] const Discovery::Sets& tool_sets() const { return discovery_.sets(); }
   /// Called once, on loop 0, when the service is ready for the first time.
   void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
@@ -95,7 +98,7 @@ class Service {
   Expected<void> add_workers();
   Expected<std::vector<http::Listener>> listen_on(const std::string& address) const;
   Expected<std::vector<http::Listener>> listen_for_peers(Random& random);
-  void add_peer_server(Worker& worker, http::Listener listener) const;
+  void add_peer_server(Worker& worker, http::Listener listener);
   [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
   void publish();
@@ -114,9 +117,12 @@ class Service {
   OpenStreams open_streams_;
   KeptEvents kept_events_;
   auth::SeenProofs seen_proofs_;
+  auth::Logouts logouts_;
   /// As Home writes this replica, and who may hand it requests; empty and null without peers.
   std::string home_;
   std::unique_ptr<PeerGate> peer_gate_;
+  SystemRandom random_;
+  std::unique_ptr<LogoutPeers> logout_peers_;
   Snapshot world_;
   Discovery discovery_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "auth/logouts.h"
 #include "base/address.h"
 #include "base/seal.h"
 #include "gateway/catalogue.h"
@@ -38,6 +39,8 @@ struct Settings {
   /// long one that is there may take to accept a connection.
   std::shared_ptr<const sandbox::SigningKeys> peer_keys;
   std::chrono::milliseconds peer_connect{2'000};
+  /// Where other replicas are to be found, names with several addresses included.
+  std::vector<http::Endpoint> peer_addresses;
   /// With a trailing slash; the protected resource is this, and this plus `mcp`.
   std::string public_url;
   /// Host names that a request may name, without port (DNS rebinding).
@@ -50,6 +53,8 @@ struct Settings {
   /// without a token is told.
   std::vector<std::string> authorization_servers;
   std::vector<std::string> scopes;
+  /// What is remembered of sessions that have ended at their issuer.
+  auth::Logouts::Limits logouts;
   /// Whether all of these issuers' tokens must be bound to a key (RFC 9449).
   bool dpop_required = false;
   std::vector<ToolSetRoute> tool_sets;

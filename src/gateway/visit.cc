@@ -1,5 +1,7 @@
 #include "gateway/visit.h"
 
+#include <charconv>
+
 #include "base/trace.h"
 #include "gateway/origin.h"
 
@@ -42,6 +44,14 @@ EventsWanted events_wanted(const http::Request& request) {
   return events == std::string_view::npos             ? EventsWanted::kNo
          : events < accepted.find("application/json") ? EventsWanted::kPreferred
                                                       : EventsWanted::kAccepted;
+}
+
+std::optional<std::size_t> content_length(const http::Request& request) {
+  const std::string_view text = request.header("content-length").value_or("");
+  std::size_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(bytes)
+                                                                  : std::nullopt;
 }
 
 audit::Record begin_record(const Visit& visit, const Clock& clock) {

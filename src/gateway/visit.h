@@ -57,6 +57,9 @@ struct Visit {
 enum class EventsWanted : std::uint8_t { kNo, kAccepted, kPreferred };
 [[nodiscard]] EventsWanted events_wanted(const http::Request& request);
 
+/// What Content-Length says; nothing where the body comes in chunks.
+[[nodiscard]] std::optional<std::size_t> content_length(const http::Request& request);
+
 /// The record of a request as far as is known before it is read.
 [[nodiscard]] audit::Record begin_record(const Visit& visit, const Clock& clock);
 

@@ -14,7 +14,7 @@ import jwt
 import pytest
 from browser import Browser
 from cryptography.hazmat.primitives import serialization
-from keycloak import HttpFailure
+from keycloak import HttpFailure, request
 from support import BIN, ROOT
 from support.dpop import BoundClient, ClientKey
 from support.gateway import environment
@@ -390,12 +390,23 @@ def test_a_disabled_user_gets_no_further_token(gateway, keycloak, log_in, passwo
     assert status(gateway, login.access) == 200
 
 
-def test_where_keycloak_is_asked_a_logout_ends_the_token(asking_gateway, keycloak, log_in):
+def test_keycloak_tells_of_a_logout_which_ends_the_token_at_once(gateway, keycloak, log_in):
+    login, other = log_in("alice"), log_in("lola")
+    assert status(gateway, login.access) == 200
+    keycloak.admin("POST", f"/mcp-realm/users/{keycloak.user_id('alice')}/logout")
+    wait_until(lambda: status(gateway, login.access) == 401, "Keycloak has told")
+    assert why_refused(gateway, login.access) == "logged_out"
+    assert status(gateway, other.access) == 200
+    assert status(gateway, log_in("alice").access) == 200, "she may come back"
+
+
+def test_where_keycloak_is_asked_a_revoked_token_ends(asking_gateway, keycloak, log_in):
     login = log_in("alice")
     wait_until(lambda: status(asking_gateway, login.access) == 200, "Keycloak is asked")
     other = log_in("lola")
     assert status(asking_gateway, other.access) == 200
-    keycloak.admin("POST", f"/mcp-realm/users/{keycloak.user_id('alice')}/logout")
+    revoke = f"{keycloak.issuer()}/protocol/openid-connect/revoke"
+    request("POST", revoke, form={"client_id": "mcp-client", "token": login.access})
     wait_until(lambda: status(asking_gateway, login.access) == 401, "it is asked again")
     assert why_refused(asking_gateway, login.access) == "inactive"
     assert status(asking_gateway, other.access) == 200

@@ -4,6 +4,7 @@ PyJWT. The real one is Keycloak, in tests/keycloak."""
 import base64
 import http.server
 import json
+import secrets
 import ssl
 import threading
 import time
@@ -92,6 +93,20 @@ class Issuer:
             "realm_access": {"roles": list(roles)},
         } | claims
         return jwt.encode(whole, key.private, "ES256", {"kid": key.kid})
+
+    def logout_token(self, key: Key | None = None, **claims) -> str:
+        """That a session (`sid`) or all of a subject (`sub`) has ended, for the client `cli`."""
+        key = key or self.keys[-1]
+        now = int(time.time())
+        whole = {
+            "iss": self.url,
+            "aud": "cli",
+            "iat": now,
+            "exp": now + 120,
+            "jti": secrets.token_hex(8),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        } | claims
+        return jwt.encode(whole, key.private, "ES256", {"kid": key.kid, "typ": "logout+jwt"})
 
     def stop(self):
         self._server.shutdown()

@@ -26,10 +26,11 @@ class Replicas:
         role: str,
         count: int = 3,
         advertise: list | None = None,
+        seeds: tuple[int, ...] = (),
         **shared,
     ):
-        """`advertise`: what each is to tell the others of its address, or nothing; `shared`
-        replaces parts of the configuration of each."""
+        """`advertise`: what each is to tell the others of its address, or nothing; `seeds`: which
+        of them all know of; `shared` replaces parts of the configuration of each."""
         self.folder = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         calls = self.folder / "calls"
         calls.mkdir(mode=0o700)
@@ -49,6 +50,7 @@ class Replicas:
         } | shared
         self.peer_key = new_key(self.folder / "peers.key")
         self._advertise = advertise or [None] * count
+        self._seeds = seeds
         self.ports = [free_port() for _ in range(count)]
         self.peer_ports = [free_port() for _ in range(count)]
         self.gateways = [self._start(number) for number in range(count)]
@@ -59,6 +61,8 @@ class Replicas:
         peers = {"listen": f"127.0.0.1:{self.peer_ports[number]}", "key": self.peer_key}
         if self._advertise[number]:
             peers["advertise"] = self._advertise[number]
+        if self._seeds:
+            peers["others"] = [f"localhost:{self.peer_ports[seed]}" for seed in self._seeds]
         config = self._shared | {"peers": peers}
         return Gateway(self._tools, config=config, serve=True, port=self.ports[number])
 
