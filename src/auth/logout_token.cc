@@ -34,17 +34,16 @@ bool is_logout(json::Object claims) {
 }
 
 /// Why it is not to be believed at this time.
-std::optional<Reason> judge_dates(json::Object claims, std::chrono::milliseconds skew,
-                                  WallTime now) {
-  const NumericDate issued = date_at(claims, "iat");
+std::optional<Reason> judge_dates(json::Object claims, WallTime issued,
+                                  std::chrono::milliseconds skew, WallTime now) {
   const NumericDate expires = date_at(claims, "exp");
-  if (!issued.time || expires.is_wrong) {
+  if (expires.is_wrong) {
     return Reason::kMissingClaim;
   }
-  if (*issued.time - skew > now) {
+  if (issued - skew > now) {
     return Reason::kNotYetValid;
   }
-  if (now >= *issued.time + kAgeMax + skew || (expires.time && now >= *expires.time + skew)) {
+  if (now >= issued + kAgeMax + skew || (expires.time && now >= *expires.time + skew)) {
     return Reason::kExpired;
   }
   return std::nullopt;
@@ -83,7 +82,11 @@ std::expected<LogoutOrder, AuthFailure> verify_logout_token(json::Parser& parser
   if (!for_us) {
     return refuse(Reason::kWrongAudience);
   }
-  if (const auto reason = judge_dates(claims, issuers.clock_skew, now)) {
+  const auto issued_at = date_at(claims, "iat").time;
+  if (!issued_at) {
+    return refuse(Reason::kMissingClaim);
+  }
+  if (const auto reason = judge_dates(claims, *issued_at, issuers.clock_skew, now)) {
     return refuse(*reason);
   }
   const auto session = name_at(claims, "sid");
@@ -94,7 +97,7 @@ std::expected<LogoutOrder, AuthFailure> verify_logout_token(json::Parser& parser
   }
   return LogoutOrder{.logout = {.whose = session->empty() ? subject_digest(rules.issuer, *subject)
                                                           : session_digest(rules.issuer, *session),
-                                .at = *date_at(claims, "iat").time},
+                                .at = *issued_at},
                      .issuer = rules.issuer,
                      .subject = std::string(*subject)};
 }
