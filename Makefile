@@ -22,7 +22,7 @@ test: .all .environments ## Every test that needs no container, cluster or Keycl
 	@build/venv/bin/python dev/run_tests.py
 
 build: .configured $(CORPUS).made ## The executables and the log corpus, in build/
-	@ninja -C build mcpgate mcpgate-sandbox mcpgate-zygote
+	@ninja -C build mcpgate mcpgate-sandbox mcpgate-zygote mcpgate-broker
 
 check: .configured ## Format, lint, layer rule, documentation
 	@dev/setup.sh build test

@@ -16,6 +16,7 @@ Type hints and docstring become the tool's schemas. Every call runs in a fresh, 
 
 from ._answers import Elicited, Root, Roots, Sampled, ToolResult
 from ._completion import completion
+from ._connection import Column, Connection, QueryError, Rows
 from ._content import Audio, EmbeddedResource, Image, ResourceLink, Text
 from ._context import Context
 from ._declared import Icon
@@ -27,6 +28,8 @@ from ._tool import ToolError, tool
 
 __all__ = [
     "Audio",
+    "Column",
+    "Connection",
     "Context",
     "Elicited",
     "EmbeddedResource",
@@ -37,9 +40,11 @@ __all__ = [
     "ListRoots",
     "Message",
     "Page",
+    "QueryError",
     "ResourceLink",
     "Root",
     "Roots",
+    "Rows",
     "Sample",
     "Sampled",
     "Text",

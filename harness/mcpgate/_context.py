@@ -9,6 +9,7 @@ from typing import Any, Generator
 
 from ._answers import Answers, Elicited, Roots, Sampled, ToolResult
 from ._channel import LOG, PROGRESS, Channel
+from ._connection import Connection
 from ._questions import Form, ListRoots, Page, Question, Sample
 from ._result import INT_MAX, INT_MIN
 from ._tool import ToolError
@@ -125,6 +126,11 @@ class Context:
         return Answers(
             {key: question.answer(responses[key]) for key, question in questions.items()}
         )
+
+    def connection(self, name: str) -> Connection:
+        """A database that the set's toolset.yaml declares under `connections`. Whether it can be
+        reached shows at the first query."""
+        return Connection(self._channel, name)
 
     def close_stream(self) -> bool:
         """Lets the client's connection go while the call runs on: it comes back for the rest, what

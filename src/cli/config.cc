@@ -440,13 +440,14 @@ class ConfigReader {
       } else {
         tool_set.sandbox = read_sandbox(set);
         tool_set.signing_keys = read_signing_keys(set);
+        read_connections(set, tool_set);
       }
       read_tools(set, tool_set);
       if (set.key("pins")) {
         tool_set.pins = path_at(set, "pins");
       }
-      for (const char* key :
-           {"sandbox", "signingKey", "allowPlaintext", "upstream", "trustAnnotations", "pins"}) {
+      for (const char* key : {"sandbox", "signingKey", "connections", "allowPlaintext", "upstream",
+                              "trustAnnotations", "pins"}) {
         set.know(key);
       }
       set.reject_unknown();
@@ -455,7 +456,7 @@ class ConfigReader {
   }
 
   void read_upstream_set(YamlMap& set, ToolSetConfig& tool_set) {
-    for (const char* key : {"sandbox", "signingKey", "allowPlaintext", "codeMode"}) {
+    for (const char* key : {"sandbox", "signingKey", "connections", "allowPlaintext", "codeMode"}) {
       if (const YamlNode node = set.key(key)) {
         node.problem("not of a set with an upstream");
       }
@@ -513,6 +514,25 @@ class ConfigReader {
       return {};
     }
     return read_key_files(node);
+  }
+
+  /// `{warehouse: {file: PATH}}`. Of a daemon that is started elsewhere they are its own flags.
+  void read_connections(YamlMap& set, ToolSetConfig& tool_set) {
+    const YamlNode node = set.find("connections");
+    if (node && tool_set.sandbox.scheme != http::Endpoint::Scheme::kUnix) {
+      node.problem(
+          "goes with a sandbox of this machine, unix:PATH; start the other one with "
+          "--connection NAME=FILE");
+    }
+    for (const auto& [name, entry] : node.map().entries()) {
+      YamlMap connection = entry.map();
+      fs::path file = path_at(connection, "file");
+      if (connection.node().is_map() && !connection.key("file")) {
+        entry.problem("file is missing");
+      }
+      connection.reject_unknown();
+      tool_set.connections.emplace(name, std::move(file));
+    }
   }
 
   /// `{file: PATH}`, or a list of such.
@@ -638,6 +658,7 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "toolSets.*.sandbox",
     "toolSets.*.allowPlaintext",
     "toolSets.*.signingKey.file",
+    "toolSets.*.connections.*.file",
     "toolSets.*.tools",
     "toolSets.*.codeMode",
     "toolSets.*.search",

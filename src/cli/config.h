@@ -54,6 +54,9 @@ struct ToolSetConfig {
   http::Endpoint sandbox;
   /// Files for sandbox::SigningKeys::load(): the first signs, the others are being rotated.
   std::vector<std::filesystem::path> signing_keys;
+  /// By the names of its toolset.yaml: files that say where the set's connections lead. For the
+  /// daemon that `mcpgate up` starts.
+  std::map<std::string, std::filesystem::path> connections;
   /// Only these of the set's own tools; nothing: all.
   std::optional<std::vector<std::string>> tools;
   std::string prefix;

@@ -358,6 +358,27 @@ TEST(Config, PlaintextToAnotherHostNeedsItsKey) {
   EXPECT_TRUE(parse(changed("https://mcp-database-sandbox.mcp-database.svc", "http://127.0.0.1")));
 }
 
+TEST(Config, ConnectionsOfASetOnThisMachineLeadToFiles) {
+  const std::string with = "    connections: {warehouse: {file: db.txt}, b: {file: /etc/b}}\n";
+  const auto set = [](const std::string& sandbox, const std::string& connections) {
+    return "auth: {apiKeys: {directory: keys}}\nstate: /s\nroles: {r: {toolSets: ['*']}}\n"
+           "toolSets:\n  a:\n    sandbox: " +
+           sandbox + "\n    signingKey: {file: k}\n" + connections;
+  };
+  const auto config = parse(set("unix:a.sock", with));
+  ASSERT_TRUE(config) << config.error().message;
+  using Files = std::map<std::string, std::filesystem::path>;
+  EXPECT_EQ(config->tool_sets.front().connections,
+            (Files{{"b", "/etc/b"}, {"warehouse", "/s/db.txt"}}));
+  EXPECT_EQ(problems(set("https://h:1", with)),
+            Problems{"8:18: toolSets.a.connections: goes with a sandbox of this machine, "
+                     "unix:PATH; start the other one with --connection NAME=FILE"});
+  EXPECT_EQ(problems(set("unix:a.sock", "    connections: {w: {}}\n")),
+            Problems{"8:22: toolSets.a.connections.w: file is missing"});
+  EXPECT_EQ(problems(set("unix:a.sock", "    connections: {w: {file: f, password: p}}\n")),
+            Problems{"8:32: toolSets.a.connections.w.password: unknown key"});
+}
+
 TEST(Config, ASetIsSearchedByEveryoneOrBySomeRoles) {
   const auto searched_by = [](std::string_view search) {
     const auto config =

@@ -131,7 +131,8 @@ Expected<std::vector<DaemonSpec>> local_daemons(const Config& config,
                      .packages = config.state / "packages",
                      .calls = config.state / "calls" / set.name,
                      .workspaces = config.state / "workspaces",
-                     .key_files = set.signing_keys});
+                     .key_files = set.signing_keys,
+                     .connections = set.connections});
   }
   return specs;
 }

@@ -69,6 +69,25 @@ std::string pretty(std::string_view json) {
   return out;
 }
 
+/// `--connection NAME=FILE`, each.
+Expected<sandboxd::ConnectionFiles> connection_files(const Arguments& arguments,
+                                                     const World& world) {
+  sandboxd::ConnectionFiles files;
+  for (const std::string& text : arguments.all("connection")) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {
+      return fail(ErrorCode::kInvalidArgument, "--connection wants NAME=FILE");
+    }
+    std::filesystem::path file =
+        world.environment.working_directory / std::string_view(text).substr(equals + 1);
+    if (!files.emplace(text.substr(0, equals), std::move(file)).second) {
+      return fail(ErrorCode::kInvalidArgument, "--connection {}: it is there twice",
+                  text.substr(0, equals));
+    }
+  }
+  return files;
+}
+
 /// A command as a coroutine, which owns what it was given.
 using Program = Task<int> (*)(asio::io_context& loop, Arguments arguments, World world,
                               sandboxd::ZygoteOptions zygote);
@@ -110,11 +129,16 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
   ::prctl(PR_SET_DUMPABLE, 0);
   asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
   const std::vector<std::string> key_files = arguments.all("key-file");
+  auto connections = connection_files(arguments, world);
+  if (!connections) {
+    co_return complain(world, connections.error());
+  }
   sandboxd::DaemonOptions options{.tool_set = arguments.get("tools"),
                                   .listen = arguments.get("listen"),
                                   .key_files = {key_files.begin(), key_files.end()},
                                   .admin_listen = arguments.get("admin-listen"),
                                   .calls = arguments.get("calls"),
+                                  .connections = *std::move(connections),
                                   .tls = std::nullopt,
                                   .workspaces_root = state_folder("workspaces", arguments, world),
                                   .zygote = std::move(zygote)};
@@ -134,10 +158,12 @@ Task<int> serve(asio::io_context& loop, Arguments arguments, World world,
 }
 
 sandboxd::CatalogueOptions single_use(const Arguments& arguments, const World& world,
-                                      sandboxd::ZygoteOptions zygote) {
+                                      sandboxd::ZygoteOptions zygote,
+                                      sandboxd::ConnectionFiles connections = {}) {
   return {.zygote = std::move(zygote),
           .tool_set = arguments.get("tools"),
           .workspaces_root = state_folder("workspaces", arguments, world),
+          .connections = std::move(connections),
           .instance = {}};
 }
 
@@ -154,9 +180,13 @@ Task<int> describe(asio::io_context& loop, Arguments arguments, World world,
 
 Task<int> run(asio::io_context& loop, Arguments arguments, World world,
               sandboxd::ZygoteOptions zygote) {
-  const auto ran =
-      co_await sandboxd::run_tool_once(loop, single_use(arguments, world, std::move(zygote)),
-                                       arguments.get("TOOL"), arguments.get("JSON"));
+  auto connections = connection_files(arguments, world);
+  if (!connections) {
+    co_return complain(world, connections.error());
+  }
+  const auto ran = co_await sandboxd::run_tool_once(
+      loop, single_use(arguments, world, std::move(zygote), *std::move(connections)),
+      arguments.get("TOOL"), arguments.get("JSON"));
   if (!ran) {
     const int code = complain(world, ran.error());
     co_return ran.error().code == ErrorCode::kNotFound ? kAnswerIsNo : code;
@@ -227,6 +257,13 @@ Flag workspaces_flag() {
           .help = "what tools keep for their users [default: $MCPGATE_STATE/workspaces]"};
 }
 
+Flag connection_flag() {
+  return {.name = "connection",
+          .value = "NAME=FILE",
+          .help = "where a connection of the set leads: a file, mode 0600; repeatable",
+          .is_many = true};
+}
+
 /// What each command that runs tools takes, before its own.
 std::vector<Flag> with_common_flags(std::vector<Flag> flags) {
   flags.insert(flags.begin(),
@@ -248,7 +285,7 @@ std::vector<Flag> serve_flags() {
        .help = "where the gateway reaches it: unix:PATH or HOST:PORT",
        .is_required = true},
       {.name = "key-file",
-       .value = "FILE",
+       .value = "F",
        .help = "signing key shared with the gateway, mode 0600; repeat while rotating",
        .is_required = true,
        .is_many = true},
@@ -258,6 +295,7 @@ std::vector<Flag> serve_flags() {
       {.name = "calls",
        .value = "DIR",
        .help = "where detached calls are kept [default: none may be]"},
+      connection_flag(),
       {.name = "tls-cert",
        .value = "FILE",
        .help = "certificate chain, PEM; read again when it changes",
@@ -335,7 +373,7 @@ std::vector<Command> sandbox_commands() {
        .takes_config = false},
       {.name = "run",
        .help = "Run one call and print its result as JSON",
-       .flags = with_common_flags({}),
+       .flags = with_common_flags({connection_flag()}),
        .positionals = {{.name = "TOOL", .help = "name of the tool"},
                        {.name = "JSON", .help = "its arguments, a JSON object"}},
        .run = &run_run,

@@ -93,6 +93,10 @@ Expected<void> Supervisor::start(Daemon& daemon) {
   for (const auto& file : daemon.spec.key_files) {
     options.arguments.insert(options.arguments.end(), {"--key-file", file.string()});
   }
+  for (const auto& [name, file] : daemon.spec.connections) {
+    options.arguments.insert(options.arguments.end(),
+                             {"--connection", fmt::format("{}={}", name, file.string())});
+  }
   return launch(daemon, options);
 }
 

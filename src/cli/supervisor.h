@@ -27,6 +27,8 @@ struct DaemonSpec {
   /// Where the workspaces of all sets are.
   std::filesystem::path workspaces;
   std::vector<std::filesystem::path> key_files;
+  /// Where the set's connections lead, by name.
+  std::map<std::string, std::filesystem::path> connections;
 
   friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;
 };

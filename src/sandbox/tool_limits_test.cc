@@ -90,6 +90,7 @@ TEST(ToolLimits, TheReferencePageHasThem) {
   std::ranges::copy(workspace_limits(), std::back_inserter(limits));
   std::ranges::copy(recycle_limits(), std::back_inserter(limits));
   std::ranges::copy(server_limits(), std::back_inserter(limits));
+  std::ranges::copy(connection_limits(), std::back_inserter(limits));
   for (const LimitInfo& limit : limits) {
     const std::string row =
         fmt::format("| `{}` | `{}` | {} |", limit.key, limit.default_value, limit.reason);

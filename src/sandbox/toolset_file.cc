@@ -174,7 +174,7 @@ void refuse_beside_server(YamlMap& root, const ToolSetFile& file) {
     return;
   }
   for (const std::string_view key :
-       {"codeMode", "importable", "preload", "readyChildren", "workspace"}) {
+       {"codeMode", "connections", "importable", "preload", "readyChildren", "workspace"}) {
     if (const YamlNode node = root.key(key)) {
       node.problem("goes with Python files, not with command");
     }
@@ -247,6 +247,7 @@ Expected<ToolSetFile> parse_tool_set_file(std::string_view yaml,
   file.code_mode = root.boolean("codeMode", false);
   read_importable(root.find("importable"), file.importable);
   read_output(root.map("output"), file.output);
+  file.connections = read_connections(root.map("connections"));
   refuse_beside_server(root, file);
   refuse_unsupported(root);
   root.reject_unknown();

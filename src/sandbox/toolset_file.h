@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "sandbox/connection.h"
 #include "sandbox/server_limits.h"
 #include "sandbox/tool_limits.h"
 
@@ -73,6 +74,8 @@ struct ToolSetFile {
   /// Modules that run in the child of model-written code.
   std::vector<std::string> importable;
   OutputRules output;
+  /// What tools of the set may query, through a broker.
+  Connections connections;
   ServerFile server;
 };
 

@@ -82,6 +82,35 @@ tools: {slow: {limits: {wall: 60s, cpu: 50s, output: 1Mi, inFlight: 1, queue: 3}
   EXPECT_FALSE(parse_tool_set_file("", kFolder)->server);
 }
 
+TEST(ToolSetFile, ConnectionsHaveNamesAndCaps) {
+  const auto file = parse_tool_set_file(R"(
+connections:
+  warehouse: {type: postgresql, rows: 10, bytes: 2Ki, time: 250ms, cost: 7, processes: 3}
+  other_1: {type: postgresql}
+)",
+                                        kFolder);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  const Connections expected{{"other_1", {}},
+                             {"warehouse",
+                              {.rows = 10,
+                               .bytes = 2048,
+                               .time = std::chrono::milliseconds{250},
+                               .cost = 7,
+                               .processes = 3}}};
+  EXPECT_EQ(file->connections, expected);
+  EXPECT_TRUE(parse_tool_set_file("", kFolder)->connections.empty());
+}
+
+TEST(ToolSetFile, MoreConnectionsThanThereMayBeAreRefused) {
+  std::string yaml = "connections:\n";
+  for (int i = 0; i < 17; ++i) {
+    yaml += fmt::format("  c{}: {{type: postgresql}}\n", i);
+  }
+  EXPECT_NE(problem_of(yaml).find("toolset.yaml:18:8: connections.c16: more than 16 connections"),
+            std::string::npos)
+      << problem_of(yaml);
+}
+
 TEST(ToolSetFile, EmptyFileMeansDefaults) {
   const auto file = parse_tool_set_file("", kFolder);
   ASSERT_TRUE(file.has_value()) << file.error().message;
@@ -133,6 +162,18 @@ TEST(ToolSetFile, ProblemsAreNamed) {
            {"command: [a]\nimportable: [x]", "goes with Python files"},
            {"command: [a]\npreload: [x]", "goes with Python files"},
            {"command: [a]\ntools: {x: {limits: {memory: 1Gi}}}", "are the whole server's"},
+           {"connections: {w: {}}", "toolset.yaml:1:18: connections.w: type is missing"},
+           {"connections: {w: {type: mysql}}", "toolset.yaml:1:25: connections.w.type"},
+           {"connections: {w: {type: postgresql, row: 1}}", "did you mean rows?"},
+           {"connections: {w: {type: postgresql, rows: 0}}", "connections.w.rows"},
+           {"connections: {w: {type: postgresql, bytes: 9Mi}}", "connections.w.bytes"},
+           {"connections: {w: {type: postgresql, time: 1ms}}", "connections.w.time"},
+           {"connections: {w: {type: postgresql, cost: 0}}", "connections.w.cost"},
+           {"connections: {w: {type: postgresql, processes: 65}}", "connections.w.processes"},
+           {"connections: {w: {type: postgresql, password: x}}", "password: unknown key"},
+           {"connections: {A=b: {type: postgresql}}", "a connection's name is 1 to 64"},
+           {"connections: [w]", "toolset.yaml:1:14: connections"},
+           {"command: [a]\nconnections: {w: {type: postgresql}}", "goes with Python files"},
            {"output: {scrub: true}", "not supported"},
            {"description: [", "toolset.yaml:1"},
            {"- a\n- b", "toolset.yaml:1"}}) {

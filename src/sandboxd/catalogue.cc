@@ -112,6 +112,19 @@ Expected<void> check_apart(const std::filesystem::path& folder, std::string_view
   return {};
 }
 
+/// A secret that calls could read would be none.
+Expected<void> check_connections(const ConnectionFiles& files, const sandbox::ToolSetFile& settings,
+                                 const ZygoteOptions& zygote) {
+  for (const auto& [name, file] : files) {
+    TRY_VOID(check_apart(file, "secret of the connection " + name, zygote));
+    if (!settings.connections.contains(name)) {
+      log_warn("tool set {}: its {} declares no connection {}", settings.name,
+               sandbox::kToolSetFileName, name);
+    }
+  }
+  return {};
+}
+
 Expected<void> add_workspaces(asio::io_context& loop, const std::filesystem::path& root,
                               const ZygoteOptions& zygote, Version& version) {
   const sandbox::ToolSetFile& settings = version.folder.settings;
@@ -373,6 +386,7 @@ Expected<ZygoteOptions> plan_zygote(asio::io_context& loop, const CatalogueOptio
   if (!options.calls.empty()) {
     TRY_VOID(check_apart(options.calls, "detached calls", zygote));
   }
+  TRY_VOID(check_connections(options.connections, settings, zygote));
   TRY_VOID(add_workspaces(loop, options.workspaces_root, zygote, version));
   if (version.workspaces) {
     zygote.workspaces = version.workspaces->path();
@@ -419,6 +433,12 @@ Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
   version->zygote = *std::move(started);
   if (serves) {
     version->servers = make_servers(loop, *version, options);
+  } else {
+    version->brokers =
+        std::make_shared<Brokers>(loop, BrokerOptions{.program = options.zygote.broker,
+                                                      .tool_set = settings.name,
+                                                      .connections = settings.connections,
+                                                      .files = options.connections});
   }
 
   Limits limits = version->limits;

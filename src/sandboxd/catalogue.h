@@ -22,6 +22,7 @@
 #include "base/file_watch.h"
 #include "base/task.h"
 #include "sandbox/manifest.h"
+#include "sandboxd/brokers.h"
 #include "sandboxd/scratch.h"
 #include "sandboxd/stdio_servers.h"
 #include "sandboxd/tool_set_folder.h"
@@ -73,6 +74,8 @@ struct Version {
   /// Null where the set has none.
   std::shared_ptr<Workspaces> workspaces;
   std::shared_ptr<Zygote> zygote;
+  /// Null where a stdio server serves.
+  std::shared_ptr<Brokers> brokers;
   /// Of a set with a stdio server: the files it runs from, and its processes.
   std::optional<ScratchDirectory> copy;
   std::unique_ptr<StdioServers> servers;
@@ -100,6 +103,8 @@ struct CatalogueOptions {
   std::filesystem::path workspaces_root;
   /// Where the daemon's detached calls are kept; empty: nowhere.
   std::filesystem::path calls = {};
+  /// Where the set's connections lead.
+  ConnectionFiles connections = {};
   std::string instance;
   std::shared_ptr<ServerCounts> server_counts = std::make_shared<ServerCounts>();
   /// Called when the set's stdio server says that its tools have changed.

@@ -65,6 +65,7 @@ struct Daemon::State {
                             .tool_set = options.tool_set,
                             .workspaces_root = options.workspaces_root,
                             .calls = options.calls,
+                            .connections = options.connections,
                             .instance = verifier.instance()};
     return result;
   }

@@ -33,6 +33,8 @@ struct DaemonOptions {
   std::string admin_listen;
   /// Where detached calls are kept, for this daemon alone. Empty: none may be detached.
   std::filesystem::path calls = {};
+  /// Where the set's connections lead.
+  ConnectionFiles connections = {};
   /// Watched as well.
   std::optional<http::TlsServerOptions> tls;
   /// Where the workspaces of all sets are; made where it is missing.

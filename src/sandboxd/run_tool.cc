@@ -4,6 +4,7 @@
 #include "json/raw.h"
 #include "json/write.h"
 #include "sandbox/call_tool_result.h"
+#include "sandboxd/connection_questions.h"
 
 namespace mcpgate::sandboxd {
 
@@ -102,7 +103,12 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
   if (runs_code) {
     spec.importable = version.folder.settings.importable;
   }
-  auto outcome = co_await version.run(std::move(spec), sink);
+  ConnectionQuestions events({.id = order.call_id,
+                              .zygote = version.zygote,
+                              .brokers = version.brokers,
+                              .runs_code = runs_code},
+                             sink);
+  auto outcome = co_await version.run(std::move(spec), events);
   if (!outcome) {
     co_return std::unexpected(not_started(order, std::move(outcome.error())));
   }

@@ -63,8 +63,10 @@ Expected<void> locate_installed(ZygoteOptions& options) {
   }
   const std::filesystem::path prefix = self.parent_path().parent_path();
   options.executable = prefix / "libexec" / "mcpgate-zygote";
+  options.broker = prefix / "libexec" / "mcpgate-broker";
   options.harness = prefix / "share" / "mcpgate" / "harness";
-  for (const auto& path : {options.executable, options.harness / "mcpgate" / "__init__.py"}) {
+  for (const auto& path :
+       {options.executable, options.broker, options.harness / "mcpgate" / "__init__.py"}) {
     if (!std::filesystem::exists(path, error)) {
       return fail(ErrorCode::kNotFound, "{} is missing: the installation is incomplete",
                   path.string());

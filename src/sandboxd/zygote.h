@@ -40,6 +40,8 @@ struct ZygoteOptions {
   /// `mcpgate-zygote`, and the folder that holds the Python package `mcpgate`.
   std::filesystem::path executable = {};
   std::filesystem::path harness = {};
+  /// `mcpgate-broker`, for the connections of the set.
+  std::filesystem::path broker = {};
   Profile profile = Profile::kPod;
   /// Layers without which it serves, if they cannot be had or do not hold here (--allow-missing).
   LayerBits allow_missing = 0;
@@ -77,8 +79,8 @@ struct ZygoteOptions {
   int landlock_abi_max = kLandlockAbiAny;
 };
 
-/// Sets executable and harness as they are installed: `../libexec/mcpgate-zygote` and
-/// `../share/mcpgate/harness` from this executable's folder.
+/// Sets executable, broker and harness as they are installed: `../libexec/mcpgate-zygote`,
+/// `../libexec/mcpgate-broker` and `../share/mcpgate/harness` from this executable's folder.
 [[nodiscard]] Expected<void> locate_installed(ZygoteOptions& options);
 
 /// A zygote and the calls in it. Its process is replaced when it has ended, hangs, or has served

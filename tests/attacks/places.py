@@ -129,7 +129,7 @@ class Place:
     def _prepare(self):
         """The place's own copies, as its user's property."""
         installed = self.root / "installed"
-        for part in ("bin/mcpgate-sandbox", "libexec/mcpgate-zygote"):
+        for part in ("bin/mcpgate-sandbox", "libexec/mcpgate-zygote", "libexec/mcpgate-broker"):
             (installed / part).parent.mkdir(parents=True)
             shutil.copy(BIN.parent / part, installed / part)
         ignored = shutil.ignore_patterns("__pycache__")
