@@ -65,7 +65,7 @@ fuzz: ## Fuzz each parser for FUZZ_SECONDS (20) from its committed corpus
 bench: build ## Measure against nginx and bwrap; the ratios of docs/benchmarks.md
 	@dev/setup.sh build bench
 	@cmake --preset release >/dev/null
-	@ninja -C build decision_bench sandbox_bench
+	@ninja -C build decision_bench authentication_bench sandbox_bench
 	@/usr/bin/python3 tests/bench/bench.py
 
 soak: build ## CALLS (100000) calls, and that no process grows over them
