@@ -106,6 +106,16 @@ Decision decide_on_search(const Snapshot& snapshot, const Asker& asker) {
   return {.allowed = finds, .reason = finds ? "a tool to search for" : "no tool to search for"};
 }
 
+/// What is not there takes the decisions that a hidden item takes, about another one, so that
+/// nobody can tell the two apart by how long they take.
+void decide_on_another(const Visit& visit, const Asker& asker, const policy::Arguments& arguments) {
+  const auto& tools = visit.snapshot->catalogue->tools();
+  if (!tools.empty()) {
+    (void)decide_on(*visit.snapshot, asker, *tools.front(), arguments);
+    (void)is_visible(*visit.snapshot, asker, *tools.front());
+  }
+}
+
 }  // namespace
 
 Asker asker_of(const Visit& visit, WallTime now) {
@@ -137,16 +147,19 @@ Use may_use(const Visit& visit, const Item* item, const policy::Arguments& argum
   if (item == nullptr) {
     record.status = audit::Status::kInvalid;
     record.reason = record.method == "tools/call" ? "unknown tool" : "unknown";
+    decide_on_another(visit, asker_of(visit, record.timestamp), arguments);
     return Use::kHidden;
   }
   record.tool = item->name;
   record.tool_set = item->tool_set;
-  record.tool_sha256 = item->digest;
   const Asker asker = asker_of(visit, record.timestamp);
   const Decision decision = decide_on(*visit.snapshot, asker, *item, arguments);
   record.decision = decision.allowed ? "allow" : "deny";
   record.reason = decision.reason;
   if (decision.allowed) {
+    // Of a refused one it would say nothing, and make its record, and so its refusal, more work
+    // than that of a tool that is not there.
+    record.tool_sha256 = item->digest;
     return Use::kAllowed;
   }
   record.status = audit::Status::kDenied;

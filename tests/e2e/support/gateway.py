@@ -56,9 +56,10 @@ class Gateway:
         serve=False,
         before: list | None = None,
         port: int | None = None,
+        program: Path = BIN / "mcpgate",
     ):
         """`before`: the words of a program that starts the gateway, such as support/masked.py;
-        `port`: where it listens, else a free one."""
+        `port`: where it listens, else a free one; `program`: a copy of the gateway."""
         # A short path: that of a Unix socket has at most 107 bytes.
         self.state = Path(tempfile.mkdtemp(prefix="mcpgate-e2e-", dir="/tmp"))
         self.tools = tools
@@ -70,7 +71,7 @@ class Gateway:
         self._stopped = False
         self._records: list[dict] = []
         self._taken: dict[str, int] = {}
-        command = [*(before or []), BIN / "mcpgate", "serve" if serve else "up"]
+        command = [*(before or []), program, "serve" if serve else "up"]
         if not serve:
             command += ["--tools", tools, "--port", self.port, "--admin-port", self.admin_port]
         if config is not None:
