@@ -181,6 +181,19 @@ def check_links(tree: Tree) -> Iterator[Finding]:
                     yield Finding(path, number, f"`{target}` is no file of this tree")
 
 
+def check_named_tests(tree: Tree) -> Iterator[Finding]:
+    """Tests that *.md name, `PATH::TEST`, exist."""
+    named = re.compile(r"`([A-Za-z0-9_./-]+\.(?:py|cc))::([A-Za-z0-9_.]+)`")
+    for path in tree.select(r".*\.md"):
+        for number, line in tree.lines(path):
+            for file, test in named.findall(line):
+                suite, _, name = test.rpartition(".")
+                definition = rf"\b{suite}, {name}\)" if suite else rf"^def {name}\("
+                found = file in tree.paths and re.search(definition, tree.text(file), re.MULTILINE)
+                if not found:
+                    yield Finding(path, number, f"{file} has no test {test}")
+
+
 def third_parties(tree: Tree) -> Iterator[tuple[str, int, str]]:
     """Where a dependency is declared: path, line, its name."""
     declarations = [
@@ -242,7 +255,7 @@ def hint_columns(tree: Tree) -> Iterator[Finding]:
 
 
 CHECKS = [check_layers, check_include_cycles, check_headers, check_leftovers, check_machine_traces,
-          check_links, check_dependencies, check_reference]
+          check_links, check_named_tests, check_dependencies, check_reference]
 
 
 def main() -> int:

@@ -115,6 +115,18 @@ def test_a_link_to_nowhere_is_found(plant, line, message):
     assert found == [f"docs/a.md:2: {message}"]
 
 
+def test_a_test_that_does_not_exist_is_found(plant):
+    files = {"src/a_test.cc": "TEST(Suite, Name) {}\n", "tests/test_a.py": "def test_name():\n"}
+    good = "`src/a_test.cc::Suite.Name` `tests/test_a.py::test_name` `a::b`\n".replace("`a::b`", "")
+    assert plant(tidy.check_named_tests, files | {"a.md": good}) == []
+    bad = "`src/a_test.cc::Suite.Other`\n`tests/test_a.py::test_nam`\n`gone.py::test_name`\n"
+    assert plant(tidy.check_named_tests, files | {"a.md": bad}) == [
+        "a.md:1: src/a_test.cc has no test Suite.Other",
+        "a.md:2: tests/test_a.py has no test test_nam",
+        "a.md:3: gone.py has no test test_name",
+    ]
+
+
 @pytest.mark.parametrize(("path", "text", "name"), [
     ("CMakeLists.txt", "find_package(Left 1.2 REQUIRED)\n", "Left"),
     ("CMakeLists.txt", "pkg_check_modules(PAD REQUIRED IMPORTED_TARGET libpad)\n", "libpad"),
