@@ -198,10 +198,22 @@ class ConfigReader {
     } else if (listen && plaintext_allowed) {
       warn(map.node(), "answers travel between the replicas in the clear: allowPlaintext");
     }
+    warn_of_lonely(map, peers, root);
     if (config_.sealing_keys.empty()) {
       map.node().problem("sealingKeys are needed: what one replica seals the others must open");
     }
     config_.peers = std::move(peers);
+  }
+
+  /// Of one that no other tells of logouts.
+  void warn_of_lonely(const YamlMap& map, const PeersConfig& peers, const YamlMap& root) {
+    const bool has_issuers = static_cast<bool>(root.key("auth").map().key("oidc"));
+    const std::string self = peers.advertise.to_string();
+    const bool knows_others = std::ranges::any_of(
+        peers.others, [&self](const http::Endpoint& other) { return other.authority() != self; });
+    if (has_issuers && !knows_others) {
+      warn(map.node(), "others names no other replica: a logout ends a session at one alone");
+    }
   }
 
   /// A list of `HOST:PORT`.

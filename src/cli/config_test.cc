@@ -630,6 +630,39 @@ TEST(Config, PeersAreNamedByAddressAndShareKeys) {
   EXPECT_TRUE(local->warnings.empty());
 }
 
+TEST(Config, OneThatNoOtherTellsOfLogoutsIsWarned) {
+  const auto warnings = [](std::string_view auth, std::string_view others) {
+    const auto config =
+        parse(changed("apiKeys: {directory: keys, maxTtl: 90d}", auth) +
+              "sealingKeys: [{file: s}]\npeers: {listen: '127.0.0.1:81', key: {file: p}" +
+              std::string(others) + "}\n");
+    EXPECT_TRUE(config) << config.error().message;
+    return config ? config->warnings.size() : 0;
+  };
+  constexpr std::string_view kKeys = "apiKeys: {directory: keys}";
+  constexpr std::string_view kIssuer = "oidc: [{issuer: 'https://as.example/realms/r'}]";
+  EXPECT_EQ(warnings(kKeys, ""), 0U) << "nobody can log out";
+  EXPECT_EQ(warnings(kIssuer, ""), 1U);
+  EXPECT_EQ(warnings(kIssuer, ", others: ['127.0.0.1:81']"), 1U) << "it knows itself alone";
+  EXPECT_EQ(warnings(kIssuer, ", others: ['127.0.0.1:81', '127.0.0.1:82']"), 0U);
+}
+
+TEST(Config, WhereTheOthersAreIsHostAndPort) {
+  const auto others = [](std::string_view text) {
+    return problems(std::string(kGood) + "sealingKeys: [{file: s}]\npeers: {listen: " +
+                    "'127.0.0.1:81', key: {file: p}, others: ['" + std::string(text) + "']}\n");
+  };
+  for (const char* good : {"gateways.mcp.svc:8081", "10.0.0.1:81", "[::1]:81"}) {
+    EXPECT_EQ(others(good), Problems{}) << good;
+  }
+  for (const char* bad :
+       {"gateways", "10.0.0.1", "a:81/", "a:81/x", "a:0", "a:65536", "u@a:81", "http://a:81"}) {
+    const auto found = others(bad);
+    ASSERT_EQ(found.size(), 1U) << bad;
+    EXPECT_TRUE(found[0].ends_with(fmt::format("expected HOST:PORT, found {}", bad))) << found[0];
+  }
+}
+
 TEST(Config, PeersThatCannotWorkAreRefused) {
   const std::string base = std::string(kGood) + "sealingKeys: [{file: s}]\n";
   EXPECT_EQ(problems(base + "peers: {listen: '127.0.0.1:81'}\n"),

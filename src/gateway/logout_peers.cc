@@ -140,8 +140,11 @@ struct LogoutPeers::Follower {
   /// Of the start that it told of itself.
   std::string instance = {};
   std::uint64_t after = 0;
+  /// Whether it has told this one all that it knew.
+  bool has_told = false;
   int failures = 0;
   bool is_self = false;
+  bool is_refused = false;
 };
 
 LogoutPeers::LogoutPeers(asio::io_context& loop, auth::Logouts& logouts, const Clock& clock,
@@ -217,7 +220,8 @@ Task<void> LogoutPeers::find(std::shared_ptr<Finder> finder) {
     }
     finder->addresses = std::move(found);
     const auto waited = finder->owner->clock_.steady_now() - finder->started;
-    if (waited >= kPatience) {
+    if (waited >= kPatience && !finder->owner->has_caught_up_) {
+      log_warn("no other replica answers: who has logged out elsewhere is not known here");
       finder->owner->catch_up();
     }
     finder->timer.expires_after(waited < kPatience ? kPatience : kFindEvery);
@@ -228,6 +232,17 @@ Task<void> LogoutPeers::find(std::shared_ptr<Finder> finder) {
 void LogoutPeers::catch_up() {
   if (!std::exchange(has_caught_up_, true)) {
     on_change_();
+  }
+}
+
+/// One that is away comes back, or is forgotten; one that is there and cannot be understood is for
+/// people to mend.
+void LogoutPeers::note_failure(Follower& follower, const Error& error) {
+  ++follower.failures;
+  if (error.code == ErrorCode::kPermissionDenied && !std::exchange(follower.is_refused, true)) {
+    log_error("replica {}: {}", follower.address, error.message);
+  } else if (follower.failures == kFailuresMax) {
+    log_warn("replica {}: it does not tell of logouts: {}", follower.address, error.message);
   }
 }
 
@@ -246,15 +261,14 @@ Task<void> LogoutPeers::follow(std::shared_ptr<Follower> follower) {
       }
       follower->after = page->next;
       follower->failures = 0;
+      follower->is_refused = false;
       retry = kRetryFirst;
       if (page->logouts.size() < kPageMax) {
+        follower->has_told = true;
         self->catch_up();
       }
     } else {
-      if (++follower->failures == kFailuresMax) {
-        log_warn("replica {}: it does not tell of logouts: {}", follower->address,
-                 page.error().message);
-      }
+      note_failure(*follower, page.error());
       if (follower->failures >= kFailuresMax &&
           !(self->finder_ && self->finder_->addresses.contains(follower->address))) {
         self->followers_.erase(follower->address);
@@ -275,6 +289,7 @@ Task<Expected<auth::Logouts::Page>> LogoutPeers::ask(Follower& follower) {
   json::Writer(body)
       .begin_object()
       .field("after", follower.after)
+      .field("wait", follower.has_told)
       .field("instance", own_instance)
       .field("address", self.self_.address)
       .end_object();
@@ -308,15 +323,18 @@ Task<Expected<auth::Logouts::Page>> LogoutPeers::ask(Follower& follower) {
     follower.is_self = instance->second == own_instance;
     follower.instance = instance->second;
     follower.after = 0;  // Another start counts anew.
+    follower.has_told = false;
     co_return fail(ErrorCode::kUnavailable, "it is another start");
   }
   if (answer->status != kOk) {
-    co_return fail(ErrorCode::kUnavailable, "it answers with status {}", answer->status);
+    co_return fail(ErrorCode::kPermissionDenied,
+                   "it refuses this one with status {}; compare peers.key and clocks",
+                   answer->status);
   }
   const auto text = settings->sealer->open(purpose_of(call_id), answer->body);
   auto page = text ? read_page(*text) : std::nullopt;
   if (!page) {
-    co_return fail(ErrorCode::kInvalidArgument,
+    co_return fail(ErrorCode::kPermissionDenied,
                    "its answer is sealed otherwise; compare sealingKeys");
   }
   co_return *std::move(page);
@@ -347,7 +365,8 @@ Task<void> LogoutTeller::tell(const http::Request& request, const Sealer& sealer
   }
   const std::string purpose = purpose_of(request.header(sandbox::kCallHeader).value_or(""));
   auth::Logouts::Page page = logouts_.since(after, kPageMax);
-  if (page.logouts.empty() && !draining_) {
+  const bool waits = json::bool_at(*object, "wait").value_or(false);
+  if (page.logouts.empty() && waits && !draining_) {
     co_await wait_for_news(after, responder);
     page = logouts_.since(after, kPageMax);
   }

@@ -1,10 +1,10 @@
 #pragma once
 
-// How replicas tell each other of logouts: each asks all others what they know, and the answer is
-// held until there is something new. So all know at once what one is told, one that was away asks
-// again, and one that starts copies what the others know.
+// How replicas tell each other of logouts: each asks all others what they know, and from the second
+// time on the answer is held until there is something new. So all know at once what one is told,
+// one that was away asks again, and one that starts copies what the others know.
 //
-//   POST /logouts    {"after":N,"instance":"…","address":"HOST:PORT"}
+//   POST /logouts    {"after":N,"wait":false,"instance":"…","address":"HOST:PORT"}
 //
 // Signed as what is forwarded is (forwarded_request.h). `instance` and `address` are the asker's,
 // who is asked from then on as well. The answer is sealed for the id of that very request:
@@ -63,6 +63,7 @@ class LogoutPeers {
   static Task<void> follow(std::shared_ptr<Follower> follower);
   [[nodiscard]] static Task<Expected<auth::Logouts::Page>> ask(Follower& follower);
   void catch_up();
+  static void note_failure(Follower& follower, const Error& error);
 
   asio::io_context& loop_;
   auth::Logouts& logouts_;

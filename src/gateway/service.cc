@@ -206,7 +206,9 @@ std::string Service::why_not_ready() const {
   if (!world_.authenticator->can_authenticate()) {
     return "no issuer has told its signing keys yet, and there is no other way to authenticate";
   }
-  if (logout_peers_ && !logout_peers_->has_caught_up()) {
+  const bool has_issuers =
+      world_.authenticator->issuers() && !world_.authenticator->issuers()->issuers.empty();
+  if (has_issuers && logout_peers_ && !logout_peers_->has_caught_up()) {
     return "the other replicas have not told yet who has logged out";
   }
   const auto& sets = discovery_.sets();
