@@ -122,8 +122,7 @@ Expected<ClientConfig> read(const Arguments& arguments, const World& world) {
     return fail(ErrorCode::kInvalidArgument,
                 "--url: a credential in the URL is refused by the gateway, and URLs are logged");
   }
-  std::error_code ignored;
-  client.program = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+  client.program = own_program().string();
   client.token_file = (config.state / "tokens" / "mcpgate.token").string();
   return client;
 }

@@ -14,4 +14,9 @@ struct Environment {
   [[nodiscard]] static Environment of_this_process();
 };
 
+/// The executable of this process, as an absolute path.
+[[nodiscard]] std::filesystem::path own_program();
+/// The same as people would type it here: relative where it lies beneath the working directory.
+[[nodiscard]] std::string own_program_as_typed();
+
 }  // namespace mcpgate::cli

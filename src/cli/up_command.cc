@@ -78,8 +78,7 @@ Expected<Config> load(UpFlags& flags, const Environment& environment) {
 }
 
 fs::path sandbox_program() {
-  std::error_code ignored;
-  return fs::read_symlink("/proc/self/exe", ignored).parent_path() / "mcpgate-sandbox";
+  return own_program().parent_path() / "mcpgate-sandbox";
 }
 
 int up(const Arguments& arguments, const World& world) {

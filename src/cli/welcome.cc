@@ -7,6 +7,7 @@
 
 #include "auth/authenticator.h"
 #include "cli/client_config_command.h"
+#include "cli/environment.h"
 #include "cli/mcp_client.h"
 #include "cli/tools_command.h"
 
@@ -39,9 +40,8 @@ std::string introduction(const Config& config, const std::string& url) {
   if (config.demo_token_allowed) {
     const ClientConfig client{.url = url, .token = std::string(auth::kDemoToken)};
     text += fmt::format(
-        "\nPaste into Cursor's mcp.json (others: mcpgate client-config --client NAME --url "
-        "{}):\n{}",
-        url, indented(client_config_text("cursor", client)));
+        "\nPaste into Cursor's mcp.json (others: {} client-config --client NAME --url {}):\n{}",
+        own_program_as_typed(), url, indented(client_config_text("cursor", client)));
   }
   return text;
 }
@@ -55,8 +55,8 @@ Task<void> greet(asio::io_context& loop, std::string url, std::string introducti
       co_await client.call_tool(std::string(kExampleTool), std::string(kExampleArguments));
   out << introduction;
   if (result) {
-    out << fmt::format("\n$ mcpgate tools call {} '{}' --url {}\n", kExampleTool, kExampleArguments,
-                       url)
+    out << fmt::format("\n$ {} tools call {} '{}' --url {}\n", own_program_as_typed(), kExampleTool,
+                       kExampleArguments, url)
         << indented(readable_result(*result));
   }
   out << "\nCtrl-C ends it.\n" << std::flush;
