@@ -52,15 +52,6 @@ mcp::Headers mcp_headers(const http::Request& request) {
           .name = request.header("mcp-name")};
 }
 
-bool is_json(const http::Request& request) {
-  std::string_view type = request.header("content-type").value_or("");
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ') || type.ends_with('\t')) {
-    type.remove_suffix(1);
-  }
-  return http::iequals(type, "application/json");
-}
-
 Answer method_refused(std::string_view message, std::string_view allowed) {
   Answer answer = refusal_answer(405, message);
   answer.headers.emplace_back("Allow", std::string(allowed));
@@ -73,7 +64,7 @@ std::optional<Answer> refuse_media_type(const http::Request& request, audit::Rec
     record.reason = "several content types";
     return refusal_answer(400, "Several Content-Type headers are refused: send one.");
   }
-  if (!is_json(request)) {
+  if (!http::iequals(media_type(request), "application/json")) {
     record.reason = "content type";
     return refusal_answer(415, "The body must be application/json.");
   }

@@ -44,8 +44,7 @@ std::expected<std::string, Answer> logout_token_of(const http::Request& request)
     answer.headers.emplace_back("Allow", "POST");
     return std::unexpected(std::move(answer));
   }
-  const std::string_view type = request.header("content-type").value_or("");
-  if (!http::iequals(type.substr(0, kFormType.size()), kFormType)) {
+  if (!http::iequals(media_type(request), kFormType)) {
     return std::unexpected(refused(415, "invalid_request",
                                    "A logout token is sent as a form: " + std::string(kFormType)));
   }

@@ -46,6 +46,15 @@ EventsWanted events_wanted(const http::Request& request) {
                                                       : EventsWanted::kAccepted;
 }
 
+std::string_view media_type(const http::Request& request) {
+  std::string_view type = request.header("content-type").value_or("");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) {
+    type.remove_suffix(1);
+  }
+  return type;
+}
+
 std::optional<std::size_t> content_length(const http::Request& request) {
   const std::string_view text = request.header("content-length").value_or("");
   std::size_t bytes = 0;

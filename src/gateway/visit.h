@@ -57,6 +57,8 @@ struct Visit {
 enum class EventsWanted : std::uint8_t { kNo, kAccepted, kPreferred };
 [[nodiscard]] EventsWanted events_wanted(const http::Request& request);
 
+/// What Content-Type says, without its parameters; empty where there is none.
+[[nodiscard]] std::string_view media_type(const http::Request& request);
 /// What Content-Length says; nothing where the body comes in chunks.
 [[nodiscard]] std::optional<std::size_t> content_length(const http::Request& request);
 

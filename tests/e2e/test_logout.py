@@ -130,6 +130,11 @@ def test_what_is_no_logout_token_is_refused(replicas, issuer):
             "A logout token is sent as a form: application/x-www-form-urlencoded",
         ),
         (
+            tell(gateway, good, {"Content-Type": FORM["Content-Type"] + "X"}),
+            415,
+            "A logout token is sent as a form: application/x-www-form-urlencoded",
+        ),
+        (
             tell(gateway, "x" * 70_000),
             413,
             "The body is too long, or does not say how long it is.",
