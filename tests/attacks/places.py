@@ -130,7 +130,7 @@ class Place:
         """The place's own copies, as its user's property."""
         installed = self.root / "installed"
         for part in ("bin/mcpgate-sandbox", "libexec/mcpgate-zygote", "libexec/mcpgate-broker"):
-            (installed / part).parent.mkdir(parents=True)
+            (installed / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(BIN.parent / part, installed / part)
         ignored = shutil.ignore_patterns("__pycache__")
         harness = "share/mcpgate/harness"
