@@ -224,7 +224,7 @@ Task<void> LogoutPeers::find(std::shared_ptr<Finder> finder) {
       log_warn("no other replica answers: who has logged out elsewhere is not known here");
       finder->owner->catch_up();
     }
-    finder->timer.expires_after(waited < kPatience ? kPatience : kFindEvery);
+    finder->timer.expires_after(kFindEvery);
     (void)co_await finder->timer.async_wait(kAwait);
   }
 }

@@ -14,8 +14,7 @@ constexpr std::size_t kSignaturesMax = 600'000;
 }  // namespace
 
 PeerGate::PeerGate(sandbox::SigningKeys keys, std::string instance, const Clock& clock)
-    : instance_(std::move(instance)),
-      verifier_(std::move(keys), instance_, clock, kSignaturesMax) {}
+    : verifier_(std::move(keys), std::move(instance), clock, kSignaturesMax) {}
 
 std::optional<sandbox::Refusal> PeerGate::check(const http::Request& request) {
   const std::scoped_lock lock(mutex_);

@@ -21,10 +21,9 @@ class PeerGate {
   /// Nothing, where the request may proceed.
   [[nodiscard]] std::optional<sandbox::Refusal> check(const http::Request& request);
   void replace_keys(sandbox::SigningKeys keys);
-  [[nodiscard]] const std::string& instance() const { return instance_; }
+  [[nodiscard]] const std::string& instance() const { return verifier_.instance(); }
 
  private:
-  const std::string instance_;
   std::mutex mutex_;
   sandbox::Verifier verifier_;
 };

@@ -68,11 +68,10 @@ Expected<std::unique_ptr<Service>> Service::create(
 }
 
 Expected<void> Service::add_workers() {
-  SystemRandom random;
-  const std::string replica = replica_name(random);
+  const std::string replica = replica_name(random_);
   std::vector<http::Listener> listeners = TRY(listen_on(options_.listen));
   address_ = listeners.front().address();
-  std::vector<http::Listener> peers = TRY(listen_for_peers(random));
+  std::vector<http::Listener> peers = TRY(listen_for_peers());
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     auto worker = std::make_unique<Worker>(loops_[i]);
     worker->audit = TRY(audit::Log::open({.directory = options_.audit_directory,
@@ -116,14 +115,14 @@ Expected<std::vector<http::Listener>> Service::listen_on(const std::string& addr
 }
 
 /// Gives this replica its name and its gate; nothing to listen on where it is the only one.
-Expected<std::vector<http::Listener>> Service::listen_for_peers(Random& random) {
+Expected<std::vector<http::Listener>> Service::listen_for_peers() {
   std::vector<http::Listener> listeners;
   if (!options_.peers) {
     return listeners;
   }
   listeners = TRY(listen_on(options_.peers->listen));
   const std::string& advertise = options_.peers->advertise;
-  const Home home{.instance = random.hex(kInstanceBytes),
+  const Home home{.instance = random_.hex(kInstanceBytes),
                   .address = advertise.empty() ? listeners.front().address() : advertise};
   home_ = home.to_string();
   peer_gate_ = std::make_unique<PeerGate>(*world_.settings->peer_keys, home.instance, clock_);

@@ -97,7 +97,7 @@ class Service {
   Service(Loops& loops, const Clock& clock, ServiceOptions options);
   Expected<void> add_workers();
   Expected<std::vector<http::Listener>> listen_on(const std::string& address) const;
-  Expected<std::vector<http::Listener>> listen_for_peers(Random& random);
+  Expected<std::vector<http::Listener>> listen_for_peers();
   void add_peer_server(Worker& worker, http::Listener listener);
   [[nodiscard]] DemandKeys demand_keys_from(asio::io_context& loop) const;
   [[nodiscard]] std::string why_not_ready() const;
