@@ -35,12 +35,12 @@ std::vector<std::string> missing_paths(const Config& config) {
       want(fmt::format("toolSets.{}.signingKey", set.name), key,
            "`up` makes it, serve would refuse to start");
     }
-    if (set.pins) {
-      want(fmt::format("toolSets.{}.pins", set.name), *set.pins,
+    if (const auto& pins = set.pins) {
+      want(fmt::format("toolSets.{}.pins", set.name), *pins,
            "nothing of the set is approved; `mcpgate tools pin` writes it");
     }
-    if (set.upstream && !set.upstream->credential_file.empty()) {
-      want(fmt::format("toolSets.{}.upstream.credential", set.name), set.upstream->credential_file,
+    if (const auto& upstream = set.upstream; upstream && !upstream->credential_file.empty()) {
+      want(fmt::format("toolSets.{}.upstream.credential", set.name), upstream->credential_file,
            "serve would refuse to start");
     }
   }

@@ -230,8 +230,8 @@ std::string list_as_json(const auth::KeyTable& table, WallTime now) {
       writer.value(role);
     }
     writer.end_array().field("created", format_rfc3339(key.created)).key("expires");
-    if (key.expires) {
-      writer.value(format_rfc3339(*key.expires));
+    if (const auto& expires = key.expires) {
+      writer.value(format_rfc3339(*expires));
     } else {
       writer.null();
     }

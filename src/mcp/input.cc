@@ -106,11 +106,12 @@ Expected<void> check_elicited(const InputRequest& request, json::Object response
   if (action != "accept" || request.kind == InputKind::kUrl) {
     return {};
   }
+  const auto form = json::find(request.params, "requestedSchema");
   const auto content = json::find(response, "content");
-  if (!content || !content->is_object()) {
+  if (!form || !content || !content->is_object()) {
     return invalid(request.key, "content: want the form's values");
   }
-  const auto schema = TRY(json::Schema::compile(*json::find(request.params, "requestedSchema")));
+  const auto schema = TRY(json::Schema::compile(*form));
   const auto violations = TRY(schema.validate(*content));
   return violations.empty() ? Expected<void>{}
                             : invalid(request.key, to_string(violations.front(), "content"));

@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "base/fd.h"
 
@@ -72,17 +74,29 @@ struct HotPages::Findings {
   }
 };
 
+std::optional<HotPages::Range> HotPages::private_mapping(std::string_view line) {
+  constexpr int kHex = 16;
+  const char* const end = line.data() + line.size();
+  Range mapping{};
+  const auto [dash, no_begin] = std::from_chars(line.data(), end, mapping.begin, kHex);
+  if (no_begin != std::errc{} || dash == end || *dash != '-') {
+    return std::nullopt;
+  }
+  const auto [rest, no_end] = std::from_chars(dash + 1, end, mapping.end, kHex);
+  if (no_end != std::errc{} || !std::string_view(rest, end).starts_with(" rw-p ")) {
+    return std::nullopt;
+  }
+  return mapping;
+}
+
 void HotPages::find_own_pages(Findings& findings) {
   const UniqueFd pagemap = open_pagemap();
   std::ifstream maps("/proc/self/maps");
   for (std::string line; pagemap && std::getline(maps, line);) {
-    Range mapping{};
-    std::array<char, 5> permissions{};
     // The stack is left out: it is written to before anything could be copied in advance.
-    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &mapping.begin, &mapping.end,
-                    permissions.data()) == 3 &&
-        std::string_view(permissions.data()) == "rw-p" && !line.ends_with("[stack]")) {
-      findings.add_own(pagemap.get(), mapping);
+    const auto mapping = private_mapping(line);
+    if (mapping && !line.ends_with("[stack]")) {
+      findings.add_own(pagemap.get(), *mapping);
     }
   }
 }

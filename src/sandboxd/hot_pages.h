@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace mcpgate::sandboxd {
@@ -31,6 +33,8 @@ class HotPages {
     std::uintptr_t end;
   };
   struct Findings;
+  /// Of a line of /proc/self/maps, where it can be written and is nobody else's.
+  static std::optional<Range> private_mapping(std::string_view line);
   static void find_own_pages(Findings& findings);
 
   /// Ascending, and apart from each other.

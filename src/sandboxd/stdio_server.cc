@@ -196,7 +196,8 @@ void StdioServer::take_line(std::string_view line) {
       wake_.cancel();
     }
   } else if (const auto* note = std::get_if<mcp::ServerNotification>(&*message)) {
-    take_notification(std::string(note->method), note->params, parser);
+    const std::string method(note->method);  // The parser may parse the parameters next.
+    take_notification(method, note->params, parser);
   } else {
     take_request(std::get<mcp::ServerRequest>(*message));
   }
