@@ -192,7 +192,7 @@ class Bench:
         ]
         self.compare_cpu(wanted, sides)
         self.say("added latency at one connection")
-        self.compare_latency(by_tcp, by_unix, direct)
+        self.compare_latency(by_tcp, by_unix, by_tcp.at(nginx_port), direct)
         for started in (nginx, tcp.started, unix.started):
             started.stop()
 
@@ -265,21 +265,26 @@ class Bench:
             )
             self.rows.append(Row(what, median(ratios), "", floor, target, note=note))
 
-    def compare_latency(self, tcp: Request, unix: Request, direct: Request):
+    def compare_latency(self, tcp: Request, unix: Request, nginx: Request, direct: Request):
         """At one connection the median of wrk's p50 (p99) of each, less that of the canned
-        sandbox."""
+        sandbox; nginx beside them says how much of it is two processes waking each other."""
         rounds = 2 if self.quick else 6
-        requests = {"tcp": tcp, "unix": unix, "direct": direct}
+        requests = {"tcp": tcp, "unix": unix, "nginx": nginx, "direct": direct}
         loads = {name: [] for name in requests}
         for _ in range(rounds):
             for name in self.random.sample(list(requests), len(requests)):
                 loads[name].append(wrk(requests[name], self.script, 1, 1, CLIENT_CORE))
         for name in ("tcp", "unix"):
             for share, target in (("p50_us", 60), ("p99_us", 300)):
-                ours = median([getattr(load, share) for load in loads[name]])
-                bare = median([getattr(load, share) for load in loads["direct"]])
+                ours, bare, nginx_us = (
+                    median([getattr(load, share) for load in loads[side]])
+                    for side in (name, "direct", "nginx")
+                )
                 what = f"added latency at 1 connection, {share[:3]}, {name} upstream"
-                note = f"{ours:.0f} µs with the gateway, {bare:.0f} µs without"
+                note = (
+                    f"{ours:.0f} µs with the gateway, {bare:.0f} µs without, "
+                    f"{nginx_us:.0f} µs with nginx instead"
+                )
                 self.rows.append(Row(what, ours - bare, "µs", None, target, False, note))
 
     def count_instructions(self, path: Path):
