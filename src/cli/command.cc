@@ -133,11 +133,42 @@ Arguments arguments_of(const Parsed& parsed) {
   return arguments;
 }
 
-/// What is wrong with the words that name a command; CLI11 would only miss one.
-std::optional<std::string> unknown_command(std::span<const Command> commands,
-                                           std::span<const std::string> arguments) {
-  std::string name;
+/// `there is no WHAT WORD; did you mean KNOWN?` and where the known ones are listed.
+std::string unknown(std::string_view what, std::string_view word,
+                    const std::vector<std::string>& known, std::string_view program) {
+  const auto meant = nearest_word(word, known);
+  return fmt::format("there is no {0} {1}{2}\nRun {3} --help for all {0}s.", what, word,
+                     meant ? fmt::format("; did you mean {}?", *meant) : "", program);
+}
+
+/// What is wrong with a flag's name; CLI11 would rather speak of the flag that is missing instead.
+std::optional<std::string> unknown_flag(std::string_view program, const Command& command,
+                                        std::span<const std::string> arguments) {
+  std::vector<std::string> known = {"--help"};
+  for (const Flag& flag : command.flags) {
+    known.push_back(fmt::format("--{}", flag.name));
+  }
+  if (command.takes_config) {
+    known.emplace_back("--config");
+  }
   for (const std::string& word : arguments) {
+    const std::string flag = word.substr(0, word.find('='));
+    if (flag == "--") {
+      break;
+    }
+    if (flag.starts_with("--") && std::ranges::find(known, flag) == known.end()) {
+      return unknown("flag", flag, known, fmt::format("{} {}", program, command.name));
+    }
+  }
+  return std::nullopt;
+}
+
+/// What is wrong with the words that name a command, or with its flags.
+std::optional<std::string> unknown_word(std::string_view program, std::span<const Command> commands,
+                                        std::span<const std::string> arguments) {
+  std::string name;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
     if (word.starts_with('-')) {
       return std::nullopt;
     }
@@ -148,12 +179,10 @@ std::optional<std::string> unknown_command(std::span<const Command> commands,
       for (const Command& other : commands) {
         known.emplace_back(other.name);
       }
-      const auto meant = nearest_word(longer, known);
-      return fmt::format("there is no command {}{}", longer,
-                         meant ? fmt::format("; did you mean {}?", *meant) : "");
+      return unknown("command", longer, known, program);
     }
     if (command->run != nullptr) {
-      return std::nullopt;
+      return unknown_flag(program, *command, arguments.subspan(i + 1));
     }
     name = longer;
   }
@@ -202,8 +231,8 @@ void Arguments::set(std::string_view name, std::vector<std::string> values) {
 int run_command_line(std::string_view program, std::string_view about,
                      std::span<const Command> commands, std::span<const std::string> arguments,
                      const World& world) {
-  if (const auto problem = unknown_command(commands, arguments)) {
-    world.err << fmt::format("{0}: {1}\nRun {0} --help for all commands.\n", program, *problem);
+  if (const auto problem = unknown_word(program, commands, arguments)) {
+    world.err << program << ": " << *problem << '\n';
     return kWrongUsage;
   }
   CLI::App root{std::string(about), std::string(program)};

@@ -79,6 +79,17 @@ TEST_F(CommandLine, AFlagLeavesThePositionalsThatFollowIt) {
   EXPECT_EQ(given.get("WHAT"), "what");
 }
 
+TEST_F(CommandLine, AnUnknownFlagIsNamedBeforeAnyThatIsMissing) {
+  EXPECT_EQ(run(commands(), {"serve", "--onec", "1"}), kWrongUsage);
+  EXPECT_EQ(err_,
+            "program: there is no flag --onec; did you mean --once?\n"
+            "Run program serve --help for all flags.\n");
+  EXPECT_EQ(run(commands(), {"serve", "--onec=1"}), kWrongUsage);
+  EXPECT_TRUE(err_.contains("--once?")) << err_;
+  EXPECT_EQ(run(commands(), {"serve", "--", "--onec"}), kDone) << err_;
+  EXPECT_EQ(given.get("WHAT"), "--onec");
+}
+
 TEST_F(CommandLine, AFlagComesWithTheOneItNeeds) {
   EXPECT_EQ(run(commands(), {"serve", "--cert", "a"}), kWrongUsage);
   EXPECT_TRUE(err_.contains("--cert-key")) << err_;
