@@ -135,21 +135,18 @@ Task<Expected<http::ResponseHead>> Forwarder::send(Passage& passage, const Home&
   const Settings& settings = *visit.snapshot->settings;
   const std::string body = seal_forwarded(*settings.sealer, visit.request, parts_.random);
   const std::string nonce = parts_.random.hex(kNonceBytes);
-  const std::string signature = sandbox::sign(settings.peer_keys->signing(),
-                                              {.method = "POST",
-                                               .path = kForwardTarget,
-                                               .call_id = nonce,
-                                               .instance = home.instance,
-                                               .body = body},
-                                              parts_.clock.wall_now());
-  const std::array<http::Header, 4> headers = {{{"Content-Type", "application/octet-stream"},
-                                                {sandbox::kSignatureHeader, signature},
-                                                {sandbox::kInstanceHeader, home.instance},
-                                                {sandbox::kCallHeader, nonce}}};
+  const std::array<http::Header, 1> content = {{{"Content-Type", "application/octet-stream"}}};
+  const sandbox::SignedHeaders headers(settings.peer_keys->signing(),
+                                       {.method = "POST",
+                                        .path = kForwardTarget,
+                                        .call_id = nonce,
+                                        .instance = home.instance,
+                                        .body = body},
+                                       parts_.clock.wall_now(), content);
   // Sending it twice is safe: the other takes a signature once.
   co_return co_await passage.exchange.send({.method = "POST",
                                             .target = kForwardTarget,
-                                            .headers = headers,
+                                            .headers = headers.view(),
                                             .body = body,
                                             .deadline = passage.deadline(),
                                             .idempotent = true});

@@ -294,22 +294,19 @@ Task<Expected<auth::Logouts::Page>> LogoutPeers::ask(Follower& follower) {
       .field("address", self.self_.address)
       .end_object();
   const std::string call_id = self.random_.hex(kNonceBytes);
-  const std::string signature = sandbox::sign(settings->peer_keys->signing(),
-                                              {.method = "POST",
-                                               .path = kLogoutsTarget,
-                                               .call_id = call_id,
-                                               .instance = follower.instance,
-                                               .body = body},
-                                              self.clock_.wall_now());
-  const std::array<http::Header, 4> headers = {{{"Content-Type", "application/json"},
-                                                {sandbox::kSignatureHeader, signature},
-                                                {sandbox::kInstanceHeader, follower.instance},
-                                                {sandbox::kCallHeader, call_id}}};
+  const std::array<http::Header, 1> content = {{{"Content-Type", "application/json"}}};
+  const sandbox::SignedHeaders headers(settings->peer_keys->signing(),
+                                       {.method = "POST",
+                                        .path = kLogoutsTarget,
+                                        .call_id = call_id,
+                                        .instance = follower.instance,
+                                        .body = body},
+                                       self.clock_.wall_now(), content);
   const std::shared_ptr<http::Client> client = follower.client;
   auto answer =
       co_await client->fetch({.method = "POST",
                               .target = kLogoutsTarget,
-                              .headers = headers,
+                              .headers = headers.view(),
                               .body = body,
                               .deadline = std::chrono::steady_clock::now() + kHold + kGrace},
                              kPageBytesMax * 2);  // Sealed, and in base64.

@@ -60,6 +60,11 @@ std::string execute_target(std::string_view call_id) {
   return "/execute/" + std::string(call_id);
 }
 
+/// Of what goes to /execute and below it.
+std::array<http::Header, 2> content_headers(std::string_view accept) {
+  return {{{"Content-Type", "application/json"}, {"Accept", accept}}};
+}
+
 }  // namespace
 
 struct ToolSetClient::State {
@@ -71,10 +76,6 @@ struct ToolSetClient::State {
         clock(world_clock),
         options(std::move(client_options)),
         parser(options.answer_bytes_max) {}
-
-  [[nodiscard]] std::string sign_for(const SignedRequest& request) const {
-    return sign(keys->signing(), request, clock.wall_now());
-  }
 
   /// Whether a 409 told us an instance to sign for other than the one that was signed for.
   [[nodiscard]] bool learn_instance(std::optional<std::string_view> told,
@@ -114,20 +115,17 @@ struct ToolSetClient::State {
 Task<Expected<http::ClientResponse>> ToolSetClient::State::fetch(Signed wanted) {
   for (int attempt = 1;; ++attempt) {
     const std::string signed_for = instance;
-    const std::string signature = sign_for({.method = wanted.method,
-                                            .path = wanted.target,
-                                            .call_id = wanted.signed_id,
-                                            .instance = signed_for,
-                                            .body = wanted.body});
-    const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
-                                                  {"Accept", wanted.accept},
-                                                  {kSignatureHeader, signature},
-                                                  {kInstanceHeader, signed_for},
-                                                  {kCallHeader, wanted.signed_id}}};
+    const SignedHeaders headers(keys->signing(),
+                                {.method = wanted.method,
+                                 .path = wanted.target,
+                                 .call_id = wanted.signed_id,
+                                 .instance = signed_for,
+                                 .body = wanted.body},
+                                clock.wall_now(), content_headers(wanted.accept));
     // Sending it twice is safe: the daemon takes a signature once.
     const http::ClientRequest request{.method = wanted.method,
                                       .target = wanted.target,
-                                      .headers = headers,
+                                      .headers = headers.view(),
                                       .body = wanted.body,
                                       .deadline = wanted.deadline,
                                       .idempotent = true};
@@ -188,7 +186,7 @@ class ToolSetClient::HttpExecution final : public Execution {
   SteadyTime deadline_;
   /// Made before the request may be sent: calls that a round of the loop recorded together leave
   /// together then, and their daemon is woken once for all of them.
-  std::string signature_;
+  std::optional<SignedHeaders> headers_;
   std::string signed_for_;                    // The instance.
   std::unique_ptr<http::Exchange> exchange_;  // Null until the call is sent.
   bool started_ = false;
@@ -243,11 +241,13 @@ void ToolSetClient::HttpExecution::cancel() {
 
 void ToolSetClient::HttpExecution::sign() {
   signed_for_ = state_.instance;
-  signature_ = state_.sign_for({.method = request_.method,
-                                .path = request_.target,
-                                .call_id = request_.signed_id,
-                                .instance = signed_for_,
-                                .body = request_.body});
+  headers_.emplace(state_.keys->signing(),
+                   SignedRequest{.method = request_.method,
+                                 .path = request_.target,
+                                 .call_id = request_.signed_id,
+                                 .instance = signed_for_,
+                                 .body = request_.body},
+                   state_.clock.wall_now(), content_headers(request_.accept));
 }
 
 Task<Expected<void>> ToolSetClient::HttpExecution::start() {
@@ -255,15 +255,11 @@ Task<Expected<void>> ToolSetClient::HttpExecution::start() {
     if (cancelled_) {
       co_return fail(ErrorCode::kCancelled, "the call was cancelled");
     }
-    const std::array<http::Header, 5> headers = {{{"Content-Type", "application/json"},
-                                                  {"Accept", request_.accept},
-                                                  {kSignatureHeader, signature_},
-                                                  {kInstanceHeader, signed_for_},
-                                                  {kCallHeader, request_.signed_id}}};
+    MCPGATE_ASSERT(headers_);
     // Sending it twice is safe: the daemon takes a signature once.
     const http::ClientRequest request{.method = request_.method,
                                       .target = request_.target,
-                                      .headers = headers,
+                                      .headers = headers_->view(),
                                       .body = request_.body,
                                       .deadline = deadline_,
                                       .idempotent = true};
@@ -364,16 +360,15 @@ Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
   const std::string target =
       wait.count() > 0 ? fmt::format("/tools?wait={}", wait.count()) : std::string("/tools");
   const std::string nonce = state_->random.hex(kNonceBytes);
-  const std::string signature =
-      state_->sign_for({.method = "GET", .path = target, .call_id = nonce});
   // The instance is part of the tag, so that a daemon that restarted answers at once.
   const std::string tag = fmt::format("\"{}.{}\"", known, state_->instance);
-  std::array<http::Header, 3> headers = {
-      {{kSignatureHeader, signature}, {kCallHeader, nonce}, {"If-None-Match", tag}}};
-  const std::span<const http::Header> sent(headers.data(), known.empty() ? 2 : 3);
+  const std::array<http::Header, 1> condition = {{{"If-None-Match", tag}}};
+  const SignedHeaders headers(
+      state_->keys->signing(), {.method = "GET", .path = target, .call_id = nonce},
+      state_->clock.wall_now(), std::span(condition).first(known.empty() ? 0 : 1));
   const http::ClientRequest request{
       .target = target,
-      .headers = sent,
+      .headers = headers.view(),
       .deadline = state_->clock.steady_now() + wait + state_->options.fetch_timeout,
       .idempotent = true};
   auto response = co_await state_->pool.fetch(request, kManifestBytesMax);
@@ -482,12 +477,12 @@ Task<Expected<void>> ToolSetClient::cancel(std::string call_id) {
 
 Task<Expected<std::string>> ToolSetClient::get(std::string path) {
   const std::string nonce = state_->random.hex(kNonceBytes);
-  const std::string signature = state_->sign_for({.method = "GET", .path = path, .call_id = nonce});
-  const std::array<http::Header, 2> headers = {
-      {{kSignatureHeader, signature}, {kCallHeader, nonce}}};
+  const SignedHeaders headers(state_->keys->signing(),
+                              {.method = "GET", .path = path, .call_id = nonce},
+                              state_->clock.wall_now());
   const http::ClientRequest request{
       .target = path,
-      .headers = headers,
+      .headers = headers.view(),
       .deadline = state_->clock.steady_now() + state_->options.fetch_timeout,
       .idempotent = true};
   auto response = co_await state_->pool.fetch(request, kMetricsBytesMax);

@@ -167,6 +167,24 @@ std::string sign(const SigningKey& key, const SignedRequest& request, WallTime n
       mac.view());
 }
 
+SignedHeaders::SignedHeaders(const SigningKey& key, const SignedRequest& request, WallTime now,
+                             std::span<const http::Header> others)
+    : signature_(sign(key, request, now)) {
+  for (const http::Header& header : others) {
+    add(header);
+  }
+  add({kSignatureHeader, signature_});
+  if (!request.instance.empty()) {
+    add({kInstanceHeader, request.instance});
+  }
+  add({kCallHeader, request.call_id});
+}
+
+void SignedHeaders::add(const http::Header& header) {
+  MCPGATE_ASSERT(count_ < headers_.size());
+  headers_.at(count_++) = header;
+}
+
 std::string_view to_string(Refusal refusal) {
   switch (refusal) {
     case Refusal::kUnsigned:

@@ -14,6 +14,7 @@
 // starts or ends something must name the instance, so that a replay fails elsewhere and after a
 // restart.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -81,6 +82,27 @@ struct SignedRequest {
 
 /// The value of `Mcpgate-Signature` for a request that is sent now.
 [[nodiscard]] std::string sign(const SigningKey& key, const SignedRequest& request, WallTime now);
+
+/// The headers of a request that is signed now: those above, and `others` before them, three at
+/// most. What `request` and `others` view must outlive it, and it stays where it was made.
+class SignedHeaders {
+ public:
+  SignedHeaders(const SigningKey& key, const SignedRequest& request, WallTime now,
+                std::span<const http::Header> others = {});
+  SignedHeaders(const SignedHeaders&) = delete;
+  SignedHeaders& operator=(const SignedHeaders&) = delete;
+  ~SignedHeaders() = default;
+
+  [[nodiscard]] std::span<const http::Header> view() const { return {headers_.data(), count_}; }
+
+ private:
+  static constexpr std::size_t kHeadersMax = 6;
+  void add(const http::Header& header);
+
+  std::string signature_;
+  std::array<http::Header, kHeadersMax> headers_;
+  std::size_t count_ = 0;
+};
 
 /// Why a request is refused before its body is looked at; also the metric's label.
 enum class Refusal {
