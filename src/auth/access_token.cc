@@ -18,6 +18,9 @@ using Whose = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
 
 /// Answers of issuers that are remembered, however few verified tokens are.
 constexpr std::size_t kAnswersMin = 1024;
+/// Bad tokens that are remembered: one whose body comes later than its head is looked at twice, and
+/// some clients send the same one again and again.
+constexpr std::size_t kBadMax = 1024;
 /// How soon an issuer that did not answer is asked again about a token.
 constexpr std::chrono::milliseconds kUnansweredPause{1'000};
 /// Longer names are shown by their subject.
@@ -208,15 +211,19 @@ bool is_opaque(std::string_view token) {
   return !split_jwt(token);
 }
 
-AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max, const Logouts* logouts)
+AccessTokenVerifier::AccessTokenVerifier(std::size_t cache_entries_max, const Logouts* logouts,
+                                         BadTokens* bad_tokens)
     : logouts_(logouts),
+      bad_tokens_(bad_tokens),
       verified_(cache_entries_max),
+      bad_(kBadMax),
       answers_(std::max(cache_entries_max, kAnswersMin)),
       parser_(kTokenPartBytesMax) {}
 
 void AccessTokenVerifier::use(const std::shared_ptr<const IssuerTable>& issuers) {
   if (issuers_ != issuers) {
     verified_.clear();
+    bad_.clear();
     answers_.clear();
     issuers_ = issuers;
   }
@@ -224,7 +231,8 @@ void AccessTokenVerifier::use(const std::shared_ptr<const IssuerTable>& issuers)
 
 Whose AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issuers,
                                   std::string_view token, WallTime now,
-                                  const Possession* possession) {
+                                  const Possession* possession,
+                                  std::optional<std::string_view> peer) {
   if (token.size() > issuers->token_bytes_max) {
     return refuse(Reason::kMalformed);
   }
@@ -234,7 +242,8 @@ Whose AccessTokenVerifier::verify(const std::shared_ptr<const IssuerTable>& issu
     return judge(*known, digest, now, possession);
   }
   const Issuer* const asked = is_opaque(token) ? issuers->asked_about_opaque() : nullptr;
-  auto verified = asked ? answer_of(*asked, digest, now) : verify_anew(*issuers, token, now);
+  auto verified =
+      asked ? answer_of(*asked, digest, now) : verify_anew(*issuers, token, digest, now, peer);
   if (!verified) {
     return std::unexpected(std::move(verified.error()));
   }
@@ -380,14 +389,34 @@ AccessTokenVerifier::Verdict AccessTokenVerifier::read_answer(const IssuerTable&
   return VerifiedToken{.thumbprint = *std::move(thumbprint)};
 }
 
-AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(const IssuerTable& issuers,
-                                                              std::string_view token,
-                                                              WallTime now) {
+/// What is bad without a look at its signature costs little, and nobody's account.
+AccessTokenVerifier::Verdict AccessTokenVerifier::verify_anew(
+    const IssuerTable& issuers, std::string_view token, const Sha256Digest& digest, WallTime now,
+    std::optional<std::string_view> peer) {
+  // A clock that was put back may have made it good.
+  if (const Bad* const known = bad_.find(digest); known != nullptr && now >= known->since) {
+    return refuse(known->reason);
+  }
+  const bool is_counted = bad_tokens_ != nullptr && peer;
+  if (is_counted && !bad_tokens_->has_room_for(*peer, issuers.bad_tokens, now)) {
+    return refuse(Reason::kTooManyBad);
+  }
   const auto issued = verify_issued(parser_, issuers, token, is_access_token_type);
-  if (!issued) {
+  if (!issued && issued.error().reason != Reason::kBadSignature) {
     return std::unexpected(issued.error());
   }
-  return read_claims(issued->claims, issuers, *issued->issuer, now);
+  auto verdict = issued ? read_claims(issued->claims, issuers, *issued->issuer, now)
+                        : Verdict(std::unexpected(issued.error()));
+  if (verdict) {
+    return verdict;
+  }
+  if (is_counted) {
+    bad_tokens_->count(*peer, issuers.bad_tokens, now);
+  }
+  if (const Reason reason = verdict.error().reason; reason != Reason::kNotYetValid) {
+    bad_.insert(digest, {.reason = reason, .since = now});
+  }
+  return verdict;
 }
 
 }  // namespace mcpgate::auth

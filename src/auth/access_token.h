@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/bad_tokens.h"
 #include "auth/dpop_proof.h"
 #include "auth/failure.h"
 #include "auth/issuer.h"
@@ -45,12 +46,14 @@ struct VerifiedToken {
 };
 
 /// Verifies access tokens on one loop, and remembers those that were good, so that each is verified
-/// once: only valid ones are remembered, so nobody without one can make it forget.
+/// once: only valid ones are remembered, so nobody without one can make it forget. Bad ones are
+/// remembered apart, and few of them.
 class AccessTokenVerifier {
  public:
-  /// `logouts` outlives it; null: there are none.
+  /// `logouts` and `bad_tokens` outlive it. Null: there are no logouts; anybody may have any number
+  /// of bad tokens verified.
   explicit AccessTokenVerifier(std::size_t cache_entries_max = 10'000,
-                               const Logouts* logouts = nullptr);
+                               const Logouts* logouts = nullptr, BadTokens* bad_tokens = nullptr);
 
   /// Whose token it is. `issuers` may be another table at each call: then what was remembered by
   /// the one before is forgotten, since its keys may be gone.
@@ -62,9 +65,13 @@ class AccessTokenVerifier {
   /// `possession` is null where the token came as a bearer token, which one that is bound to a key
   /// is not. Else it must be bound, and what was remembered of it says nothing of the proof, which
   /// is checked each time.
+  ///
+  /// `peer` is the IP address that the token came from, on whose account it is if it is bad: where
+  /// there were too many, one that is not known is refused as kTooManyBad without a look.
+  /// Nothing: it is on nobody's.
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> verify(
       const std::shared_ptr<const IssuerTable>& issuers, std::string_view token, WallTime now,
-      const Possession* possession = nullptr);
+      const Possession* possession = nullptr, std::optional<std::string_view> peer = std::nullopt);
 
   /// What `issuer`, one of the table, answered when it was asked about `token` (RFC 7662, 2.2), or
   /// why it did not: then the token is refused for a second.
@@ -83,9 +90,16 @@ class AccessTokenVerifier {
     Verdict verdict;
   };
 
+  /// Why a token was refused, from when on.
+  struct Bad {
+    AuthFailureReason reason;
+    WallTime since;
+  };
+
   void use(const std::shared_ptr<const IssuerTable>& issuers);
   [[nodiscard]] Verdict verify_anew(const IssuerTable& issuers, std::string_view token,
-                                    WallTime now);
+                                    const Sha256Digest& digest, WallTime now,
+                                    std::optional<std::string_view> peer);
   [[nodiscard]] Verdict read_answer(const IssuerTable& issuers, const Issuer& issuer,
                                     std::string_view token, std::string_view answer, WallTime now);
   [[nodiscard]] Verdict answer_of(const Issuer& issuer, const Sha256Digest& token, WallTime now);
@@ -97,8 +111,10 @@ class AccessTokenVerifier {
                                                             const Possession* possession);
 
   const Logouts* logouts_;
+  BadTokens* bad_tokens_;
   std::shared_ptr<const IssuerTable> issuers_;
   TokenMap<VerifiedToken> verified_;
+  TokenMap<Bad> bad_;
   TokenMap<Answer> answers_;
   json::Parser parser_;
 };

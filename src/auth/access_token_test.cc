@@ -584,5 +584,107 @@ TEST(TokenMap, ForgetsWhatWasNotSeenForLongest) {
   EXPECT_EQ(none.size(), 0U);
 }
 
+/// Two bad tokens of each peer are verified in a second.
+class BadAccessTokens : public AccessToken {
+ protected:
+  BadAccessTokens() : limited_(10, nullptr, &bad_) {
+    auto table = std::make_shared<IssuerTable>(*table_);
+    table->bad_tokens = {.per_peer = 2, .peers_max = 8};
+    table_ = table;
+  }
+  /// `ok`, or why it was refused.
+  std::string ask_from(std::optional<std::string_view> peer, std::string_view text,
+                       WallTime now = kNow) {
+    const auto who = limited_.verify(table_, text, now, nullptr, peer);
+    return who ? "ok" : std::string(to_string(who.error().reason));
+  }
+  /// One that differs from all others, signed by nobody.
+  std::string forged() {
+    std::string text = token({{"jti", std::to_string(++count_)}});
+    const std::size_t at = text.rfind('.') + 1;
+    text[at] = text[at] == 'x' ? 'y' : 'x';
+    return text;
+  }
+
+  static constexpr std::string_view kPeer = "192.0.2.1";
+  BadTokens bad_;
+  AccessTokenVerifier limited_;
+  int count_ = 0;
+};
+
+TEST_F(BadAccessTokens, AreVerifiedUpToTheLimitOfTheirPeer) {
+  EXPECT_EQ(ask_from(kPeer, forged()), "bad_signature");
+  EXPECT_EQ(ask_from(kPeer, forged()), "bad_signature");
+  EXPECT_EQ(ask_from(kPeer, forged()), "too_many_bad_tokens");
+  EXPECT_EQ(ask_from(kPeer, token()), "too_many_bad_tokens") << "it is not looked at";
+  EXPECT_EQ(ask_from("192.0.2.2", token({{"jti", "7"}})), "ok");
+  EXPECT_EQ(ask_from(kPeer, forged(), kNow + 1s), "bad_signature");
+  EXPECT_EQ(ask_from(kPeer, token({{"jti", "8"}}), kNow + 1s), "ok");
+  EXPECT_EQ(bad_.found(), 3U);
+}
+
+TEST_F(BadAccessTokens, DoNotConcernATokenThatIsKnown) {
+  const std::string known = token();
+  EXPECT_EQ(ask_from(kPeer, known), "ok");
+  for (int i = 0; i < 5; ++i) {
+    (void)ask_from(kPeer, forged());
+  }
+  EXPECT_EQ(ask_from(kPeer, forged()), "too_many_bad_tokens");
+  EXPECT_EQ(ask_from(kPeer, known), "ok");
+}
+
+// Who is looked at again, as the owner of an open stream is, was let in before.
+TEST_F(BadAccessTokens, DoNotConcernWhoWasLetInBefore) {
+  for (int i = 0; i < 5; ++i) {
+    (void)ask_from(kPeer, forged());
+  }
+  EXPECT_EQ(ask_from(std::nullopt, token()), "ok");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ask_from(std::nullopt, forged()), "bad_signature");
+  }
+}
+
+TEST_F(BadAccessTokens, AreOnesThatSomebodyHasSignedToo) {
+  EXPECT_EQ(ask_from(kPeer, token({{"aud", R"("account")"}})), "wrong_audience");
+  EXPECT_EQ(ask_from(kPeer, token({{"exp", "1700000000"}})), "expired");
+  EXPECT_EQ(ask_from(kPeer, token()), "too_many_bad_tokens");
+}
+
+// No signature is looked at: they cost next to nothing, and may be good when the keys are read.
+TEST_F(BadAccessTokens, AreNotThoseThatAreBadAtAGlance) {
+  const TestKey unknown("key-2", JwsAlgorithm::kEs256);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ask_from(kPeer, "opaque"), "malformed");
+    EXPECT_EQ(
+        ask_from(kPeer, unknown.token(claims_of({{"iss", R"("https://as.example/realms/r")"}}))),
+        "unknown_signing_key");
+  }
+  EXPECT_EQ(bad_.found(), 0U);
+  EXPECT_EQ(ask_from(kPeer, token()), "ok");
+}
+
+TEST_F(BadAccessTokens, AreRememberedAndCountOnce) {
+  const std::string same = forged();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ask_from(kPeer, same), "bad_signature");
+  }
+  EXPECT_EQ(bad_.found(), 1U);
+  EXPECT_EQ(ask_from(kPeer, forged()), "bad_signature");
+  EXPECT_EQ(ask_from(kPeer, same), "bad_signature") << "where there is no room either";
+  // The next keys may be those that signed it.
+  use_keys({&key_});
+  EXPECT_EQ(ask_from("192.0.2.2", same), "bad_signature");
+  EXPECT_EQ(bad_.found(), 3U);
+}
+
+TEST_F(BadAccessTokens, MayBecomeGoodWithTime) {
+  const std::string early = token({{"nbf", "1800000060"}, {"jti", "1"}});
+  EXPECT_EQ(ask_from(kPeer, early), "not_yet_valid");
+  EXPECT_EQ(ask_from(kPeer, early, kNow + 60s), "ok");
+  const std::string late = token({{"exp", "1799999900"}, {"jti", "2"}});
+  EXPECT_EQ(ask_from(kPeer, late), "expired");
+  EXPECT_EQ(ask_from(kPeer, late, kNow - 120s), "ok") << "the clock was put back";
+}
+
 }  // namespace
 }  // namespace mcpgate::auth

@@ -88,7 +88,7 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
                                                  : refuse(AuthFailureReason::kDemoNotAllowed);
   }
   if (issuers_) {
-    return tokens.verify(issuers_, token, now);
+    return tokens.verify(issuers_, token, now, nullptr, credentials.peer);
   }
   return refuse(AuthFailureReason::kMalformed);
 }
@@ -97,9 +97,10 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
 Answer Authenticator::authenticate_bound(const Credentials& credentials, std::string_view token,
                                          WallTime now, AccessTokenVerifier& tokens) const {
   const bool is_other = parse_api_key(token) || is_demo_token(token);
-  Answer who = is_other   ? refuse(AuthFailureReason::kNotBound)
-               : issuers_ ? tokens.verify(issuers_, token, now, &credentials.possession)
-                          : refuse(AuthFailureReason::kMalformed);
+  Answer who = is_other ? refuse(AuthFailureReason::kNotBound)
+               : issuers_
+                   ? tokens.verify(issuers_, token, now, &credentials.possession, credentials.peer)
+                   : refuse(AuthFailureReason::kMalformed);
   if (!who) {
     who.error().scheme = AuthScheme::kDpop;
   }

@@ -30,6 +30,9 @@ struct Credentials {
   std::string_view target;
   /// For `Authorization: DPoP`.
   Possession possession = {};
+  /// The client's IP address, which bad tokens are on the account of. Nothing: whoever sends it was
+  /// let in before, and is looked at again.
+  std::optional<std::string_view> peer = std::nullopt;
   /// The peer of the connection is 127.0.0.0/8 or ::1, *and* no forwarding header came.
   bool peer_is_loopback = false;
 };

@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::string_view kWellKnown = "/.well-known/oauth-protected-resource";
 
+/// When to try again what could not be verified: about when an issuer that cannot be reached will
+/// have been tried again. And of what is counted by the second (BadTokens).
+constexpr std::string_view kLater = "10";
+constexpr std::string_view kNextSecond = "1";
+
 /// What is told of why it is wrong; both are empty where nothing is.
 struct Complaint {
   std::string_view error = {};
@@ -38,6 +43,10 @@ std::string challenges(const AuthFailure& failure, const ChallengeTerms& terms,
   }
   return "Bearer " + where + (why.empty() ? "" : ", " + why) +
          (terms.takes_tokens ? ", DPoP " + algorithms() : "");
+}
+
+Challenge later(int status, std::string_view message) {
+  return {.status = status, .www_authenticate = "", .retry_after = kLater, .message = message};
 }
 
 }  // namespace
@@ -74,14 +83,19 @@ Challenge challenge_for(const AuthFailure& failure, const ChallengeTerms& terms)
       return refuse(401, {"invalid_token", "jwk is not the key that the token is bound to"},
                     "The access token is bound to another key than the DPoP proof's.");
     case AuthFailureReason::kTooManyProofs:
-      return {429, "", "You have used too many DPoP proofs: try again."};
+      return later(429, "You have used too many DPoP proofs: try again.");
+    case AuthFailureReason::kTooManyBad:
+      return {.status = 429,
+              .www_authenticate = "",
+              .retry_after = kNextSecond,
+              .message = "Too many bad access tokens come from your address: try again."};
     case AuthFailureReason::kProofsFull:
-      return {503, "", "DPoP proofs cannot be taken now: try again."};
+      return later(503, "DPoP proofs cannot be taken now: try again.");
     case AuthFailureReason::kNotAsked:  // Too many questions are open, or none can be asked.
     case AuthFailureReason::kIssuerUnavailable:
-      return {503, "", "Access tokens of this issuer cannot be verified now: try again."};
+      return later(503, "Access tokens of this issuer cannot be verified now: try again.");
     case AuthFailureReason::kStoreUnavailable:
-      return {503, "", "API keys cannot be verified now: try again."};
+      return later(503, "API keys cannot be verified now: try again.");
     default:
       return refuse(401, {"invalid_token", "the credential is not valid"},
                     "The credential is not valid.");

@@ -11,12 +11,14 @@ namespace mcpgate::auth {
 /// How a request that is not authenticated is answered.
 struct Challenge {
   /// 401; 400 for a credential in the URL or several of them; 403 for a token without the scopes;
-  /// 429 for too many proofs; 503 where the issuer's keys or the API keys are not known, the issuer
-  /// cannot be asked, or no more proofs can be told apart.
+  /// 429 for too many proofs, and for too many bad tokens; 503 where the issuer's keys or the API
+  /// keys are not known, the issuer cannot be asked, or no more proofs can be told apart.
   int status = 401;
   /// The value of WWW-Authenticate (RFC 6750, 3; RFC 9449, 7.1; RFC 9728, 5.1). Empty with 429 and
   /// 503.
   std::string www_authenticate;
+  /// The value of Retry-After, with 429 and 503: seconds.
+  std::string_view retry_after = {};
   /// One plain sentence for the body; the same for every wrong credential.
   std::string_view message;
 };

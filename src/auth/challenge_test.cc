@@ -117,6 +117,15 @@ TEST(Challenge, WhereNoProofCanBeToldFromAnotherNothingIsAskedFor) {
   EXPECT_EQ(challenge_of(AuthFailureReason::kTooManyProofs).www_authenticate, "");
   EXPECT_EQ(challenge_of(AuthFailureReason::kProofsFull).status, 503);
   EXPECT_EQ(challenge_of(AuthFailureReason::kProofsFull).www_authenticate, "");
+  EXPECT_EQ(challenge_of(AuthFailureReason::kProofsFull).retry_after, "10");
+}
+
+// A challenge would have a client throw away a token that may be good.
+TEST(Challenge, ATokenThatWasNotLookedAtIsToComeAgain) {
+  const Challenge later = challenge_of(AuthFailureReason::kTooManyBad);
+  EXPECT_EQ(later.status, 429);
+  EXPECT_EQ(later.www_authenticate, "");
+  EXPECT_EQ(later.retry_after, "1");
 }
 
 TEST(ResourceMetadata, ThePathGoesBehindTheWellKnownPart) {

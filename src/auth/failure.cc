@@ -64,6 +64,8 @@ std::string_view to_string(AuthFailureReason reason) {
       return "logged_out";
     case AuthFailureReason::kInactive:
       return "inactive";
+    case AuthFailureReason::kTooManyBad:
+      return "too_many_bad_tokens";
   }
   return "unknown";
 }

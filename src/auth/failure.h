@@ -43,6 +43,7 @@ enum class AuthFailureReason {
   kNotAsked,       // its issuer decides (RFC 7662), and was not asked lately
   kLoggedOut,      // its session has ended at its issuer, which said so
   kInactive,       // its issuer says that it is not good any more, or never was
+  kTooManyBad,     // tokens come from there for this one to be looked at
 };
 
 /// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/bad_tokens.h"
 #include "auth/jwk.h"
 #include "auth/seen_proofs.h"
 #include "http/tls.h"
@@ -68,6 +69,8 @@ struct IssuerTable {
   std::size_t introspections_max = 64;
   /// What is remembered of the proofs beside tokens that are bound to a key.
   SeenProofs::Limits proofs;
+  /// How many bad tokens are verified.
+  BadTokens::Limits bad_tokens = {};
 
   [[nodiscard]] const Issuer* find(std::string_view issuer) const {
     for (const Issuer& each : issuers) {

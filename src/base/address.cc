@@ -56,6 +56,15 @@ std::optional<IpAddress> IpAddress::of(const sockaddr& address) {
   return std::nullopt;
 }
 
+IpAddress IpAddress::subscriber() const {
+  constexpr std::size_t kNetworkBytes = 8;
+  IpAddress first = *this;
+  if (!is_v4(bytes_)) {
+    std::fill(first.bytes_.begin() + kNetworkBytes, first.bytes_.end(), std::uint8_t{0});
+  }
+  return first;
+}
+
 std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool v4 = is_v4(bytes_);

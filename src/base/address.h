@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,11 @@ class IpAddress {
   [[nodiscard]] static std::optional<IpAddress> of(const sockaddr& address);
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  /// What stands for all addresses that one subscriber has at least: of IPv4 the address itself, of
+  /// IPv6 the first address of its /64 (RFC 6177: nobody gets less).
+  [[nodiscard]] IpAddress subscriber() const;
+
+  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:
   friend class Network;

@@ -40,6 +40,16 @@ TEST(Address, ParsesWholeAddressesOnly) {
   EXPECT_FALSE(IpAddress::parse(std::string_view("10.0.0.1\0", 9)));
 }
 
+TEST(Address, ASubscriberHasA64OfIpv6AndOneAddressOfIpv4) {
+  const auto of = [](std::string_view text) {
+    return IpAddress::parse(text)->subscriber().to_string();
+  };
+  EXPECT_EQ(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+  EXPECT_EQ(of("2001:db8:1:3:3:4:5:6"), "2001:db8:1:3::");
+  EXPECT_EQ(of("192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(of("::ffff:192.0.2.7"), "192.0.2.7");
+}
+
 TEST(Address, ANetworkContainsWhatItsPrefixSays) {
   const auto contains = [](const char* network, const char* address) {
     return Network::parse(network)->contains(*IpAddress::parse(address));

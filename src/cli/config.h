@@ -103,6 +103,7 @@ struct Limits {
   std::size_t token_bytes_max = std::size_t{16} << 10;
   /// Per loop.
   std::size_t verified_tokens_max = 10'000;
+  auth::BadTokens::Limits bad_tokens = {};
   auth::Logouts::Limits logouts = {};
   std::chrono::milliseconds introspection_cache = auth::IssuerTable{}.introspection_cache;
   std::chrono::milliseconds introspection_timeout = auth::IssuerTable{}.introspection_timeout;

@@ -136,6 +136,15 @@ const Row kRows[] = {
      Count{[](Limits& l) -> std::size_t& { return l.verified_tokens_max; }, 0, 1'000'000},
      "access tokens that a loop remembers as verified, about 1 KiB each; of those above it the "
      "ones not seen for longest are verified again"},
+    {"badTokensPerPeer",
+     Count{[](Limits& l) -> std::size_t& { return l.bad_tokens.per_peer; }, 1, 1'000'000},
+     "access tokens that are found to be bad by their signature or what they say, of one client's "
+     "address (IPv6: its /64) and loop in a second: above it those that are not known to be good "
+     "are refused with 429, so that made-up ones do not take the time of other callers"},
+    {"badTokenPeers",
+     Count{[](Limits& l) -> std::size_t& { return l.bad_tokens.peers_max; }, 1, 1'000'000},
+     "addresses whose bad tokens a loop counts apart; all others together count as one. So many "
+     "times `badTokensPerPeer` is what all together can have verified"},
     {"introspectionCache",
      Time{[](Limits& l) -> milliseconds& { return l.introspection_cache; }, milliseconds(1'000),
           milliseconds(300'000)},

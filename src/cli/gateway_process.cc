@@ -67,7 +67,8 @@ auth::IssuerTable token_limits(const Config& config) {
           .introspections_max = config.limits.introspections_max,
           .proofs = {.window = config.limits.dpop_window,
                      .all_max = config.limits.dpop_proofs_max,
-                     .per_principal_max = config.limits.dpop_proofs_per_principal_max}};
+                     .per_principal_max = config.limits.dpop_proofs_per_principal_max},
+          .bad_tokens = config.limits.bad_tokens};
 }
 
 Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {

@@ -65,6 +65,10 @@ http::Response AdminHandler::metrics() const {
   }
   page.body +=
       fmt::format("# TYPE mcpgate_logouts gauge\nmcpgate_logouts {}\n", service_.logouts());
+  page.body += fmt::format(
+      "# TYPE mcpgate_bad_tokens_total counter\nmcpgate_bad_tokens_total {}\n"
+      "# TYPE mcpgate_bad_token_refusals_total counter\nmcpgate_bad_token_refusals_total {}\n",
+      service_.bad_tokens(), service_.tokens_not_looked_at());
   page.body += "# TYPE mcpgate_unapproved_tools gauge\n";
   for (const auto& [name, found] : service_.tool_sets()) {
     if (found.tools) {

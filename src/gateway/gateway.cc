@@ -39,8 +39,6 @@ constexpr std::size_t kLargeBodyBytes = std::size_t{256} << 10;
 constexpr std::size_t kAwaitingBodyBytesMax = std::size_t{64} << 10;
 constexpr std::chrono::seconds kKeysPatience{6};
 constexpr int kAwaitsMax = 2;  // For keys, then for what the issuer says of the token.
-/// When to try again whose issuer cannot be reached: about when it will have been tried again.
-constexpr const char* kIssuerRetryAfter = "10";
 constexpr int kOk = 200;
 constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
 /// A document that is parsed is a body or an answer, both bounded before.
@@ -110,7 +108,7 @@ Answer session_needed(std::string_view id, audit::Record& record) {
 Gateway::Gateway(const GatewayParts& parts, std::shared_ptr<const Snapshot> snapshot)
     : parts_(parts),
       parser_(kDocumentBytesMax),
-      tokens_(parts.verified_tokens_max, &parts.logouts),
+      tokens_(parts.verified_tokens_max, &parts.logouts, &bad_tokens_),
       introspector_(parts.loop, parts.clock, tokens_),
       calls_(parts, parser_),
       streams_(parts, tokens_, introspector_),
@@ -289,8 +287,7 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   const auto stage =
       visit.responder == nullptr ? auth::Possession::Stage::kHead : auth::Possession::Stage::kWhole;
   auto principal = visit.snapshot->authenticator->authenticate(
-      credentials_of(request, settings, stage, parts_.seen_proofs), parts_.clock.wall_now(),
-      tokens_);
+      credentials_of(visit, settings, stage, parts_.seen_proofs), parts_.clock.wall_now(), tokens_);
   if (principal) {
     visit.principal = *principal;
     record.principal = *std::move(principal);
@@ -307,6 +304,9 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   if (failure.reason == auth::AuthFailureReason::kNotAsked) {
     visit.token_to_ask_about = token_of(request);
   }
+  if (failure.reason == auth::AuthFailureReason::kTooManyBad && visit.responder != nullptr) {
+    bad_tokens_.count_refusal();  // Not of a head alone: the request comes here again.
+  }
   const std::string metadata =
       auth::resource_metadata_url(resource_url(settings, request.path).to_string());
   auth::Challenge challenge = auth::challenge_for(
@@ -315,7 +315,7 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
                 .takes_tokens = !settings.authorization_servers.empty()});
   Answer answer = refusal_answer(challenge.status, challenge.message);
   if (challenge.www_authenticate.empty()) {
-    answer.headers.emplace_back("Retry-After", kIssuerRetryAfter);
+    answer.headers.emplace_back("Retry-After", challenge.retry_after);
   } else {
     answer.headers.emplace_back("WWW-Authenticate", std::move(challenge.www_authenticate));
   }
@@ -389,10 +389,17 @@ Task<void> Gateway::log_out(Visit& visit, audit::Record& record) {
 /// on does not depend on the audit.
 std::expected<auth::LogoutOrder, auth::AuthFailure> Gateway::read_logout(const Visit& visit,
                                                                          std::string_view token) {
-  auto order = auth::verify_logout_token(parser_, *visit.snapshot->authenticator->issuers(), token,
-                                         parts_.clock.wall_now());
+  const auth::IssuerTable& issuers = *visit.snapshot->authenticator->issuers();
+  const WallTime now = parts_.clock.wall_now();
+  if (!bad_logouts_.has_room_for(visit.client_ip, issuers.bad_tokens, now)) {
+    bad_logouts_.count_refusal();
+    return std::unexpected(auth::AuthFailure{.reason = auth::AuthFailureReason::kTooManyBad});
+  }
+  auto order = auth::verify_logout_token(parser_, issuers, token, now);
   if (order) {
-    parts_.logouts.add(order->logout, visit.snapshot->settings->logouts, parts_.clock.wall_now());
+    parts_.logouts.add(order->logout, visit.snapshot->settings->logouts, now);
+  } else if (order.error().reason == auth::AuthFailureReason::kBadSignature) {
+    bad_logouts_.count(visit.client_ip, issuers.bad_tokens, now);
   }
   return order;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "audit/record.h"
 #include "auth/access_token.h"
+#include "auth/bad_tokens.h"
 #include "auth/introspector.h"
 #include "auth/logout_token.h"
 #include "base/task.h"
@@ -39,6 +41,15 @@ class Gateway final : public http::Handler {
   void drain() {
     streams_.drain();
     forwarder_.drain();
+  }
+
+  /// Tokens whose signature was looked at in vain, and those that were refused without a look,
+  /// since too many of the others came from the same address. Any thread.
+  [[nodiscard]] std::uint64_t bad_tokens() const {
+    return bad_tokens_.found() + bad_logouts_.found();
+  }
+  [[nodiscard]] std::uint64_t tokens_not_looked_at() const {
+    return bad_tokens_.refused() + bad_logouts_.refused();
   }
 
   /// Of all that replicas hand to clients and to each other.
@@ -87,6 +98,9 @@ class Gateway final : public http::Handler {
   GatewayParts parts_;
   std::shared_ptr<const Snapshot> snapshot_;
   json::Parser parser_;
+  auth::BadTokens bad_tokens_;
+  /// Of logout tokens: no other tokens keep an issuer from saying who has logged out.
+  auth::BadTokens bad_logouts_;
   auth::AccessTokenVerifier tokens_;
   auth::Introspector introspector_;
   CallRunner calls_;

@@ -94,6 +94,96 @@ TEST_F(GatewayTokens, ATokenWithoutTheScopeIsToldWhichItNeeds) {
   EXPECT_EQ(member(line, "user"), "dora") << "it is known who it was";
 }
 
+/// One bad token of each address is verified in a second, which does not end by itself.
+class GatewayBadTokens : public GatewayTokens {
+ protected:
+  GatewayBadTokens() {
+    settings_.trusted_proxies = {*Network::parse("127.0.0.1")};
+    auto table = std::make_shared<auth::IssuerTable>(*issuers_);
+    table->bad_tokens = {.per_peer = 1, .peers_max = 8};
+    issuers_ = table;
+    use_settings();
+  }
+  http::ClientResponse send_from(const std::string& address, const std::string& authorization) {
+    return send(with(modern("tools/list"), "X-Forwarded-For", address), authorization);
+  }
+  /// Of a key that the issuer does not have under this name, and like no other.
+  std::string forged() { return bearer(other_, {{"jti", '"' + random_.hex(8) + '"'}}); }
+
+  auth::TestKey other_{"key-1", auth::JwsAlgorithm::kEs256};
+};
+
+TEST_F(GatewayBadTokens, KeepNewOnesFromTheSameAddressAloneOut) {
+  const std::string known = bearer(key_);
+  EXPECT_EQ(send_from("192.0.2.1", known).status, 200);
+  EXPECT_EQ(send_from("192.0.2.1", forged()).status, 401);
+  const auto refused = send_from("192.0.2.1", forged());
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(header(refused, "Retry-After"), "1");
+  EXPECT_EQ(header(refused, "WWW-Authenticate"), "");
+  EXPECT_EQ(member(records().back(), "reason"), "too_many_bad_tokens");
+  EXPECT_EQ(member(records().back(), "client_ip"), "192.0.2.1");
+  EXPECT_EQ(gateway_->bad_tokens(), 1U);
+  EXPECT_EQ(gateway_->tokens_not_looked_at(), 1U);
+
+  const std::string fresh = bearer(key_, {{"jti", R"("fresh")"}});
+  EXPECT_EQ(send_from("192.0.2.1", fresh).status, 429);
+  EXPECT_EQ(send_from("192.0.2.1", known).status, 200);
+  EXPECT_EQ(send_from("192.0.2.1", alice_).status, 200) << "an API key";
+  EXPECT_EQ(send_from("192.0.2.2", fresh).status, 200);
+  EXPECT_EQ(send_from("192.0.2.1", fresh).status, 200) << "now it is known";
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(send_from("192.0.2.1", bearer(key_, {{"jti", R"("later")"}})).status, 200);
+}
+
+// Its body comes after its head, so that the token is looked at twice.
+TEST_F(GatewayBadTokens, OfALargeRequestCountOnce) {
+  Sent large = with(modern("tools/list"), "X-Forwarded-For", "192.0.2.1");
+  large.body.insert(large.body.size() - 1, std::string(std::size_t{3} << 20, ' '));
+  EXPECT_EQ(send(large, forged()).status, 401);
+  EXPECT_EQ(gateway_->bad_tokens(), 1U);
+  EXPECT_EQ(send(large, forged()).status, 429);
+  EXPECT_EQ(gateway_->tokens_not_looked_at(), 1U);
+}
+
+TEST_F(GatewayBadTokens, AreForgottenByNoStreamThatIsOpen) {
+  const auto listen =
+      with(modern("subscriptions/listen", R"("notifications":{})"), "X-Forwarded-For", "192.0.2.1");
+  settings_.stream_keep_alive = std::chrono::milliseconds(10);
+  use_settings();
+  const auto stream = open(listen, bearer(key_));
+  ASSERT_EQ(stream->status, 200);
+  EXPECT_EQ(send_from("192.0.2.1", forged()).status, 401);
+  // Another table: what was remembered of the stream's token is forgotten.
+  issuers_ = std::make_shared<auth::IssuerTable>(*issuers_);
+  use_settings();
+  EXPECT_EQ(send_from("192.0.2.1", forged()).status, 429);
+  const std::size_t before = stream->bytes.size();
+  EXPECT_TRUE(run_until(loop_, [&] { return stream->bytes.size() > before + 20; }));
+  EXPECT_FALSE(stream->over);
+}
+
+TEST_F(GatewayBadTokens, OfLogoutsAreCountedApart) {
+  const auto log_out = [this] {
+    const std::string body = "logout_token=" + forged().substr(7);
+    return send({.body = body,
+                 .headers = {{"Content-Type", "application/x-www-form-urlencoded"},
+                             {"X-Forwarded-For", "192.0.2.1"}},
+                 .target = "/oauth/backchannel-logout"},
+                "");
+  };
+  EXPECT_EQ(send_from("192.0.2.1", forged()).status, 401);
+  EXPECT_EQ(send_from("192.0.2.1", forged()).status, 429);
+  const auto bad = log_out();
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_TRUE(bad.body.contains("bad_signature")) << bad.body;
+  const auto refused = log_out();
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(header(refused, "Retry-After"), "1");
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(log_out().status, 400);
+}
+
 TEST_F(GatewayTokens, BothMetadataDocumentsNameTheIssuer) {
   for (const char* suffix : {"", "/mcp"}) {
     const auto response =

@@ -78,6 +78,12 @@ Answer logout_refused(const auth::AuthFailure& failure) {
     answer.headers.emplace_back("Retry-After", "1");
     return answer;
   }
+  if (failure.reason == auth::AuthFailureReason::kTooManyBad) {
+    Answer answer =
+        refused(429, "temporarily_unavailable", "Too many bad tokens come from your address.");
+    answer.headers.emplace_back("Retry-After", "1");
+    return answer;
+  }
   return refused(400, "invalid_request",
                  "The logout token is not good: " + std::string(to_string(failure.reason)) + ".");
 }

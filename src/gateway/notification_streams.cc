@@ -203,7 +203,7 @@ void NotificationStreams::use(std::shared_ptr<const Snapshot> snapshot) {
 NotificationStreams::Standing NotificationStreams::standing_of(Stream& stream) {
   // A proof is of the moment at which the stream was opened.
   auto principal = snapshot_->authenticator->authenticate(
-      credentials_of(stream.visit.request, *snapshot_->settings, auth::Possession::Stage::kLater,
+      credentials_of(stream.visit, *snapshot_->settings, auth::Possession::Stage::kLater,
                      parts_.seen_proofs),
       parts_.clock.wall_now(), tokens_);
   if (!principal && principal.error().reason == auth::AuthFailureReason::kNotAsked) {

@@ -201,6 +201,22 @@ void Service::use(std::shared_ptr<const auth::Authenticator> authenticator) {
   publish();
 }
 
+std::uint64_t Service::bad_tokens() const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->gateway->bad_tokens();
+  }
+  return sum;
+}
+
+std::uint64_t Service::tokens_not_looked_at() const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->gateway->tokens_not_looked_at();
+  }
+  return sum;
+}
+
 std::string Service::why_not_ready() const {
   if (!world_.authenticator->can_authenticate()) {
     return "no issuer has told its signing keys yet, and there is no other way to authenticate";

@@ -87,6 +87,9 @@ class Service {
   [[nodiscard]] const Catalogue& catalogue() const { return *world_.catalogue; }
   /// How many are remembered.
   [[nodiscard]] std::size_t logouts() const { return logouts_.size(); }
+  /// Gateway::bad_tokens() and Gateway::tokens_not_looked_at() of all loops.
+  [[nodiscard]] std::uint64_t bad_tokens() const;
+  [[nodiscard]] std::uint64_t tokens_not_looked_at() const;
   [[nodiscard]] const Discovery::Sets& tool_sets() const { return discovery_.sets(); }
   /// Called once, on loop 0, when the service is ready for the first time.
   void on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }

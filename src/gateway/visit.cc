@@ -17,8 +17,10 @@ std::string new_request_id(Random& random) {
   return random.hex(kRequestIdBytes);
 }
 
-auth::Credentials credentials_of(const http::Request& request, const Settings& settings,
+auth::Credentials credentials_of(const Visit& visit, const Settings& settings,
                                  auth::Possession::Stage stage, auth::SeenProofs& seen_proofs) {
+  const http::Request& request = visit.request;
+  const bool is_new = stage != auth::Possession::Stage::kLater;
   const ResourceUrl url = resource_url(settings, request.path);
   return {.authorization = request.header("authorization"),
           .authorization_count = request.header_count("authorization"),
@@ -30,6 +32,7 @@ auth::Credentials credentials_of(const http::Request& request, const Settings& s
                          .headers = request.headers,
                          .body = request.body,
                          .seen = &seen_proofs},
+          .peer = is_new ? std::optional<std::string_view>(visit.client_ip) : std::nullopt,
           .peer_is_loopback = is_from_loopback(request)};
 }
 

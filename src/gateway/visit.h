@@ -44,9 +44,9 @@ struct Visit {
 /// 128 bits in hex: a request's id is the call's at its sandbox, which must not be guessed.
 [[nodiscard]] std::string new_request_id(Random& random);
 
-/// What it brings along that says who is calling. Views borrow from the request and the settings.
-[[nodiscard]] auth::Credentials credentials_of(const http::Request& request,
-                                               const Settings& settings,
+/// What its request brings along that says who is calling. Views borrow from the visit and the
+/// settings.
+[[nodiscard]] auth::Credentials credentials_of(const Visit& visit, const Settings& settings,
                                                auth::Possession::Stage stage,
                                                auth::SeenProofs& seen_proofs);
 

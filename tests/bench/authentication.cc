@@ -12,6 +12,7 @@
 
 #include "auth/api_key.h"
 #include "auth/authenticator.h"
+#include "auth/bad_tokens.h"
 #include "auth/logouts.h"
 #include "auth/token_testing.h"
 #include "base/error.h"
@@ -89,12 +90,25 @@ void cold_token(benchmark::State& state, auth::JwsAlgorithm algorithm) {
   authenticate(state, {.issuers = issuers_with(key)}, tokens, key.token(claims("alice")), true);
 }
 
-/// It names the right key, and somebody else has signed it.
-void forged_token(benchmark::State& state) {
+/// It names the right key, and nobody has signed it; another one each time, since a bad token is
+/// remembered.
+void forged_token(benchmark::State& state, bool is_limited) {
   const auth::TestKey key("key", auth::JwsAlgorithm::kEs256);
-  const auth::TestKey other("key", auth::JwsAlgorithm::kEs256);
-  auth::AccessTokenVerifier tokens;
-  authenticate(state, {.issuers = issuers_with(key)}, tokens, other.token(claims("alice")), false);
+  auth::BadTokens few;
+  auth::AccessTokenVerifier tokens(1'000, nullptr, is_limited ? &few : nullptr);
+  const auth::Authenticator authenticator({.issuers = issuers_with(key)});
+  std::string header = "Bearer " + key.token(claims("alice"));
+  constexpr std::size_t kDigits = 8;
+  const std::size_t at = header.rfind('.') + 1;
+  std::size_t number = 0;
+  while (state.KeepRunning()) {
+    header.replace(at, kDigits, fmt::format("{:08}", ++number));
+    const auth::Credentials credentials{
+        .authorization = header, .authorization_count = 1, .target = "/mcp", .peer = "192.0.2.1"};
+    if (authenticator.authenticate(credentials, kNow, tokens)) {
+      state.SkipWithError("not what was expected");
+    }
+  }
 }
 
 BENCHMARK(api_key);
@@ -102,7 +116,8 @@ BENCHMARK_CAPTURE(cached_token, alone, 0);
 BENCHMARK_CAPTURE(cached_token, with_10000_logouts, kLogouts);
 BENCHMARK_CAPTURE(cold_token, ES256, auth::JwsAlgorithm::kEs256);
 BENCHMARK_CAPTURE(cold_token, RS256, auth::JwsAlgorithm::kRs256);
-BENCHMARK(forged_token);
+BENCHMARK_CAPTURE(forged_token, looked_at, false);
+BENCHMARK_CAPTURE(forged_token, above_the_limit, true);
 
 }  // namespace
 

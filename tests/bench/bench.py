@@ -14,7 +14,9 @@
 6. A confined call of a small tool through the real gateway and sandbox, beside the same tool body
    run by `bwrap … python3 -I`.
 7. The lock-down of a child, and the end of one that is killed (sandbox.cc).
-8. Who calls, and one decision of the policy, by Google Benchmark (authentication.cc,
+8. Latency of callers whose tokens are known while made-up tokens come from another address
+   (garbage_tokens.py), beside the same without them, on a gateway with one loop.
+9. Who calls, and one decision of the policy, by Google Benchmark (authentication.cc,
    decision.cc).
 
 Ends with 1 when a row is below its floor.
@@ -35,6 +37,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import garbage_tokens
 import own_answers
 import servers
 import streams
@@ -47,6 +50,9 @@ SEED = 20261122
 READY_CHILDREN = 2
 #: Between two calls that find a child ready: enough for another one to get ready.
 PAUSE_S = 0.005
+#: Made-up tokens a second, and connections of the good callers beside them.
+GARBAGE_RATE = 2_000
+GARBAGE_CONNECTIONS = 8
 
 
 @dataclass
@@ -141,6 +147,7 @@ class Bench:
         self.measure_streams(path)
         self.measure_confined_call()
         self.measure_child()
+        self.measure_garbage_tokens(path)
         self.measure_decisions()
 
     def stop(self):
@@ -397,6 +404,62 @@ class Bench:
                 self.rows.append(Row(what, median(times), "ms", None, target, False, note))
             else:
                 self.say(f"no row for {what}: it cannot be had here")
+
+    def measure_garbage_tokens(self, path: Path):
+        """p99 of good callers with a flood ÷ without, on the one loop that both meet. Beside it the
+        same where the limit is too high to matter, and with requests that have no token at all."""
+        self.say("made-up tokens from another address")
+        rounds, seconds = (3, 2) if self.quick else (8, 3)
+        issuer = garbage_tokens.Issuer(self.folder / "garbage-issuer")
+        limited = self.gateway("garbage", f"unix:{path}", auth=issuer.config())
+        high = {"badTokensPerPeer": 1_000_000}
+        unlimited = self.gateway("garbage-all", f"unix:{path}", auth=issuer.config(), limits=high)
+        start, token = issuer.start_of_token(), issuer.token()
+        sides = {
+            "quiet": (limited, None, 0),
+            "limited": (limited, start, GARBAGE_RATE),
+            "bare": (limited, None, GARBAGE_RATE),
+            "quiet, no limit": (unlimited, None, 0),
+            "no limit": (unlimited, start, GARBAGE_RATE),
+        }
+        p99 = {name: [] for name in sides}
+        statuses: dict[str, list[dict[int, int]]] = {name: [] for name in sides}
+        for gateway in (limited, unlimited):
+            request = call_request(gateway.url, token, servers.TOOL, arguments_json())
+            garbage_tokens.wait_until_known(request)
+        for _ in range(rounds):
+            for name in self.random.sample(list(sides), len(sides)):
+                gateway, sent, rate = sides[name]
+                request = call_request(gateway.url, token, servers.TOOL, arguments_json())
+                with garbage_tokens.flood(gateway, rate, seconds, sent) as counts:
+                    load = wrk(request, self.script, GARBAGE_CONNECTIONS, seconds, CLIENT_CORE)
+                p99[name].append(load.p99_us)
+                statuses[name].append(counts)
+        ratios = {
+            name: [a / b for a, b in zip(p99[name], p99[base], strict=True)]
+            for name, base in (("limited", "quiet"), ("bare", "quiet"), ("no limit", "quiet, no limit"))
+        }
+        refused = sum(counts.get(429, 0) for counts in statuses["limited"])
+        every = sum(sum(counts.values()) for counts in statuses["limited"])
+        assert not any(200 in counts for each in statuses.values() for counts in each)
+        note = (
+            f"{min(ratios['limited']):.2f}–{max(ratios['limited']):.2f} in {rounds} rounds; "
+            f"{median(p99['limited']):.0f} µs against {median(p99['quiet']):.0f} µs; {GARBAGE_RATE:,} a "
+            f"second, {refused / every:.0%} not looked at; {median(ratios['no limit']):.2f} without the "
+            f"limit, {median(ratios['bare']):.2f} for as many requests without a token"
+        )
+        what = "good callers' p99 with made-up tokens from another address ÷ without"
+        self.rows.append(Row(what, median(ratios["limited"]), "", None, 1.2, False, note))
+        costs = {
+            name: garbage_tokens.cpu_us(gateway, GARBAGE_RATE, seconds, sent)
+            for name, (gateway, sent, rate) in sides.items()
+            if rate
+        }
+        note = f"{costs['no limit']:.0f} µs where each is; {costs['bare']:.0f} µs of a request without one"
+        what = "CPU of a made-up token that is not looked at, its request included"
+        self.rows.append(Row(what, costs["limited"], "µs", None, None, False, note))
+        for gateway in (limited, unlimited):
+            gateway.started.stop()
 
     def measure_decisions(self):
         self.say("who calls, and one decision")

@@ -1,5 +1,6 @@
 """What is read off running processes: CPU time, requests, latencies, instructions."""
 
+import http.client
 import json
 import os
 import re
@@ -102,6 +103,17 @@ def paced_seconds(request: Request, count: int, pause_s: float) -> list[float]:
             if not head.startswith(b"HTTP/1.1 200 ") or b'"error"' in body[:200]:
                 raise RuntimeError(f"{head!r} {body[:500]!r}")
     return times
+
+
+def post_once(request: Request) -> int:
+    """The status of its answer, on a connection of its own."""
+    url = urlsplit(request.url)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+    try:
+        connection.request("POST", url.path, request.body, request.headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def family(pid: int) -> list[int]:

@@ -28,6 +28,8 @@ READY_SECONDS = 20
 
 RESULT_BYTES = 1_800  # Of text; with what is around it the answer has about 2 KB.
 TOOL = "canned_search"
+#: Opens the tool set of start_gateway().
+ROLE = "mcp-bench"
 
 INPUT_SCHEMA = {
     "type": "object",
@@ -238,9 +240,10 @@ def start_gateway(
     command: list | None = None,
     core=SERVER_CORE,
     limits: dict | None = None,
+    auth: dict | None = None,
 ) -> Gateway:
     """`mcpgate serve` in front of the canned sandbox, with everything on that is on by default:
-    key, decision, argument check, audit (written), signature, metrics."""
+    key, decision, argument check, audit (written), signature, metrics. `auth`: beside its keys."""
     folder.mkdir(parents=True)
     port = free_port()
     key_file = folder / "canned.key"
@@ -253,10 +256,10 @@ def start_gateway(
         "state": str(folder),
         "listen": f"127.0.0.1:{port}",
         "admin": {"listen": f"127.0.0.1:{free_port()}"},
-        "auth": {"apiKeys": {"directory": "keys"}},
+        "auth": {"apiKeys": {"directory": "keys"}} | (auth or {}),
         "toolSets": {
             "canned": {
-                "requiredRole": "mcp-bench",
+                "requiredRole": ROLE,
                 "sandbox": sandbox,
                 "signingKey": {"file": str(key_file)},
             }
@@ -265,7 +268,7 @@ def start_gateway(
         "limits": limits or {},
     }
     config.write_text(json.dumps(document))
-    key = create_key(folder, "mcp-bench", config)
+    key = create_key(folder, ROLE, config)
     started = Started([*(command or [MCPGATE]), "serve", "--config", config], folder, core=core)
     started.wait_for(lambda: ready(port), "the gateway is not ready", 60)
     return Gateway(started, port, key)

@@ -2,13 +2,17 @@
 late, or cannot be had. What makes a token bad is src/auth/access_token_test.cc's."""
 
 import json
+import re
+import secrets
 import time
 
 import pytest
 from support.gateway import fixture_config
 from support.issuer import Issuer, Key
-from support.processes import wait_until
+from support.processes import on_all_loops, wait_until
 from support.rpc import text_of
+
+PING = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 
 
 @pytest.fixture
@@ -66,6 +70,49 @@ def test_refused_tokens_get_the_challenge_and_their_reason_is_recorded(gateway, 
         assert reply.status == 401, reason
         assert 'error="invalid_token"' in reply.headers["www-authenticate"], reason
         assert gateway.record_of(reply)["reason"] == reason
+
+
+def post(gateway, credential: str, address: str):
+    user = client(gateway, credential) if not credential.startswith("mcpk_") else gateway.client(credential)
+    return user.post(PING, {"X-Forwarded-For": address})
+
+
+def test_made_up_tokens_keep_out_new_ones_of_their_address_alone(start_gateway, issuer, certificates):
+    config = config_of(issuer, certificates, apiKeys={"directory": "keys"})
+    config |= {"trustedProxies": ["127.0.0.0/8"], "limits": {"badTokensPerPeer": 1}}
+    gateway = start_gateway(config=config)
+    known, key = issuer.token("mcp-tester", user="known"), gateway.known_key("kay", "mcp-admin")
+    flooder, other = "192.0.2.1", "192.0.2.2"
+    wait_until(lambda: post(gateway, known, other).status == 200, "the keys are read")
+    assert on_all_loops(lambda: post(gateway, known, flooder).status == 200)
+    forger = Key("first")
+
+    def flood():
+        # Each is a connection of its own, and so meets any of the loops.
+        replies = [post(gateway, issuer.token(key=forger, jti=str(n)), flooder) for n in range(8)]
+        return [reply for reply in replies if reply.status == 429]
+
+    for number in range(3):
+        refused = wait_until(flood, "the flood is more than is looked at")[0]
+        assert refused.headers["retry-after"] == "1"
+        assert "www-authenticate" not in refused.headers
+        record = gateway.record_of(refused)
+        assert (record["reason"], record["client_ip"]) == ("too_many_bad_tokens", flooder)
+        fresh = issuer.token("mcp-tester", user=f"fresh-{number}")
+        assert post(gateway, fresh, other).status == 200
+        assert post(gateway, known, flooder).status == 200
+        assert post(gateway, key, flooder).status == 200
+    late = issuer.token("mcp-tester", user="late")
+
+    def is_kept_out():
+        flood()
+        return post(gateway, issuer.token("mcp-tester", jti=secrets.token_hex(8)), flooder).status == 429
+
+    wait_until(is_kept_out, "a new token of that address is not looked at")
+    wait_until(lambda: post(gateway, late, flooder).status == 200, "a second without the flood")
+    metrics = gateway.admin("/metrics")[1]
+    assert int(re.search(r"^mcpgate_bad_token_refusals_total (\d+)", metrics, re.M)[1]) >= 4
+    assert int(re.search(r"^mcpgate_bad_tokens_total (\d+)", metrics, re.M)[1]) >= 1
 
 
 def test_the_metadata_names_the_issuer(gateway, issuer):
