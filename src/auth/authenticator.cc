@@ -6,13 +6,14 @@
 
 #include "auth/api_key.h"
 #include "base/encoding.h"
+#include "base/error.h"
 
 namespace mcpgate::auth {
 namespace {
 
 using Answer = std::expected<std::shared_ptr<const Principal>, AuthFailure>;
 
-Answer refuse(AuthFailureReason reason, std::string_view key_id = {}) {
+std::unexpected<AuthFailure> refuse(AuthFailureReason reason, std::string_view key_id = {}) {
   return std::unexpected(AuthFailure{.reason = reason, .key_id = std::string(key_id)});
 }
 
@@ -50,7 +51,10 @@ std::optional<SentToken> sent_token(std::string_view authorization) {
 }
 
 Authenticator::Authenticator(Options options)
-    : keys_(std::move(options.keys)), issuers_(std::move(options.issuers)) {
+    : keys_(std::move(options.keys)),
+      key_uses_(std::move(options.key_uses)),
+      issuers_(std::move(options.issuers)) {
+  MCPGATE_ASSERT(!key_uses_ || !keys_ || key_uses_->size() == keys_->records().size());
   if (options.demo_token_allowed) {
     demo_ = std::make_shared<const Principal>(Principal{.user = "demo",
                                                         .issuer = "mcpgate:demo",
@@ -81,11 +85,19 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
     return authenticate_bound(credentials, token, now, tokens);
   }
   if (const auto id = parse_api_key(token)) {
-    return authenticate_key(token, *id, now);
+    const auto key = find_key(token, *id, now);
+    if (!key) {
+      return std::unexpected(key.error());
+    }
+    if (key_uses_ && credentials.peer) {
+      KeyUses::note(*(*key_uses_)[(*key)->index], now);
+    }
+    return (*key)->principal;
   }
   if (is_demo_token(token)) {
-    return demo_ && credentials.peer_is_loopback ? Answer(demo_)
-                                                 : refuse(AuthFailureReason::kDemoNotAllowed);
+    return demo_ && credentials.peer_is_loopback
+               ? Answer(demo_)
+               : Answer(refuse(AuthFailureReason::kDemoNotAllowed));
   }
   if (issuers_) {
     return tokens.verify(issuers_, token, now, nullptr, credentials.peer);
@@ -97,10 +109,10 @@ Answer Authenticator::authenticate(const Credentials& credentials, WallTime now,
 Answer Authenticator::authenticate_bound(const Credentials& credentials, std::string_view token,
                                          WallTime now, AccessTokenVerifier& tokens) const {
   const bool is_other = parse_api_key(token) || is_demo_token(token);
-  Answer who = is_other ? refuse(AuthFailureReason::kNotBound)
+  Answer who = is_other ? Answer(refuse(AuthFailureReason::kNotBound))
                : issuers_
                    ? tokens.verify(issuers_, token, now, &credentials.possession, credentials.peer)
-                   : refuse(AuthFailureReason::kMalformed);
+                   : Answer(refuse(AuthFailureReason::kMalformed));
   if (!who) {
     who.error().scheme = AuthScheme::kDpop;
   }
@@ -113,8 +125,21 @@ bool Authenticator::can_authenticate() const {
          (issuers_ && std::ranges::any_of(issuers_->issuers, has_keys));
 }
 
-Answer Authenticator::authenticate_key(std::string_view token, std::string_view id,
-                                       WallTime now) const {
+std::vector<KeyUse> Authenticator::key_uses() const {
+  std::vector<KeyUse> uses;
+  for (std::size_t i = 0; key_uses_ && keys_ && i < key_uses_->size(); ++i) {
+    const std::int64_t last = (*key_uses_)[i]->load(std::memory_order_relaxed);
+    const std::string_view id = keys_->records()[i].id;
+    if (last != 0 && (uses.empty() || uses.back().key_id != id)) {
+      uses.push_back({.key_id = id, .last = last});
+    }
+  }
+  return uses;
+}
+
+std::expected<const KeyTable::Entry*, AuthFailure> Authenticator::find_key(std::string_view token,
+                                                                           std::string_view id,
+                                                                           WallTime now) const {
   if (keys_ && !keys_->available()) {
     return refuse(AuthFailureReason::kStoreUnavailable, id);
   }
@@ -138,7 +163,7 @@ Answer Authenticator::authenticate_key(std::string_view token, std::string_view 
   if (now < entry->not_before) {
     return refuse(AuthFailureReason::kNotYetValid, id);
   }
-  return entry->principal;
+  return entry;
 }
 
 }  // namespace mcpgate::auth

@@ -12,6 +12,7 @@
 #include "auth/failure.h"
 #include "auth/issuer.h"
 #include "auth/key_table.h"
+#include "auth/key_uses.h"
 #include "base/clock.h"
 #include "base/identity.h"
 
@@ -56,6 +57,8 @@ class Authenticator {
     std::shared_ptr<const KeyTable> keys;
     /// Null: the method is off.
     std::shared_ptr<const IssuerTable> issuers = nullptr;
+    /// Of `keys`, where it is noted when they are used; null: nowhere.
+    std::shared_ptr<const KeyUses::Places> key_uses = nullptr;
     bool demo_token_allowed = false;
     /// What the demo token's principal holds: every role that the configuration names
     /// (policy::Policy::roles()).
@@ -73,6 +76,8 @@ class Authenticator {
   /// Whether anybody could be let in: some method is on, and not one of issuers alone of which none
   /// has told its keys.
   [[nodiscard]] bool can_authenticate() const;
+  /// Of each API key that was let in since the start of the process, in order of their ids.
+  [[nodiscard]] std::vector<KeyUse> key_uses() const;
   /// Null where no issuer is configured.
   [[nodiscard]] const std::shared_ptr<const IssuerTable>& issuers() const { return issuers_; }
 
@@ -80,10 +85,13 @@ class Authenticator {
   [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate_bound(
       const Credentials& credentials, std::string_view token, WallTime now,
       AccessTokenVerifier& tokens) const;
-  [[nodiscard]] std::expected<std::shared_ptr<const Principal>, AuthFailure> authenticate_key(
-      std::string_view token, std::string_view id, WallTime now) const;
+  [[nodiscard]] std::expected<const KeyTable::Entry*, AuthFailure> find_key(std::string_view token,
+                                                                            std::string_view id,
+                                                                            WallTime now) const;
 
   std::shared_ptr<const KeyTable> keys_;
+  /// Null: uses are not noted.
+  std::shared_ptr<const KeyUses::Places> key_uses_;
   std::shared_ptr<const IssuerTable> issuers_;
   /// Null: off.
   std::shared_ptr<const Principal> demo_;

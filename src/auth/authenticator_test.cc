@@ -56,6 +56,44 @@ TEST_F(AuthenticatorTest, AKeyIsItsUser) {
   EXPECT_EQ((*who)->roles, std::vector<std::string>{"mcp-log-analyst"});
 }
 
+// Only who comes with the secret uses a key, and only when it comes: a stream that stays open does
+// not.
+TEST_F(AuthenticatorTest, AKeysUseIsNoted) {
+  KeyUses uses;
+  const auto table = std::make_shared<const KeyTable>(std::vector{record_});
+  const Authenticator authenticator({.keys = table, .key_uses = uses.places_of(*table)});
+  const auto come = [&](const std::string& key, std::optional<std::string_view> peer,
+                        WallTime now) {
+    const std::string header = "Bearer " + key;
+    return authenticator
+        .authenticate(
+            {.authorization = header, .authorization_count = 1, .target = "/mcp", .peer = peer},
+            now, tokens())
+        .has_value();
+  };
+  EXPECT_TRUE(come(key_.text, std::nullopt, kNow));
+  EXPECT_TRUE(authenticator.key_uses().empty()) << "it was looked at again";
+  NewApiKey other = generate_api_key(random_);
+  EXPECT_FALSE(come(other.text, "192.0.2.1", kNow));
+  EXPECT_TRUE(authenticator.key_uses().empty());
+  EXPECT_TRUE(come(key_.text, "192.0.2.1", kNow + 90s));
+  ASSERT_EQ(authenticator.key_uses().size(), 1U);
+  EXPECT_EQ(authenticator.key_uses()[0].key_id, key_.id);
+  EXPECT_EQ(authenticator.key_uses()[0].last, 1'800'000'090);
+}
+
+TEST_F(AuthenticatorTest, AKeyThatIsRefusedIsNotUsed) {
+  record_.expires = kNow;
+  KeyUses uses;
+  const auto table = std::make_shared<const KeyTable>(std::vector{record_});
+  const Authenticator authenticator({.keys = table, .key_uses = uses.places_of(*table)});
+  const std::string header = "Bearer " + key_.text;
+  EXPECT_FALSE(authenticator.authenticate(
+      {.authorization = header, .authorization_count = 1, .target = "/mcp", .peer = "192.0.2.1"},
+      kNow, tokens()));
+  EXPECT_TRUE(authenticator.key_uses().empty());
+}
+
 TEST_F(AuthenticatorTest, TheSchemesCaseAndSpacesDoNotMatter) {
   EXPECT_EQ(ask(make(), "bearer " + key_.text), "ok");
   EXPECT_EQ(ask(make(), "BEARER   " + key_.text), "ok");

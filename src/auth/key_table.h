@@ -25,6 +25,8 @@ class KeyTable {
     WallTime expires;
     bool revoked = false;
     std::shared_ptr<const Principal> principal;
+    /// Of its record in records().
+    std::size_t index = 0;
   };
 
   KeyTable() = default;

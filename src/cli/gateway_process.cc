@@ -227,7 +227,7 @@ Expected<void> GatewayProcess::start_service() {
   if (config_.tls) {
     tls_ = TRY(http::TlsServer::create(*config_.tls));
   }
-  keys_ = std::make_shared<auth::KeyTable>();
+  use_keys(std::make_shared<auth::KeyTable>());
   TRY_VOID(start_issuers());
   auto settings = TRY(serving_settings(config_, {}));
   std::optional<gateway::PeerListener> peers;
@@ -280,7 +280,7 @@ Expected<void> GatewayProcess::start_watches() {
   if (config_.api_keys) {
     key_watch_ = TRY(watch_keys(loops_[0], *config_.api_keys,
                                 [this](std::shared_ptr<const auth::KeyTable> keys) {
-                                  keys_ = std::move(keys);
+                                  use_keys(std::move(keys));
                                   service_->use(make_authenticator());
                                 }));
   }
@@ -291,10 +291,16 @@ Expected<void> GatewayProcess::start_watches() {
   return {};
 }
 
+void GatewayProcess::use_keys(std::shared_ptr<const auth::KeyTable> keys) {
+  key_places_ = key_uses_.places_of(*keys);
+  keys_ = std::move(keys);
+}
+
 std::shared_ptr<const auth::Authenticator> GatewayProcess::make_authenticator() const {
   return std::make_shared<const auth::Authenticator>(
       auth::Authenticator::Options{.keys = config_.api_keys ? keys_ : nullptr,
                                    .issuers = config_.issuers.empty() ? nullptr : issuers_->table(),
+                                   .key_uses = config_.api_keys ? key_places_ : nullptr,
                                    .demo_token_allowed = config_.demo_token_allowed,
                                    .demo_roles = policy::Policy(config_.policy_options()).roles()});
 }

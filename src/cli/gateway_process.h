@@ -12,6 +12,7 @@
 
 #include "auth/jwks_watch.h"
 #include "auth/key_store.h"
+#include "auth/key_uses.h"
 #include "base/clock.h"
 #include "base/file_watch.h"
 #include "base/loops.h"
@@ -67,6 +68,7 @@ class GatewayProcess {
   void reload();
   Expected<void> apply_fresh();
   void reload_tls();
+  void use_keys(std::shared_ptr<const auth::KeyTable> keys);
   [[nodiscard]] std::shared_ptr<const auth::Authenticator> make_authenticator() const;
   [[nodiscard]] std::vector<std::filesystem::path> watched_files() const;
   void warn_of_what_needs_a_restart(const Config& fresh) const;
@@ -79,6 +81,9 @@ class GatewayProcess {
   bool ending_ = false;
   std::shared_ptr<http::TlsServer> tls_;
   std::shared_ptr<const auth::KeyTable> keys_;
+  auth::KeyUses key_uses_;
+  /// Of keys_.
+  std::shared_ptr<const auth::KeyUses::Places> key_places_;
   std::unique_ptr<gateway::Service> service_;
   std::unique_ptr<gateway::AdminHandler> admin_handler_;
   std::unique_ptr<http::Server> admin_;

@@ -65,6 +65,12 @@ http::Response AdminHandler::metrics() const {
   }
   page.body +=
       fmt::format("# TYPE mcpgate_logouts gauge\nmcpgate_logouts {}\n", service_.logouts());
+  const auto uses = service_.authenticator().key_uses();
+  page.body += uses.empty() ? "" : "# TYPE mcpgate_api_key_last_used_timestamp_seconds gauge\n";
+  for (const auto& [key_id, last] : uses) {
+    page.body += fmt::format("mcpgate_api_key_last_used_timestamp_seconds{{key_id=\"{}\"}} {}\n",
+                             key_id, last);
+  }
   page.body += fmt::format(
       "# TYPE mcpgate_bad_tokens_total counter\nmcpgate_bad_tokens_total {}\n"
       "# TYPE mcpgate_bad_token_refusals_total counter\nmcpgate_bad_token_refusals_total {}\n",

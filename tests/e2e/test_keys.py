@@ -1,10 +1,14 @@
 """The life of an API key, seen by a running gateway: each change counts without a restart."""
 
+import datetime
 import json
 import re
+import subprocess
 import time
+import zlib
 
 import pytest
+from support import ROOT
 from support.processes import wait_until
 
 KEY = re.compile(r"mcpk_[a-z2-7]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}\Z")
@@ -91,6 +95,55 @@ def test_key_is_not_valid_before_its_time(gateway):
     assert row(gateway, key_id(key))["state"] == "not-yet-valid"
     wait_until(lambda: why_refused(gateway, key) == "not_yet_valid", "the key is known")
     becomes(gateway, key_from(gateway, 3), 200)
+
+
+def last_used(gateway) -> dict[str, int]:
+    """By key id, as the metric says."""
+    found = re.findall(
+        r'^mcpgate_api_key_last_used_timestamp_seconds\{key_id="([a-z2-7]{12})"\} (\d+)$',
+        gateway.admin("/metrics")[1],
+        re.M,
+    )
+    assert len(dict(found)) == len(found)
+    return {identity: int(seconds) for identity, seconds in found}
+
+
+def last_used_by_the_audit(gateway) -> dict[str, list[str]]:
+    """By key id, as the query of docs/reference/api-keys.md says: when, and whose it is."""
+    page = (ROOT / "docs" / "reference" / "api-keys.md").read_text()
+    query = re.search(r"^```sh\n(python3 - var/audit.*?\nLAST\n)```", page, re.S | re.M)[1]
+    query = query.replace("var/audit", str(gateway.state / "audit"))
+    done = subprocess.run(["sh", "-c", query], capture_output=True, text=True, timeout=60, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines == sorted(lines), "the longest ago first"
+    return {identity: [when, user] for when, identity, user in lines}
+
+
+def test_last_use_is_a_metric_and_a_query_of_the_audit(gateway):
+    used, unused = (gateway.create_key(f"{name}@example.com", "mcp-tester") for name in ("used", "un"))
+    forged = gateway.create_key("forged@example.com", "mcp-tester")
+    becomes(gateway, used, 200)
+    wrong = f"mcpk_{key_id(forged)}_{'x' * 43}"
+    refused = gateway.client(f"{wrong}{zlib.crc32(wrong.encode()):08x}").request("ping")
+    assert refused.status == 401
+    assert gateway.record_of(refused)["key_id"] == key_id(forged), "it is recorded, as refused"
+    before = int(time.time())
+    assert status(gateway, used) == 200
+    assert before <= last_used(gateway)[key_id(used)] <= time.time()
+    by_audit = last_used_by_the_audit(gateway)
+    when, user = by_audit[key_id(used)]
+    assert user == "used@example.com"
+    recorded = datetime.datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp()
+    assert before <= recorded <= time.time()
+    for other in (unused, forged):
+        assert key_id(other) not in last_used(gateway)
+        assert key_id(other) not in by_audit
+    # Another table of keys forgets nothing but keys that are gone.
+    seen = last_used(gateway)[key_id(used)]
+    becomes(gateway, gateway.create_key("later@example.com", "mcp-tester"), 200)
+    assert last_used(gateway)[key_id(used)] == seen
+    (gateway.state / "keys" / f"{key_id(used)}.json").unlink()
+    wait_until(lambda: key_id(used) not in last_used(gateway), "the key is forgotten")
 
 
 def test_list_shows_what_is_promised_and_no_secret(gateway):
