@@ -74,7 +74,7 @@ std::vector<std::string> roles_of(json::Object claims, const IssuerRules& rules)
   return roles;
 }
 
-bool has_scopes(json::Object claims, const std::vector<std::string>& needed) {
+std::vector<std::string> scopes_of(json::Object claims) {
   std::vector<std::string> held;
   const auto add_words = [&held](std::string_view words) {
     while (!words.empty()) {
@@ -85,8 +85,7 @@ bool has_scopes(json::Object claims, const std::vector<std::string>& needed) {
   };
   for_each_string(json::find(claims, "scope"), add_words);
   for_each_string(json::find(claims, "scp"), add_words);
-  return std::ranges::all_of(needed,
-                             [&held](const std::string& scope) { return has(held, scope); });
+  return held;
 }
 
 /// A name for people: what the issuer calls the user, else the identity.
@@ -175,12 +174,15 @@ std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const
   if (!expires.time || not_before.is_wrong) {
     return refuse(Reason::kMissingClaim);
   }
+  std::vector<std::string> scopes = scopes_of(claims);
+  const bool has_scopes = std::ranges::all_of(
+      rules.scopes, [&scopes](const std::string& scope) { return has(scopes, scope); });
   VerifiedToken entry{.principal = nullptr,
                       .not_before = WallTime::min(),
                       .expires = *expires.time + table.clock_skew,
                       .issuer = &issuer,
                       .thumbprint = *std::move(thumbprint),
-                      .lacks_scope = !has_scopes(claims, rules.scopes)};
+                      .lacks_scope = !has_scopes};
   if (not_before.time) {
     entry.not_before = *not_before.time - table.clock_skew;
   }
@@ -201,7 +203,8 @@ std::expected<VerifiedToken, AuthFailure> read_claims(json::Object claims, const
                                                                 .subject = std::move(subject),
                                                                 .auth_type = AuthType::kAccessToken,
                                                                 .key_id = "",
-                                                                .roles = roles_of(claims, rules)});
+                                                                .roles = roles_of(claims, rules),
+                                                                .scopes = std::move(scopes)});
   return entry;
 }
 

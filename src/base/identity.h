@@ -25,6 +25,8 @@ struct Principal {
   /// The public id of the API key; empty for other credentials.
   std::string key_id;
   std::vector<std::string> roles;
+  /// What an access token is good for beside its roles; other credentials have none, and need none.
+  std::vector<std::string> scopes = {};
 
   friend bool operator==(const Principal&, const Principal&) = default;
 };
@@ -43,6 +45,9 @@ struct Decision {
   /// For the audit and `explain`, never for the client: `requiredRole mcp-dba`, `role mcp-admin`,
   /// or `no grant`. Borrowed from the policy that decided; copy what must live longer.
   std::string_view reason;
+  /// All that an access token needs for this, where one with these would be allowed and this one
+  /// lacks some; else null. Borrowed likewise.
+  const std::vector<std::string>* scopes = nullptr;
 };
 
 }  // namespace mcpgate

@@ -406,7 +406,9 @@ class ConfigReader {
 
   /// A list of words, or one word alone.
   static std::vector<std::string> words_at(YamlMap& map, std::string_view key) {
-    const YamlNode node = map.find(key);
+    return words_of(map.find(key));
+  }
+  static std::vector<std::string> words_of(const YamlNode& node) {
     std::vector<std::string> words;
     for (const YamlNode& item : node.is_list() ? node.list() : std::vector{node}) {
       std::string word = item.string();
@@ -446,7 +448,12 @@ class ConfigReader {
       }
       ToolSetConfig tool_set;
       tool_set.name = name;
+      tool_set.place = node.place();
       tool_set.required_role = role_at(set, "requiredRole");
+      tool_set.scopes = words_at(set, "scopes");
+      for (const auto& [tool, scopes] : set.map("toolScopes").entries()) {
+        tool_set.tool_scopes.emplace(tool, words_of(scopes));
+      }
       if (set.key("upstream")) {
         read_upstream_set(set, tool_set);
       } else {
@@ -667,6 +674,8 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "roles.*.readOnly",
     "roles.*.when",
     "toolSets.*.requiredRole",
+    "toolSets.*.scopes",
+    "toolSets.*.toolScopes",
     "toolSets.*.sandbox",
     "toolSets.*.allowPlaintext",
     "toolSets.*.signingKey.file",
@@ -750,7 +759,11 @@ void Config::set_port(std::uint16_t port) {
 policy::Policy::Options Config::policy_options() const {
   policy::Policy::Options options{.roles = policy.roles, .rules = policy.rules};
   for (const ToolSetConfig& set : tool_sets) {
-    options.tool_sets.push_back({.name = set.name, .required_role = set.required_role});
+    options.tool_sets.push_back({.name = set.name,
+                                 .required_role = set.required_role,
+                                 .scopes = set.scopes,
+                                 .tool_scopes = set.tool_scopes,
+                                 .place = set.place});
   }
   return options;
 }

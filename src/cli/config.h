@@ -49,6 +49,10 @@ struct ListenAddress {
 struct ToolSetConfig {
   std::string name;
   std::string required_role;  ///< empty: only `roles:` entries open the set
+  /// What access tokens need for anything of the set, and besides for some of its tools.
+  std::vector<std::string> scopes;
+  std::map<std::string, std::vector<std::string>> tool_scopes;
+  std::string place;  ///< `mcpgate.yaml:7:3: toolSets.database`, for messages
   /// A unix socket's path is absolute. Plain http only to loopback, or where `allowPlaintext` is
   /// set.
   http::Endpoint sandbox;

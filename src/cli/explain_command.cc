@@ -215,6 +215,9 @@ void print_text(const World& world, const gateway::Tool& tool, const Question& q
   text += fmt::format("opened by {}\n", why.opened_by.empty()
                                             ? "nothing"
                                             : fmt::format("{}", fmt::join(why.opened_by, ", ")));
+  if (!why.scopes.empty()) {
+    text += fmt::format("scopes    an access token needs {}\n", fmt::join(why.scopes, ", "));
+  }
   for (const policy::Rate* rate : verdict.rates) {
     text += fmt::format("rate      {} {}\n", rate->name, policy::describe(*rate));
   }
@@ -256,6 +259,10 @@ void print_json(const World& world, const gateway::Tool& tool, const Question& q
   writer.end_array().key("openedBy").begin_array();
   for (const std::string& rule : why.opened_by) {
     writer.value(rule);
+  }
+  writer.end_array().key("scopes").begin_array();
+  for (const std::string& scope : why.scopes) {
+    writer.value(scope);
   }
   writer.end_array().key("rates").begin_array();
   for (const policy::Rate* rate : verdict.rates) {

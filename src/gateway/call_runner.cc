@@ -76,6 +76,10 @@ policy::Arguments arguments_of(const mcp::CallTool& call) {
 /// What is said of arguments that the policy refuses: which rule it was is for the record alone.
 constexpr std::string_view kNotLikeThis = "You may use this, but not with these arguments.";
 
+/// What a tool is told that calls another one, since only a client can get another token.
+constexpr std::string_view kNotWithThisToken =
+    "The caller's access token lacks a scope that this tool needs.";
+
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -220,6 +224,9 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
   if (use == Use::kHidden) {
     co_return error_answer(incoming.id, unknown_tool(call.name));
   }
+  if (use == Use::kNeedsScopes) {
+    co_return step_up_answer(visit, incoming.id, *tool);
+  }
   if (use == Use::kNotLikeThis) {
     Answer answer = call_answer(asked, *tool, error_result(kNotLikeThis), parser_, record);
     record.status = audit::Status::kDenied;
@@ -271,6 +278,9 @@ Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& inco
   record.arguments_sha256 = sha256(order.arguments);
   const Use use =
       may_use(visit, order.item, gateway::arguments_of(incoming.message->operation), record);
+  if (use == Use::kNeedsScopes) {
+    co_return step_up_answer(visit, asked.id, *order.item);
+  }
   if (use != Use::kAllowed) {
     co_return error_answer(asked.id, use == Use::kHidden
                                          ? order.unknown
@@ -514,7 +524,11 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   const bool is_kept = route != routes_.end() && route->second.client;
   const Item* const item = task && is_kept ? &task->item : nullptr;
   // It was decided with its arguments when it began; now, whether its tool is still open at all.
-  if (may_use(visit, item, {.any = true}, record) != Use::kAllowed || !task) {
+  const Use use = may_use(visit, item, {.any = true}, record);
+  if (use == Use::kNeedsScopes) {
+    co_return step_up_answer(visit, request_id, *item);
+  }
+  if (use != Use::kAllowed || !task) {
     co_return error_answer(request_id, unknown_task());
   }
   const auto client = route->second.client;
@@ -758,8 +772,8 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
   if (use == Use::kHidden) {
     co_return fail(ErrorCode::kNotFound, "{}", unknown_tool(call.name).message);
   }
-  if (use == Use::kNotLikeThis) {
-    co_return error_result(kNotLikeThis);
+  if (use == Use::kNotLikeThis || use == Use::kNeedsScopes) {
+    co_return error_result(use == Use::kNotLikeThis ? kNotLikeThis : kNotWithThisToken);
   }
   const Tool& tool = *named;
   record.status = audit::Status::kInvalid;

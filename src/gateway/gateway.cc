@@ -666,7 +666,11 @@ Answer Gateway::subscribe(const Visit& visit, const mcp::Incoming& incoming,
     return result_answer(incoming.id, "{}");
   }
   const ItemOrder order = find_item(visit, *incoming.message, record.timestamp);
-  if (may_use(visit, order.item, {}, record) != Use::kAllowed) {
+  const Use use = may_use(visit, order.item, {}, record);
+  if (use == Use::kNeedsScopes) {
+    return step_up_answer(visit, incoming.id, *order.item);
+  }
+  if (use != Use::kAllowed) {
     return error_answer(incoming.id, order.unknown);
   }
   const std::size_t most = visit.snapshot->settings->subscriptions_max;

@@ -94,6 +94,93 @@ TEST_F(GatewayTokens, ATokenWithoutTheScopeIsToldWhichItNeeds) {
   EXPECT_EQ(member(line, "user"), "dora") << "it is known who it was";
 }
 
+/// `write` needs a scope that tokens have seldom, and its set another one.
+class GatewayScopes : public GatewayTokens {
+ protected:
+  GatewayScopes() {
+    settings_.policy = policy::Policy(
+        {.roles = {{"mcp-admin", {{.covers = {.tool_sets = {"*"}}}}},
+                   {"mcp-viewer", {{.covers = {.tool_sets = {"demo"}}, .read_only = true}}}},
+         .tool_sets = {{.name = "demo",
+                        .scopes = {"demo:use"},
+                        .tool_scopes = {{"write", {"demo:write"}}, {"greet", {"demo:greet"}}}},
+                       {.name = "secret", .required_role = "mcp-secret"}}});
+    use_settings();
+  }
+  std::string with_scopes(const std::string& scopes, const char* role = "mcp-admin") {
+    return bearer(key_, {{"scope", "\"" + scopes + "\""},
+                         {"realm_access", R"({"roles":[")" + std::string(role) + R"("]})"}});
+  }
+
+  static constexpr const char* kWrite = R"("name":"write","arguments":{})";
+};
+
+TEST_F(GatewayScopes, AnOperationAsksForAllOfItsScopesAtOnce) {
+  const auto response = send(modern("tools/call", kWrite), with_scopes("mcp:tools demo:use"));
+  EXPECT_EQ(response.status, 403);
+  EXPECT_EQ(header(response, "WWW-Authenticate"),
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/"
+            "oauth-protected-resource/mcp\", scope=\"mcp:tools demo:use demo:write\", "
+            "error=\"insufficient_scope\", error_description=\"the token lacks a scope\", "
+            "DPoP algs=\"RS256 PS256 ES256 EdDSA\"");
+  EXPECT_EQ(member(response.body, "id"), "7");
+  EXPECT_EQ(member(response.body, "error.code"), "403");
+  EXPECT_TRUE(sandbox_.calls.empty());
+  const std::string line = record();
+  EXPECT_EQ(member(line, "status"), "denied");
+  EXPECT_EQ(member(line, "decision"), "deny");
+  EXPECT_EQ(member(line, "reason"), "missing_scope");
+  EXPECT_EQ(member(line, "tool"), "write");
+  EXPECT_EQ(member(line, "user"), "dora");
+  const std::string all = with_scopes("mcp:tools demo:use demo:write");
+  EXPECT_EQ(send(modern("tools/call", kWrite), all).status, 200);
+  EXPECT_EQ(sandbox_.calls.size(), 1U);
+}
+
+TEST_F(GatewayScopes, AreAskedForByWhateverIsUsed) {
+  const std::string low = with_scopes("mcp:tools");
+  const std::string greet = R"("name":"greet","arguments":{"whom":"me"})";
+  const std::string completion =
+      R"("ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"tone","value":"w"})";
+  const std::vector<std::pair<Sent, std::string>> cases{
+      {modern("resources/read", R"("uri":"demo://notes")"), "mcp:tools demo:use"},
+      {modern("resources/read", R"("uri":"demo://notes/today")"), "mcp:tools demo:use"},
+      {modern("prompts/get", greet), "mcp:tools demo:use demo:greet"},
+      {modern("completion/complete", completion), "mcp:tools demo:use demo:greet"},
+      {legacy("tools/call", kWrite), "mcp:tools demo:use demo:write"}};
+  for (const auto& [sent, scopes] : cases) {
+    const auto response = send(sent, low);
+    EXPECT_EQ(response.status, 403) << sent.body;
+    EXPECT_TRUE(header(response, "WWW-Authenticate").contains("scope=\"" + scopes + "\""))
+        << header(response, "WWW-Authenticate");
+  }
+  const auto subscribed = send(with(legacy("resources/subscribe", R"("uri":"demo://notes")"),
+                                    "Mcp-Session-Id", initialize(low)),
+                               low);
+  EXPECT_EQ(subscribed.status, 403);
+  EXPECT_TRUE(sandbox_.calls.empty());
+}
+
+// Else no client would ever ask for more.
+TEST_F(GatewayScopes, AToolThatNeedsMoreIsListed) {
+  const std::string low = with_scopes("mcp:tools");
+  EXPECT_TRUE(send(modern("tools/list"), low).body.contains("\"write\""));
+  EXPECT_TRUE(send(modern("prompts/list"), low).body.contains("\"greet\""));
+}
+
+// What a hidden tool needs would tell that it is there.
+TEST_F(GatewayScopes, AHiddenToolAsksForNothing) {
+  const std::string viewer = with_scopes("mcp:tools", "mcp-viewer");
+  const auto hidden = send(modern("tools/call", kWrite), viewer);
+  EXPECT_EQ(hidden.status, 200);
+  EXPECT_EQ(member(hidden.body, "error.message"), "Unknown tool: write");
+  EXPECT_EQ(header(hidden, "WWW-Authenticate"), "");
+}
+
+TEST_F(GatewayScopes, AnApiKeyHasNoneAndNeedsNone) {
+  EXPECT_EQ(send(modern("tools/call", kWrite), alice_).status, 200);
+}
+
 /// One bad token of each address is verified in a second, which does not end by itself.
 class GatewayBadTokens : public GatewayTokens {
  protected:

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "auth/challenge.h"
 #include "gateway/bound_token.h"
+#include "gateway/origin.h"
 #include "gateway/tool_search.h"
 #include "mcp/legacy.h"
 #include "mcp/modern.h"
@@ -135,7 +137,8 @@ Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& ite
 bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item) {
   // A resource is asked for without arguments.
   const bool takes_arguments = item.kind != sandbox::ItemKind::kResource;
-  return decide_on(snapshot, asker, item, {.any = takes_arguments}).allowed;
+  const Decision decision = decide_on(snapshot, asker, item, {.any = takes_arguments});
+  return decision.allowed || decision.scopes != nullptr;
 }
 
 bool is_listed(const Snapshot& snapshot, const Asker& asker, const Tool& tool) {
@@ -163,7 +166,36 @@ Use may_use(const Visit& visit, const Item* item, const policy::Arguments& argum
     return Use::kAllowed;
   }
   record.status = audit::Status::kDenied;
+  if (decision.scopes != nullptr) {
+    return Use::kNeedsScopes;
+  }
   return is_visible(*visit.snapshot, asker, *item) ? Use::kNotLikeThis : Use::kHidden;
+}
+
+Answer step_up_answer(const Visit& visit, std::string_view id, const Item& item) {
+  const Settings& settings = *visit.snapshot->settings;
+  auth::AuthFailure failure{.reason = auth::AuthFailureReason::kMissingScope};
+  if (const auto sent = auth::sent_token(visit.request.header("authorization").value_or(""))) {
+    failure.scheme = sent->scheme;
+  }
+  if (const auto& issuers = visit.snapshot->authenticator->issuers()) {
+    const auth::Issuer* const issuer = issuers->find(visit.principal->issuer);
+    failure.scopes = issuer == nullptr ? std::vector<std::string>() : issuer->rules.scopes;
+  }
+  for (const std::string& scope : settings.policy.scopes_of(item.action())) {
+    if (std::ranges::find(failure.scopes, scope) == failure.scopes.end()) {
+      failure.scopes.push_back(scope);
+    }
+  }
+  const std::string metadata =
+      auth::resource_metadata_url(resource_url(settings, visit.request.path).to_string());
+  auth::Challenge challenge = auth::challenge_for(
+      failure, {.resource_metadata_url = metadata, .scopes = failure.scopes, .takes_tokens = true});
+  Answer answer = error_answer(id, {.code = mcp::RpcCode::kInsufficientScope,
+                                    .message = std::string(challenge.message),
+                                    .http_status = challenge.status});
+  answer.headers.emplace_back("WWW-Authenticate", std::move(challenge.www_authenticate));
+  return answer;
 }
 
 Answer list_answer(const GatewayParts& parts, const Visit& visit, const mcp::Incoming& incoming,

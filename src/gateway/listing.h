@@ -24,19 +24,25 @@ struct Asker {
 [[nodiscard]] Decision decide_on(const Snapshot& snapshot, const Asker& asker, const Item& item,
                                  const policy::Arguments& arguments);
 
-/// Whether the asker may know of the item: use it, with some arguments at least.
+/// Whether the asker may know of the item: use it, with some arguments at least, if not with this
+/// access token then with one that has more scopes.
 [[nodiscard]] bool is_visible(const Snapshot& snapshot, const Asker& asker, const Item& item);
 
 /// Whether a list shows it. One of a set that is searched is visible but not listed.
 [[nodiscard]] bool is_listed(const Snapshot& snapshot, const Asker& asker, const Tool& tool);
 
-/// kNotLikeThis: a list shows it, but it may not be used with these arguments.
-enum class Use { kAllowed, kHidden, kNotLikeThis };
+/// Where a list shows it, but it may not be used: kNotLikeThis, with these arguments;
+/// kNeedsScopes, by this access token.
+enum class Use { kAllowed, kHidden, kNotLikeThis, kNeedsScopes };
 
 /// Whether there is such an item (null: there is none) and whoever asks may use it. Whether a
 /// hidden one is there is for the record alone.
 [[nodiscard]] Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,
                           audit::Record& record);
+
+/// The answer to whoever needs scopes: all those of the item in one challenge, so that its client
+/// can get a token that has them (2026-07-28, basic/authorization, "Scope Challenge Handling").
+[[nodiscard]] Answer step_up_answer(const Visit& visit, std::string_view id, const Item& item);
 
 /// One page of a list, as `incoming` (a List) asks for it: what its principal may use, in the order
 /// of the catalogue.

@@ -1,5 +1,6 @@
 // The first invariant: for whatever roles and catalogue, what a list shows is what a call accepts,
-// on every surface, and what it does not show answers as what does not exist.
+// on every surface, and what it does not show answers as what does not exist. What a list shows to
+// an access token without its scopes is asked for by a challenge, and accepted with them.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "auth/token_testing.h"
 #include "gateway/gateway_test_support.h"
 #include "gateway/tool_search.h"
 
@@ -21,6 +23,8 @@ constexpr std::size_t kCasesMin = 10'000;
 constexpr std::size_t kItemsOfASet = 3;
 const std::vector<std::string> kSets{"one", "two", "three"};
 const std::vector<std::string> kRoles{"r0", "r1", "r2", "r3"};
+const std::vector<std::string> kScopes{"s0", "s1"};
+constexpr std::string_view kIssuer = "https://as.example/realms/r";
 const std::string kArguments = R"("arguments":{"go":"yes"})";
 
 /// A name like this one that nothing has.
@@ -49,9 +53,39 @@ class Visibility : public TestGateway {
           held.push_back(kRoles[i]);
         }
       }
-      principals_.push_back(add_key(fmt::format("user-{}", roles), held));
+      const std::string user = fmt::format("user-{}", roles);
+      principals_.push_back({.authorization = add_key(user, held)});
+      const std::string whole = bearer(user, held, kScopes);
+      principals_.push_back({.authorization = bearer(user, held, {}), .stepped_up = whole});
+      principals_.push_back({.authorization = bearer(user, held, {"s1"}), .stepped_up = whole});
     }
+    auto table = std::make_shared<auth::IssuerTable>();
+    table->issuers.push_back({.rules = {.issuer = std::string(kIssuer), .audiences = {"mcp"}},
+                              .keys = std::make_shared<const auth::JwkSet>(
+                                  *auth::JwkSet::parse(auth::jwks_of({&key_})))});
+    issuers_ = table;
     base_ = *snapshot();
+  }
+
+  /// A principal's credential, and one of the same roles with every scope; empty where it needs
+  /// none.
+  struct Credential {
+    std::string authorization;
+    std::string stepped_up = {};
+  };
+
+  [[nodiscard]] std::string bearer(const std::string& user, const std::vector<std::string>& roles,
+                                   const std::vector<std::string>& scopes) const {
+    const std::string list =
+        roles.empty() ? "" : fmt::format(R"("{}")", fmt::join(roles, R"(",")"));
+    return "Bearer " + key_.token(auth::claims_of(
+                           {{"iss", fmt::format(R"("{}")", kIssuer)},
+                            {"aud", R"("mcp")"},
+                            {"sub", fmt::format(R"("{}")", user)},
+                            {"preferred_username", fmt::format(R"("{}")", user)},
+                            {"scope", fmt::format(R"("{}")", fmt::join(scopes, " "))},
+                            {"exp", "7000000000"},
+                            {"realm_access", fmt::format(R"({{"roles":[{}]}})", list)}}));
   }
 
   std::size_t below(std::size_t bound) { return generator_() % bound; }
@@ -108,7 +142,14 @@ class Visibility : public TestGateway {
       }
     }
     for (const std::string& set : kSets) {
-      options.tool_sets.push_back({set, one_in(2) ? kRoles[below(kRoles.size())] : ""});
+      options.tool_sets.push_back(
+          {.name = set, .required_role = one_in(2) ? kRoles[below(kRoles.size())] : ""});
+      if (one_in(3)) {
+        options.tool_sets.back().scopes = {kScopes[below(kScopes.size())]};
+      }
+      if (one_in(3)) {
+        options.tool_sets.back().tool_scopes[own_name(set, below(kItemsOfASet))] = {"s0"};
+      }
     }
     for (std::size_t rules = below(3); rules > 0; --rules) {
       policy::DenyRule rule{.name = fmt::format("rule-{}", rules), .covers = random_selection()};
@@ -185,8 +226,12 @@ class Visibility : public TestGateway {
 
   // --- asking ---
 
+  http::ClientResponse ask_as(const std::string& who, std::string_view method,
+                              const std::string& members) {
+    return send(modern_ ? modern(method, members) : legacy(method, members), who);
+  }
   std::string ask(std::string_view method, const std::string& members = "") {
-    return send(modern_ ? modern(method, members) : legacy(method, members), who_).body;
+    return ask_as(who_.authorization, method, members).body;
   }
 
   /// The members of that name of the objects in a list of a result.
@@ -204,12 +249,25 @@ class Visibility : public TestGateway {
     return found;
   }
 
-  /// Whether it reached the sandbox; what did not must answer as what does not exist.
+  /// Whether it reached the sandbox, or does with the scopes that it is asked for; what did not
+  /// must answer as what does not exist.
   bool is_accepted(std::string_view method, const std::string& before, const std::string& name,
                    const std::string& after) {
     const std::size_t calls = sandbox_.calls.size();
-    const std::string answer = ask(method, before + name + after);
+    const auto response = ask_as(who_.authorization, method, before + name + after);
+    const std::string& answer = response.body;
     const bool accepted = sandbox_.calls.size() > calls;
+    if (response.status == 403) {
+      EXPECT_FALSE(accepted);
+      EXPECT_TRUE(header(response, "WWW-Authenticate").contains("insufficient_scope")) << answer;
+      EXPECT_EQ(ask_as(who_.stepped_up, method, before + name + after).status, 200);
+      EXPECT_GT(sandbox_.calls.size(), calls) << method << ' ' << name;
+      ++stepped_up_;
+      return true;
+    }
+    if (accepted) {
+      callable_.insert(name);
+    }
     if (!accepted) {
       const std::string unknown = unknown_like(name);
       EXPECT_EQ(answer, replaced(ask(method, before + unknown + after), unknown, name));
@@ -242,16 +300,17 @@ class Visibility : public TestGateway {
       EXPECT_TRUE(std::ranges::includes(found, shown));
       shown = found;
     }
+    callable_.clear();
     expect_accepted(shown, names, "tools/call", R"("name":")", "\"," + kArguments);
     check_inner_calls(shown, names);
   }
 
   /// One of those that are shown calls all others.
   void check_inner_calls(const Names& shown, Names names) {
-    if (shown.empty()) {
+    if (callable_.empty()) {
       return;
     }
-    const std::string asker = *shown.begin();
+    const std::string asker = *callable_.begin();
     names.erase(asker);
     sandbox_.calls.clear();
     sandbox_.replies.clear();
@@ -304,11 +363,15 @@ class Visibility : public TestGateway {
   /// The same worlds each time.
   std::mt19937 generator_{20260728};
   Snapshot base_;
-  std::vector<std::string> principals_;
-  std::string who_;
+  auth::TestKey key_{"key-1", auth::JwsAlgorithm::kEs256};
+  std::vector<Credential> principals_;
+  Credential who_;
+  /// Tools that it may call as it is.
+  Names callable_;
   bool modern_ = false;
   std::size_t accepted_ = 0;
   std::size_t refused_ = 0;
+  std::size_t stepped_up_ = 0;
 };
 
 TEST_F(Visibility, WhatIsShownIsWhatIsAccepted) {
@@ -326,6 +389,7 @@ TEST_F(Visibility, WhatIsShownIsWhatIsAccepted) {
       sandbox_.calls.clear();
     }
   }
+  EXPECT_GT(stepped_up_, 500U);
 }
 
 }  // namespace

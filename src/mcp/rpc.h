@@ -21,6 +21,7 @@ enum class RpcCode : int {
   kUnsupportedProtocolVersion = -32022,
   kLegacyResourceNotFound = -32002,
   /// None of theirs says it: HTTP's own, outside of the range that they keep for themselves.
+  kInsufficientScope = 403,
   kTooManyRequests = 429,
 };
 

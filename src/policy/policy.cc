@@ -54,15 +54,36 @@ std::string why_of(const Grant& grant, const Principal& principal, const Action&
   return why;
 }
 
+constexpr std::string_view kMissingScope = "missing_scope";
+
+bool holds_all(const std::vector<std::string>& held, const std::vector<std::string>& needed) {
+  return std::ranges::all_of(needed, [&held](const std::string& scope) {
+    return std::ranges::find(held, scope) != held.end();
+  });
+}
+
 }  // namespace
+
+Policy::ToolSet Policy::tool_set_of(const ToolSetRule& rule, std::size_t index) {
+  ToolSet set{.index = index,
+              .required_role = rule.required_role,
+              .reason = fmt::format("requiredRole {}", rule.required_role),
+              .scopes = rule.scopes};
+  for (const auto& [tool, scopes] : rule.tool_scopes) {
+    std::vector<std::string>& all = set.tool_scopes.try_emplace(tool, rule.scopes).first->second;
+    for (const std::string& scope : scopes) {
+      if (std::ranges::find(all, scope) == all.end()) {
+        all.push_back(scope);
+      }
+    }
+  }
+  return set;
+}
 
 Policy::Policy(Options options) : options_(std::make_shared<const Options>(std::move(options))) {
   std::set<std::string> roles;
   for (const ToolSetRule& rule : options_->tool_sets) {
-    tool_sets_.try_emplace(rule.name,
-                           ToolSet{.index = tool_sets_.size(),
-                                   .required_role = rule.required_role,
-                                   .reason = fmt::format("requiredRole {}", rule.required_role)});
+    tool_sets_.try_emplace(rule.name, tool_set_of(rule, tool_sets_.size()));
     if (!rule.required_role.empty()) {
       roles.insert(rule.required_role);
     }
@@ -148,13 +169,35 @@ const Policy::Denial* Policy::find_denial(const ToolSet& set, const Principal& p
   return nullptr;
 }
 
+const std::vector<std::string>& Policy::scopes_in(const ToolSet& set, const Action& action) {
+  const auto found = set.tool_scopes.find(action.tool);
+  return found == set.tool_scopes.end() ? set.scopes : found->second;
+}
+
+const std::vector<std::string>& Policy::scopes_of(const Action& action) const {
+  static const std::vector<std::string> kNone;
+  const auto set = tool_sets_.find(action.tool_set);
+  return set == tool_sets_.end() ? kNone : scopes_in(set->second, action);
+}
+
 Decision Policy::decide(const Principal& principal, const Action& action,
                         const Circumstances& circumstances) const {
   const auto set = tool_sets_.find(action.tool_set);
   if (set == tool_sets_.end()) {
     return {.allowed = false, .reason = "no such tool set"};
   }
-  const ToolSet& tool_set = set->second;
+  const Decision decision = decide_by_roles(set->second, principal, action, circumstances);
+  if (!decision.allowed || principal.auth_type != AuthType::kAccessToken) {
+    return decision;
+  }
+  const std::vector<std::string>& needed = scopes_in(set->second, action);
+  return holds_all(principal.scopes, needed)
+             ? decision
+             : Decision{.allowed = false, .reason = kMissingScope, .scopes = &needed};
+}
+
+Decision Policy::decide_by_roles(const ToolSet& tool_set, const Principal& principal,
+                                 const Action& action, const Circumstances& circumstances) const {
   if (const Denial* const denial = find_denial(tool_set, principal, action, circumstances)) {
     return {.allowed = false, .reason = denial->reason};
   }
@@ -217,6 +260,7 @@ Explanation Policy::explain(const Principal& principal, const Action& action,
   if (set == tool_sets_.end()) {
     return explanation;
   }
+  explanation.scopes = scopes_in(set->second, action);
   for (const Denial* denial : denials_of(set->second, action)) {
     const DenyRule& rule = *denial->rule;
     const Truth truth = applies(rule, principal, circumstances);
@@ -249,6 +293,11 @@ std::vector<NamedTool> Policy::named_tools() const {
   }
   for (const DenyRule& rule : options_->rules) {
     add_named_tools(named, rule.covers, rule.place);
+  }
+  for (const ToolSetRule& set : options_->tool_sets) {
+    for (const auto& [tool, scopes] : set.tool_scopes) {
+      named.push_back({.tool_set = set.name, .tool = tool, .place = set.place});
+    }
   }
   std::erase_if(named,
                 [this](const NamedTool& tool) { return !tool_sets_.contains(tool.tool_set); });

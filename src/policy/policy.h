@@ -48,6 +48,11 @@ struct ToolSetRule {
   std::string name;
   /// The role that opens the whole set; empty: only entries of `roles:` do.
   std::string required_role;
+  /// What an access token needs for anything of the set, and besides for some of its tools, by
+  /// their own names.
+  std::vector<std::string> scopes = {};
+  std::map<std::string, std::vector<std::string>> tool_scopes = {};
+  std::string place = {};
 };
 
 /// A tool that a grant or a rule names, for whoever knows which tools there are.
@@ -80,6 +85,8 @@ struct Explanation {
   std::vector<RoleFinding> roles;
   /// What would open the action: `requiredRole mcp-dba`, `role mcp-admin`.
   std::vector<std::string> opened_by;
+  /// What an access token needs besides.
+  std::vector<std::string> scopes;
 };
 
 /// The one decision function: may this principal do this?
@@ -87,8 +94,9 @@ struct Explanation {
 /// A principal may use a tool when it holds the set's required role, or a role with a grant that
 /// covers the tool, within the grant's own limits; what any of them allows is allowed, unless a
 /// rule denies it. Everything else is denied: a role that nobody named, a tool set that is not
-/// configured. Where the arguments may be any, allowed means that it is with some: nothing that
-/// only certain arguments exclude is excluded.
+/// configured. An access token needs the scopes of the tool besides: without them what its roles
+/// allow is denied, and Decision::scopes says which they are. Where the arguments may be any,
+/// allowed means that it is with some: nothing that only certain arguments exclude is excluded.
 ///
 /// Immutable, shared between threads, swapped whole. Deciding costs one hash lookup for the set and
 /// one for each role that the principal holds, and no memory; where rules are about the set, one
@@ -107,6 +115,9 @@ class Policy {
   [[nodiscard]] Decision decide(const Principal& principal, const Action& action,
                                 const Circumstances& circumstances) const;
 
+  /// All scopes that an access token needs for an action; none of a set that is not configured.
+  [[nodiscard]] const std::vector<std::string>& scopes_of(const Action& action) const;
+
   /// The same decision, by decide() itself, and why. For people: it costs memory.
   [[nodiscard]] Explanation explain(const Principal& principal, const Action& action,
                                     const Circumstances& circumstances) const;
@@ -115,7 +126,7 @@ class Policy {
   /// what `keys create` knows.
   [[nodiscard]] const std::vector<std::string>& roles() const { return roles_; }
 
-  /// The tools that grants and rules name, in sets that exist.
+  /// The tools that grants, rules and scopes name, in sets that exist.
   [[nodiscard]] std::vector<NamedTool> named_tools() const;
 
  private:
@@ -153,17 +164,27 @@ class Policy {
     std::string required_role;
     /// `requiredRole mcp-dba`.
     std::string reason;
+    std::vector<std::string> scopes = {};
+    /// With those of the set.
+    ByName<std::vector<std::string>> tool_scopes = {};
     /// By tool, for those that rules name; each in the order of the file.
     ByName<Denials> denials = {};
     Denials denials_of_others = {};
   };
 
+  [[nodiscard]] static ToolSet tool_set_of(const ToolSetRule& rule, std::size_t index);
   void add_grants(const std::string& role, const std::vector<Grant>& grants);
   void add_denials();
   [[nodiscard]] const Denial* find_denial(const ToolSet& set, const Principal& principal,
                                           const Action& action,
                                           const Circumstances& circumstances) const;
   [[nodiscard]] static const Denials& denials_of(const ToolSet& set, const Action& action);
+  [[nodiscard]] static const std::vector<std::string>& scopes_in(const ToolSet& set,
+                                                                 const Action& action);
+  /// Without regard to scopes.
+  [[nodiscard]] Decision decide_by_roles(const ToolSet& tool_set, const Principal& principal,
+                                         const Action& action,
+                                         const Circumstances& circumstances) const;
   /// How a role bears on an action of a set that is there.
   [[nodiscard]] RoleFinding finding(const std::string& role, const ToolSet& set,
                                     const Principal& principal, const Action& action,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 namespace mcpgate::policy {
 namespace {
@@ -321,6 +322,25 @@ bool naive_decision(const Policy::Options& options, const Principal& principal,
   return false;
 }
 
+/// The scopes that the principal's token lacks for the action, if it is one.
+std::set<std::string> naive_missing_scopes(const Policy::Options& options,
+                                           const Principal& principal, const Action& action) {
+  std::set<std::string> missing;
+  for (const ToolSetRule& set : options.tool_sets) {
+    if (set.name == action.tool_set && principal.auth_type == AuthType::kAccessToken) {
+      missing.insert(set.scopes.begin(), set.scopes.end());
+      const auto of_tool = set.tool_scopes.find(std::string(action.tool));
+      if (of_tool != set.tool_scopes.end()) {
+        missing.insert(of_tool->second.begin(), of_tool->second.end());
+      }
+    }
+  }
+  for (const std::string& scope : principal.scopes) {
+    missing.erase(scope);
+  }
+  return missing;
+}
+
 /// Random policies and requests over few names, so that they meet.
 class Draw {
  public:
@@ -382,7 +402,12 @@ class Draw {
       }
     }
     for (std::size_t i = 0; i < 3; ++i) {
-      options.tool_sets.push_back({sets_[i], of(roles_)});
+      options.tool_sets.push_back({.name = sets_[i], .required_role = of(roles_)});
+      ToolSetRule& set = options.tool_sets.back();
+      set.scopes = scopes();
+      if (any(2) == 0) {
+        set.tool_scopes[of(tools_)] = scopes();
+      }
     }
     for (std::size_t i = any(3); i > 0; --i) {
       options.rules.push_back({.name = "d", .covers = selection(), .when = when()});
@@ -390,8 +415,19 @@ class Draw {
     return options;
   }
 
+  /// Mostly none.
+  std::vector<std::string> scopes() {
+    std::vector<std::string> scopes;
+    for (std::size_t i = any(6); i > 3; --i) {
+      scopes.push_back(of(scopes_));
+    }
+    return scopes;
+  }
+
   Principal principal() {
-    Principal principal{.user = of(users_)};
+    Principal principal{.user = of(users_),
+                        .auth_type = any(2) == 0 ? AuthType::kAccessToken : AuthType::kApiKey,
+                        .scopes = scopes()};
     for (std::size_t i = any(4); i > 0; --i) {
       principal.roles.push_back(of(roles_));
     }
@@ -417,8 +453,36 @@ class Draw {
   std::vector<std::string> tools_{"x", "y", "z"};
   std::vector<std::string> roles_{"r", "s", "t", "u", ""};
   std::vector<std::string> users_{"alice", "bob"};
+  std::vector<std::string> scopes_{"mcp:a", "mcp:b", "mcp:c"};
   std::vector<std::string> directories_{"/var", "/var/log", "/variant"};
 };
+
+TEST(Policy, AnAccessTokenNeedsAllScopesOfTheTool) {
+  const Policy policy({.roles = {{"reader", {{.covers = {.tool_sets = {"db"}, .tools = {{"x"}}}}}}},
+                       .tool_sets = {{.name = "db",
+                                      .required_role = "dba",
+                                      .scopes = {"db:use"},
+                                      .tool_scopes = {{"x", {"db:x", "db:use"}}}}}});
+  const auto ask = [&](std::vector<std::string> scopes, std::string_view tool,
+                       AuthType type = AuthType::kAccessToken, const char* role = "dba") {
+    return policy.decide({.auth_type = type, .roles = {role}, .scopes = std::move(scopes)},
+                         {.tool_set = "db", .tool = tool}, kAny);
+  };
+  EXPECT_TRUE(ask({"db:use"}, "y").allowed);
+  EXPECT_TRUE(ask({"other", "db:x", "db:use"}, "x").allowed);
+  const Decision lacking = ask({"db:use"}, "x");
+  EXPECT_FALSE(lacking.allowed);
+  EXPECT_EQ(lacking.reason, "missing_scope");
+  ASSERT_NE(lacking.scopes, nullptr);
+  EXPECT_EQ(*lacking.scopes, (std::vector<std::string>{"db:use", "db:x"})) << "all, not the rest";
+  EXPECT_EQ(ask({}, "y").reason, "missing_scope");
+  EXPECT_TRUE(ask({}, "x", AuthType::kApiKey).allowed) << "its roles are all that a key has";
+  // What the roles do not open stays closed, and says nothing of scopes.
+  EXPECT_EQ(ask({"db:use"}, "y", AuthType::kAccessToken, "reader").reason, "no grant");
+  EXPECT_EQ(ask({}, "y", AuthType::kAccessToken, "reader").scopes, nullptr);
+  EXPECT_EQ(policy.scopes_of({.tool_set = "db", .tool = "y"}), std::vector<std::string>{"db:use"});
+  EXPECT_TRUE(policy.scopes_of({.tool_set = "none", .tool = "y"}).empty());
+}
 
 // 100,000 random policies and requests, a fixed seed.
 TEST(Policy, AgreesWithTheNaiveReadingOfTheRule) {
@@ -426,6 +490,7 @@ TEST(Policy, AgreesWithTheNaiveReadingOfTheRule) {
   json::Parser parser(1024);
   int allowed = 0;
   int listed = 0;
+  int stepped_up = 0;
   for (int i = 0; i < 100'000; ++i) {
     const Policy::Options options = draw.options();
     const Policy policy(options);
@@ -433,20 +498,34 @@ TEST(Policy, AgreesWithTheNaiveReadingOfTheRule) {
     const Action action = draw.action();
     const Request request = draw.request();
     const Circumstances circumstances = asking_with(parser, request.json());
-    const bool decided = policy.decide(principal, action, circumstances).allowed;
-    const bool shown = policy.decide(principal, action, kAny).allowed;
-    ASSERT_EQ(decided, naive_decision(options, principal, action, &request)) << i;
+    const Decision decision = policy.decide(principal, action, circumstances);
+    const bool decided = decision.allowed;
+    const Decision listing = policy.decide(principal, action, kAny);
+    // What only scopes stand between is shown, so that a client can get them.
+    const bool shown = listing.allowed || listing.scopes != nullptr;
+    const bool opens = naive_decision(options, principal, action, &request);
+    const auto missing = naive_missing_scopes(options, principal, action);
+    ASSERT_EQ(decided, opens && missing.empty()) << i;
+    ASSERT_EQ(decision.scopes != nullptr, opens && !missing.empty()) << i;
     ASSERT_EQ(shown, naive_decision(options, principal, action, nullptr)) << i;
+    if (decision.scopes != nullptr) {
+      ASSERT_TRUE(std::ranges::all_of(missing, [&](const std::string& scope) {
+        return std::ranges::count(*decision.scopes, scope) > 0;
+      })) << i;
+      ++stepped_up;
+    }
     ASSERT_TRUE(shown || !decided) << i << ": what may be called is listed";
     const Explanation explained = policy.explain(principal, action, circumstances);
     const bool opened = std::ranges::any_of(explained.roles, &RoleFinding::opens);
     const bool denied = std::ranges::any_of(explained.rules, &RuleFinding::denies);
-    ASSERT_EQ(opened && !denied, decided) << i << ": the explanation says the same";
+    ASSERT_EQ(opened && !denied && missing.empty(), decided)
+        << i << ": the explanation says the same";
     allowed += decided ? 1 : 0;
     listed += shown ? 1 : 0;
   }
   EXPECT_GT(allowed, 10'000) << "the cases must be mixed for the comparison to mean something";
   EXPECT_LT(allowed, 90'000);
+  EXPECT_GT(stepped_up, 1'000);
   EXPECT_GT(listed, allowed + 1'000);
 }
 

@@ -7,7 +7,7 @@ import secrets
 import time
 
 import pytest
-from support.gateway import fixture_config
+from support.gateway import BIN, fixture_config, run
 from support.issuer import Issuer, Key
 from support.processes import on_all_loops, wait_until
 from support.rpc import text_of
@@ -113,6 +113,39 @@ def test_made_up_tokens_keep_out_new_ones_of_their_address_alone(start_gateway, 
     metrics = gateway.admin("/metrics")[1]
     assert int(re.search(r"^mcpgate_bad_token_refusals_total (\d+)", metrics, re.M)[1]) >= 4
     assert int(re.search(r"^mcpgate_bad_tokens_total (\d+)", metrics, re.M)[1]) >= 1
+
+
+def test_a_tool_that_needs_more_scopes_is_listed_and_asks_for_them(start_gateway, issuer, certificates):
+    config = config_of(issuer, certificates, apiKeys={"directory": "keys"})
+    needs = {"scopes": "trial:use", "toolScopes": {"echo": ["trial:echo"]}}
+    config["toolSets"]["trial"] |= needs
+    gateway = start_gateway(config=config)
+    low = client(gateway, issuer.token("mcp-tester", scope="openid trial:use"))
+    wait_until(lambda: low.request("ping").status == 200, "the keys are read")
+    assert "echo" in low.tool_names()
+    call = ("tools/call", {"name": "echo", "arguments": {"text": "hello"}})
+    refused = low.request(*call)
+    assert refused.status == 403
+    challenge = refused.headers["www-authenticate"]
+    assert 'error="insufficient_scope"' in challenge and 'scope="trial:use trial:echo"' in challenge
+    record = gateway.record_of(refused)
+    assert (record["status"], record["reason"], record["user"]) == ("denied", "missing_scope", "dora")
+    whole = client(gateway, issuer.token("mcp-tester", scope="trial:use trial:echo"))
+    assert text_of(whole.request(*call).result) == "hello"
+    assert text_of(gateway.user("kay", "mcp-tester").request(*call).result) == "hello", "a key has none"
+    # Whose roles do not open it hears nothing of scopes.
+    other = client(gateway, issuer.token("mcp-dba", scope="openid")).request(*call)
+    assert (other.status, other.error["message"]) == (200, "Unknown tool: echo")
+    for credential, code in ((low, 1), (whole, 0)):
+        done = gateway.mcpgate("explain", "--tool", "echo", "--token-file", gateway.key_file(credential.key))
+        assert done.returncode == code, done.stderr
+        assert "scopes    an access token needs trial:use, trial:echo" in done.stdout
+    bad = config | {"toolSets": {"trial": config["toolSets"]["trial"] | {"toolScopes": {"echo": ["a b"]}}}}
+    draft = gateway.state / "draft.yaml"
+    draft.write_text(json.dumps(bad, indent=1))
+    done = run([BIN / "mcpgate", "check", "--config", draft], gateway.state)
+    assert done.returncode == 2
+    assert "toolScopes.echo[0]: expected a word without spaces and quotes" in done.stderr
 
 
 def test_the_metadata_names_the_issuer(gateway, issuer):
