@@ -51,7 +51,7 @@ keycloak: build ## A real Keycloak with the project's realm and some users; Ctrl
 	@PYTHONPATH=tests/keycloak:tests/e2e exec build/venv/bin/python tests/keycloak/serve.py
 
 keycloak-test: build ## Access tokens of a real Keycloak, which it fetches
-	@dev/setup.sh build test
+	@dev/setup.sh build test browser
 	@dev/setup-keycloak.sh
 	@dev/setup-python.sh
 	@build/venv/bin/python dev/run_tests.py keycloak

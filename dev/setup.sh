@@ -2,7 +2,7 @@
 # Installs the Debian packages of dev/packages.txt that are missing. With nothing to do it is one
 # dpkg-query. It asks nothing; only sudo, on a terminal, may want its password.
 #
-#   dev/setup.sh build [test] [container] [keycloak] [bench]   the groups to install
+#   dev/setup.sh build [test] [container] [keycloak] [browser] [bench]   the groups to install
 #   MCPGATE_ANY_SYSTEM=1                            try on a system other than Debian 12 as well
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -70,7 +70,7 @@ stop_system_nginx() {
 }
 
 main() {
-  [[ $# -gt 0 ]] || die "which groups? build, test, container, keycloak, bench"
+  [[ $# -gt 0 ]] || die "which groups? build, test, container, keycloak, browser, bench"
   local group
   for group in "$@"; do
     grep -q "^$group " dev/packages.txt || die "no group '$group' in dev/packages.txt"

@@ -1,70 +1,76 @@
-"""What a browser does at a login, without one: follows redirects, keeps cookies, posts forms."""
+"""Headless Chromium, in which people log in at Keycloak's own pages."""
 
-import html
-import http.client
-import re
-import urllib.parse
-from http.cookies import SimpleCookie
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
 
-REDIRECTS_MAX = 10
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+DRIVER = "/usr/bin/chromedriver"  # Debian's, and so Selenium fetches none.
+PATIENCE_SECONDS = 60
 
 
 class Browser:
     def __init__(self):
-        self.cookies: dict[str, str] = {}
-
-    def fetch(self, url: str, form: dict | None = None) -> tuple[int, dict, str]:
-        parts = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-        headers = {}
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        body = None
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = urllib.parse.urlencode(form)
-        target = parts.path + ("?" + parts.query if parts.query else "")
+        self.profile = tempfile.mkdtemp(prefix="mcpgate-chromium-", dir="/tmp")
+        options = webdriver.ChromeOptions()
+        for argument in ("headless=new", "disable-gpu", f"user-data-dir={self.profile}"):
+            options.add_argument(f"--{argument}")
+        if os.geteuid() == 0:  # Chromium refuses root its own sandbox.
+            options.add_argument("--no-sandbox")
+        options.add_argument("--disable-dev-shm-usage")
         try:
-            connection.request("GET" if form is None else "POST", target, body, headers)
-            answer = connection.getresponse()
-            for line in answer.headers.get_all("Set-Cookie") or []:
-                for name, morsel in SimpleCookie(line).items():
-                    self.cookies[name] = morsel.value
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
-        finally:
-            connection.close()
+            self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        except BaseException:
+            shutil.rmtree(self.profile, ignore_errors=True)
+            raise
+        self.driver.set_page_load_timeout(PATIENCE_SECONDS)
 
-    def walk(self, url: str, until: str, form: dict | None = None) -> tuple[str, str]:
-        """Follows redirects: to an address that starts with `until`, which is not fetched, or to a page. The
-        address and the page."""
-        for _ in range(REDIRECTS_MAX):
-            status, headers, page = self.fetch(url, form)
-            if status not in (301, 302, 303, 307):
-                return url, page
-            url, form = urllib.parse.urljoin(url, headers["Location"]), None
-            if url.startswith(until):
-                return url, ""
-        raise AssertionError("too many redirects")
+    def close(self):
+        self.driver.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
 
-    def log_in(self, url: str, until: str, user: str, password: str) -> str:
-        """Enters name and password and consents. The address that the client is sent to, or the page that
-        refuses."""
-        at, page = self.walk(url, until)
-        if not at.startswith(until):
-            at, page = self.submit(at, page, until, username=user, password=password)
-        if not at.startswith(until) and 'name="accept"' in page:
-            at, page = self.submit(at, page, until, accept="Yes")
-        return at if at.startswith(until) else page
+    @property
+    def address(self) -> str:
+        return self.driver.current_url
 
-    def submit(self, url: str, page: str, until: str, **fields) -> tuple[str, str]:
-        action = re.search(r'<form[^>]*\baction="([^"]+)"', page)
-        assert action, f"no form at {url}:\n{page[:2000]}"
-        hidden = re.findall(r'<input[^>]*type="hidden"[^>]*>', page)
-        form = {}
-        for field in hidden:
-            name = re.search(r'\bname="([^"]*)"', field)
-            value = re.search(r'\bvalue="([^"]*)"', field)
-            if name:
-                form[name[1]] = html.unescape(value[1]) if value else ""
-        target = urllib.parse.urljoin(url, html.unescape(action[1]))
-        return self.walk(target, until, form | fields)
+    @property
+    def text(self) -> str:
+        """What a person reads on the page."""
+        return self.driver.find_element(By.TAG_NAME, "body").text
+
+    def log_in(self, url: str, user: str, password: str):
+        """Enters name and password, as somebody who was never here, and consents where asked. Ends at the
+        client's address, or at the page that refuses."""
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.driver.get(url)
+        self._wait(lambda: self._find("username"), "the login page")
+        self._find("username").send_keys(user)
+        self._find("password").send_keys(password)
+        self._press(self._find("kc-login"))
+        if consent := self._find("kc-login"):
+            if consent.get_attribute("name") == "accept":
+                self._press(consent)
+
+    def _find(self, name: str) -> WebElement | None:
+        found = self.driver.find_elements(By.ID, name)
+        return found[0] if found else None
+
+    def _press(self, button: WebElement):
+        """Waits for the page that comes instead."""
+        self.driver.execute_script("window.isOld = true")
+        button.click()
+        is_new = "return !window.isOld && document.readyState === 'complete'"
+        self._wait(lambda: self.driver.execute_script(is_new), "the next page")
+
+    def _wait(self, condition: Callable[[], object], what: str):
+        # Between two pages the driver has its own errors for whatever is asked.
+        waiting = WebDriverWait(
+            self.driver, PATIENCE_SECONDS, ignored_exceptions=[WebDriverException]
+        )
+        waiting.until(lambda _: condition(), what)

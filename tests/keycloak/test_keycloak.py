@@ -8,7 +8,9 @@ import json
 import re
 import secrets
 import subprocess
+import threading
 import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
@@ -21,7 +23,6 @@ from support.gateway import environment
 from support.processes import Running, wait_until
 from support.rpc import text_of
 
-REDIRECT = "http://127.0.0.1:7777/callback"
 CLIENT = "mcp-client"
 
 
@@ -46,37 +47,51 @@ def why_refused(gateway, token: str) -> str:
     return gateway.record_of(reply)["reason"]
 
 
-class Login:
-    """Authorization code with PKCE, as an AI client does it."""
+class LandingPage(BaseHTTPRequestHandler):
+    """What an AI client shows when the browser comes back to it."""
 
-    def __init__(self, keycloak, user: str, password: str):
+    def do_GET(self):
+        self.send_response(200 if self.path.startswith("/callback?") else 404)
+        self.end_headers()
+        self.wfile.write(b"back at the client")
+
+    def log_message(self, *_):
+        pass
+
+
+class Login:
+    """Authorization code with PKCE, as an AI client does it that waits at `redirect`."""
+
+    def __init__(self, keycloak, browser: Browser, redirect: str, user: str, password: str):
         self.keycloak = keycloak
+        self.redirect = redirect
         verifier = secrets.token_urlsafe(48)
         challenge = hashlib.sha256(verifier.encode()).digest()
         self.state = secrets.token_urlsafe(8)
         query = {
             "response_type": "code",
             "client_id": CLIENT,
-            "redirect_uri": REDIRECT,
+            "redirect_uri": redirect,
             "scope": "openid",
             "state": self.state,
             "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
         url = f"{keycloak.issuer()}/protocol/openid-connect/auth?{urllib.parse.urlencode(query)}"
-        self.landed = Browser().log_in(url, REDIRECT, user, password)
-        if self.landed.startswith(REDIRECT):
-            self._take_tokens(verifier)
+        browser.log_in(url, user, password)
+        self.page = browser.text
+        if browser.address.startswith(redirect):
+            self._take_tokens(browser.address, verifier)
 
-    def _take_tokens(self, verifier: str):
-        answer = urllib.parse.parse_qs(urllib.parse.urlsplit(self.landed).query)
+    def _take_tokens(self, landed: str, verifier: str):
+        answer = urllib.parse.parse_qs(urllib.parse.urlsplit(landed).query)
         assert answer["state"] == [self.state]
         assert answer["iss"] == [self.keycloak.issuer()]
         self._keep(
             self.keycloak.token_request(
                 grant_type="authorization_code",
                 client_id=CLIENT,
-                redirect_uri=REDIRECT,
+                redirect_uri=self.redirect,
                 code=answer["code"][0],
                 code_verifier=verifier,
             )
@@ -108,8 +123,27 @@ def passwords(keycloak):
 
 
 @pytest.fixture(scope="module")
-def log_in(keycloak, passwords):
-    return lambda name: Login(keycloak, name, passwords[name])
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def redirect():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), LandingPage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/callback"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def log_in(keycloak, browser, redirect, passwords):
+    def log_in(name: str, password: str | None = None) -> Login:
+        return Login(keycloak, browser, redirect, name, password or passwords[name])
+
+    return log_in
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +321,7 @@ def test_an_expired_token_is_refused(gateway, keycloak):
     assert why_refused(gateway, token) == "expired"
 
 
-def test_mcpgate_login_is_used_by_the_commands_after_it(gateway, keycloak, passwords):
+def test_mcpgate_login_is_used_by_the_commands_after_it(gateway, keycloak, browser, passwords):
     argv = [BIN / "mcpgate", "login", "--url", gateway.url, "--config", gateway.config_path]
     login = Running(argv, environment(gateway.state), cwd=gateway.state)
 
@@ -297,10 +331,11 @@ def test_mcpgate_login_is_used_by_the_commands_after_it(gateway, keycloak, passw
     wait_until(address, "the address to open is printed")
     # Whoever else calls the listener achieves nothing.
     redirect = urllib.parse.parse_qs(urllib.parse.urlsplit(address()[1]).query)["redirect_uri"][0]
-    assert Browser().fetch(f"{redirect}?code=x&state=y")[0] == 404
-    landed = Browser().log_in(address()[1], redirect, "lola", passwords["lola"])
-    status, _, page = Browser().fetch(landed)
-    assert (status, "logged in" in page) == (200, True)
+    with pytest.raises(HttpFailure, match="404"):
+        request("GET", f"{redirect}?code=x&state=y")
+    browser.log_in(address()[1], "lola", passwords["lola"])
+    assert browser.address.startswith(redirect)
+    assert "logged in" in browser.text
     wait_until(lambda: login.exit_code() is not None, "the login has ended")
     assert login.exit_code() == 0, login.log
 
@@ -346,15 +381,14 @@ def test_the_script_gives_a_service_its_token(gateway, keycloak):
     assert refused.exit_code() != 0
 
 
-def test_the_script_gives_a_person_what_to_paste(gateway, passwords):
+def test_the_script_gives_a_person_what_to_paste(gateway, browser, passwords):
     running = script(gateway)
 
     def address():
         return re.search(r"^  (http\S+)$", running.log, re.MULTILINE)
 
     wait_until(address, "the address to open is printed")
-    redirect = urllib.parse.parse_qs(urllib.parse.urlsplit(address()[1]).query)["redirect_uri"][0]
-    Browser().fetch(Browser().log_in(address()[1], redirect, "alice", passwords["alice"]))
+    browser.log_in(address()[1], "alice", passwords["alice"])
     wait_until(lambda: running.exit_code() is not None, "the script has ended", 30)
     assert running.exit_code() == 0, running.log
     pasted = json.loads(running.log[running.log.index("{") :])["mcpServers"]["mcpgate"]
@@ -380,12 +414,12 @@ def test_a_role_that_is_taken_away_is_gone_with_the_next_token(gateway, keycloak
     assert gateway.client(fresh).tool_names() == []
 
 
-def test_a_disabled_user_gets_no_further_token(gateway, keycloak, log_in, passwords):
+def test_a_disabled_user_gets_no_further_token(gateway, keycloak, log_in):
     login = log_in("victor")
     keycloak.set_enabled("victor", False)
     with pytest.raises(HttpFailure, match="invalid_grant"):
         login.refresh()
-    assert "disabled" in Login(keycloak, "victor", passwords["victor"]).landed
+    assert "disabled" in log_in("victor").page
     # What is verified here alone works to its end: at most five minutes.
     assert status(gateway, login.access) == 200
 
@@ -414,7 +448,7 @@ def test_where_keycloak_is_asked_a_revoked_token_ends(asking_gateway, keycloak, 
 
 def test_keycloaks_log_tells_of_logins_and_of_those_that_failed(keycloak, log_in, passwords):
     log_in("lola")
-    assert "Invalid username or password" in Login(keycloak, "lola", "wrong").landed
+    assert "Invalid username or password" in log_in("lola", "wrong").page
     messages = [event["message"] for event in keycloak.events()]
     good = [m for m in messages if 'type="LOGIN"' in m and 'username="lola"' in m]
     bad = [m for m in messages if 'type="LOGIN_ERROR"' in m and 'username="lola"' in m]
