@@ -483,8 +483,7 @@ class AskedAbout : public BoundToken {
     auto table = std::make_shared<IssuerTable>(*table_);
     table->issuers.front().introspection = std::make_shared<const IntrospectionEndpoint>(
         IntrospectionEndpoint{.url = "https://as.example/introspect",
-                              .client_id = {},
-                              .client_secret = {},
+                              .client = {},
                               .tls = nullptr});
     table_ = table;
   }

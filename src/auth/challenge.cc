@@ -95,6 +95,7 @@ Challenge challenge_for(const AuthFailure& failure, const ChallengeTerms& terms)
     case AuthFailureReason::kIssuerUnavailable:
       return later(503, "Access tokens of this issuer cannot be verified now: try again.");
     case AuthFailureReason::kStoreUnavailable:
+    case AuthFailureReason::kOwnerUnknown:
       return later(503, "API keys cannot be verified now: try again.");
     default:
       return refuse(401, {"invalid_token", "the credential is not valid"},

@@ -22,6 +22,10 @@ std::string_view to_string(AuthFailureReason reason) {
       return "not_yet_valid";
     case AuthFailureReason::kRevoked:
       return "revoked";
+    case AuthFailureReason::kOwnerDisabled:
+      return "owner_disabled";
+    case AuthFailureReason::kOwnerUnknown:
+      return "owner_unknown";
     case AuthFailureReason::kDemoNotAllowed:
       return "demo_not_allowed";
     case AuthFailureReason::kCredentialInUrl:

@@ -22,6 +22,8 @@ enum class AuthFailureReason {
   kExpired,
   kNotYetValid,
   kRevoked,
+  kOwnerDisabled,      // the key is linked to a user of Keycloak who is disabled or gone
+  kOwnerUnknown,       // of that user Keycloak has not told, or not for long
   kDemoNotAllowed,     // the demo token where it is off, or not from loopback
   kCredentialInUrl,    // whatever the header says: has_credential_in_query()
   kAlgorithm,          // a token signed by `none`, HMAC or another algorithm that is not accepted

@@ -6,7 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "base/encoding.h"
 #include "base/log.h"
 #include "http/form.h"
 
@@ -15,13 +14,6 @@ namespace mcpgate::auth {
 namespace {
 
 constexpr int kOk = 200;
-
-/// The client's name and secret as RFC 6749, 2.3.1 has them: each escaped first.
-std::string basic_credentials(const IntrospectionEndpoint& endpoint) {
-  const std::string pair =
-      http::form_escape(endpoint.client_id) + ':' + http::form_escape(endpoint.client_secret);
-  return "Basic " + base64_encode(as_bytes(pair));
-}
 
 }  // namespace
 
@@ -81,7 +73,7 @@ Task<Expected<std::string>> Introspector::fetch(std::string issuer, std::string 
     co_return std::unexpected(line.error());
   }
   const std::shared_ptr<http::Client> client = (*line)->client;
-  const std::string credentials = basic_credentials(*asked->introspection);
+  const std::string credentials = basic_credentials(asked->introspection->client);
   const std::string target = client->endpoint().path;
   const std::string form =
       http::form_encode({{"token", std::move(token)}, {"token_type_hint", "access_token"}});

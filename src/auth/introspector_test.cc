@@ -38,7 +38,7 @@ class IntrospectorTest : public ::testing::Test {
         {.rules = {.issuer = std::string(kIssuer), .audiences = {"mcp"}},
          .keys = std::make_shared<const JwkSet>(*JwkSet::parse(jwks_of({&key_}))),
          .introspection = std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
-             .url = url, .client_id = "the gateway", .client_secret = "a:b", .tls = nullptr})});
+             .url = url, .client = {.id = "the gateway", .secret = "a:b"}, .tls = nullptr})});
     table->introspections_max = 4;
     table->introspection_timeout = 20s;
     table_ = table;

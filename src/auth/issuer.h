@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "auth/bad_tokens.h"
+#include "auth/issuer_client.h"
 #include "auth/jwk.h"
 #include "auth/seen_proofs.h"
 #include "http/tls.h"
@@ -39,9 +40,7 @@ struct IssuerRules {
 struct IntrospectionEndpoint {
   /// As its discovery document has it; empty: not read yet.
   std::string url;
-  std::string client_id;
-  /// Never to be logged.
-  std::string client_secret;
+  IssuerClient client;
   /// Whom to trust for https.
   std::shared_ptr<http::TlsClient> tls;
 };

@@ -123,7 +123,7 @@ struct JwksWatch::Follower {
   void use_introspection(const std::string& url) {
     if (const auto& client = source.introspection) {
       introspection = std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
-          .url = url, .client_id = client->id, .client_secret = client->secret, .tls = source.tls});
+          .url = url, .client = *client, .tls = source.tls});
     }
   }
   /// Whether that is what was read before.

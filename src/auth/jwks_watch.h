@@ -20,22 +20,13 @@
 
 namespace mcpgate::auth {
 
-/// As whom an issuer is asked about tokens.
-struct IntrospectionClient {
-  std::string id;
-  /// Never to be logged.
-  std::string secret;
-
-  friend bool operator==(const IntrospectionClient&, const IntrospectionClient&) = default;
-};
-
 /// One issuer and how to reach it.
 struct IssuerSource {
   IssuerRules rules;
   /// Whom to trust for https.
   std::shared_ptr<http::TlsClient> tls;
-  /// Nothing: it is not asked.
-  std::optional<IntrospectionClient> introspection = std::nullopt;
+  /// As whom it is asked about tokens; nothing: it is not.
+  std::optional<IssuerClient> introspection = std::nullopt;
 
   friend bool operator==(const IssuerSource&, const IssuerSource&) = default;
 };

@@ -118,7 +118,7 @@ TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
   const auto follow_as = [this](const std::string& secret) {
     watch_->follow({{.rules = {.issuer = issuer_.url},
                      .tls = nullptr,
-                     .introspection = IntrospectionClient{.id = "gateway", .secret = secret}}},
+                     .introspection = IssuerClient{.id = "gateway", .secret = secret}}},
                    {});
   };
   const auto endpoint = [this] { return watch_->table()->find(issuer_.url)->introspection; };
@@ -133,7 +133,7 @@ TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
   EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask");
   EXPECT_EQ(endpoint()->client_id, "gateway");
   follow_as("two");
-  EXPECT_EQ(endpoint()->client_secret, "two");
+  EXPECT_EQ(endpoint()->client.secret, "two");
   EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask") << "it is known already";
   follow();
   EXPECT_EQ(endpoint(), nullptr);

@@ -22,6 +22,7 @@ KeyTable::KeyTable(std::vector<KeyRecord> keys, std::size_t unreadable)
                            .not_before = key.not_before.value_or(WallTime::min()),
                            .expires = key.expires.value_or(WallTime::max()),
                            .revoked = key.revoked.has_value(),
+                           .owner = key.keycloak_user,
                            .principal = std::make_shared<const Principal>(std::move(principal)),
                            .index = static_cast<std::size_t>(&key - records_.data())});
   }

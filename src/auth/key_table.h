@@ -24,6 +24,8 @@ class KeyTable {
     WallTime not_before;
     WallTime expires;
     bool revoked = false;
+    /// The user's id in Keycloak, borrowed from the record; empty where the key is not linked.
+    std::string_view owner;
     std::shared_ptr<const Principal> principal;
     /// Of its record in records().
     std::size_t index = 0;

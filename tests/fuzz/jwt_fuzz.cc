@@ -24,13 +24,12 @@ std::shared_ptr<const auth::IssuerTable> issuers() {
   auto table = std::make_shared<auth::IssuerTable>();
   auto keys = auth::JwkSet::parse(kJwks);
   MCPGATE_ASSERT(keys && keys->size() == 2);
-  table->issuers.push_back({.rules = {.issuer = "https://as", .audiences = {"a"}},
-                            .keys = std::make_shared<const auth::JwkSet>(*std::move(keys)),
-                            .introspection = std::make_shared<const auth::IntrospectionEndpoint>(
-                                auth::IntrospectionEndpoint{.url = "https://as/introspect",
-                                                            .client_id = {},
-                                                            .client_secret = {},
-                                                            .tls = nullptr})});
+  table->issuers.push_back(
+      {.rules = {.issuer = "https://as", .audiences = {"a"}},
+       .keys = std::make_shared<const auth::JwkSet>(*std::move(keys)),
+       .introspection =
+           std::make_shared<const auth::IntrospectionEndpoint>(auth::IntrospectionEndpoint{
+               .url = "https://as/introspect", .client = {}, .tls = nullptr})});
   return table;
 }
 
