@@ -269,7 +269,7 @@ Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Dige
   if (logouts_ != nullptr && logouts_->covers(verified.origin)) {
     return refuse(Reason::kLoggedOut);
   }
-  if (verified.issuer->introspection) {
+  if (verified.issuer->introspection && verified.issuer->introspection->always) {
     const auto answer = answer_of(*verified.issuer, token, now);
     if (!answer) {
       return std::unexpected(answer.error());
@@ -287,6 +287,25 @@ Whose AccessTokenVerifier::judge(const VerifiedToken& verified, const Sha256Dige
                                        .scopes = verified.issuer->rules.scopes});
   }
   return verified.principal;
+}
+
+std::optional<AuthFailure> AccessTokenVerifier::judge_by_issuer(
+    const std::shared_ptr<const IssuerTable>& issuers, std::string_view issuer,
+    std::string_view token, WallTime now) {
+  use(issuers);
+  const Issuer* const known = issuers->find(issuer);
+  if (known == nullptr || !known->introspection) {
+    return AuthFailure{.reason = Reason::kIssuerUnavailable};
+  }
+  const Sha256Digest digest = sha256(token);
+  const auto answer = answer_of(*known, digest, now);
+  if (!answer) {
+    return answer.error();
+  }
+  const VerifiedToken* const verified = verified_.find(digest);
+  const bool is_other_key = verified != nullptr && !answer->thumbprint.empty() &&
+                            answer->thumbprint != verified->thumbprint;
+  return is_other_key ? std::optional(AuthFailure{.reason = Reason::kBoundToAKey}) : std::nullopt;
 }
 
 /// Why the token is nothing to whoever sent it, if it is not.

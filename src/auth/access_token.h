@@ -73,6 +73,13 @@ class AccessTokenVerifier {
       const std::shared_ptr<const IssuerTable>& issuers, std::string_view token, WallTime now,
       const Possession* possession = nullptr, std::optional<std::string_view> peer = std::nullopt);
 
+  /// Why a token of `issuer` that verify() lets in is refused where its issuer has to be asked
+  /// about it, though it need not be elsewhere: kNotAsked until learn() has its answer, and again
+  /// when that is too old; of an issuer that cannot be asked kIssuerUnavailable.
+  [[nodiscard]] std::optional<AuthFailure> judge_by_issuer(
+      const std::shared_ptr<const IssuerTable>& issuers, std::string_view issuer,
+      std::string_view token, WallTime now);
+
   /// What `issuer`, one of the table, answered when it was asked about `token` (RFC 7662, 2.2), or
   /// why it did not: then the token is refused for a second.
   void learn(const std::shared_ptr<const IssuerTable>& issuers, const Issuer& issuer,

@@ -508,6 +508,32 @@ TEST_F(AskedAbout, ATokenIsGoodAsLongAsItsIssuerHasJustSaidSo) {
   EXPECT_EQ(ask(text, kNow + 331s), "expired") << "whatever its issuer says";
 }
 
+TEST_F(AskedAbout, AnIssuerMayBeAskedOnlyWhereThatIsNeeded) {
+  auto table = std::make_shared<IssuerTable>(*table_);
+  auto endpoint = std::make_shared<IntrospectionEndpoint>(*table->issuers.front().introspection);
+  endpoint->always = false;
+  table->issuers.front().introspection = endpoint;
+  table_ = table;
+  const std::string text = token();
+  const auto judged = [&](std::string_view issuer, WallTime now = kNow) {
+    const auto failure = verifier_.judge_by_issuer(table_, issuer, text, now);
+    return failure ? std::string(to_string(failure->reason)) : "ok";
+  };
+  EXPECT_EQ(ask(text), "ok") << "elsewhere";
+  EXPECT_EQ(judged(rules_.issuer), "not_asked");
+  learn(text, R"({"active":true})");
+  EXPECT_EQ(judged(rules_.issuer), "ok");
+  EXPECT_EQ(judged(rules_.issuer, kNow + 10s), "not_asked");
+  learn(text, R"({"active":false})", kNow + 10s);
+  EXPECT_EQ(judged(rules_.issuer, kNow + 11s), "inactive");
+  EXPECT_EQ(ask(text, kNow + 11s), "ok") << "elsewhere it is good to its end";
+  learn(text, R"({"active":true,"cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}})",
+        kNow + 20s);
+  EXPECT_EQ(judged(rules_.issuer, kNow + 21s), "bound_to_a_key");
+  EXPECT_EQ(judged("https://as.example/realms/other"), "issuer_unavailable");
+  EXPECT_EQ(ask("opaque"), "not_asked") << "only its issuer knows what it means";
+}
+
 TEST_F(AskedAbout, AnIssuerThatDoesNotAnswerIsAskedAgainSoon) {
   const std::string text = token();
   verifier_.learn(table_, table_->issuers.front(), text, fail(ErrorCode::kUnavailable, "gone"),

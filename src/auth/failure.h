@@ -66,7 +66,8 @@ struct AuthFailure {
   std::string detail;
   /// How the credential was sent, as far as that is known.
   AuthScheme scheme = AuthScheme::kBearer;
-  /// Who it is, for kMissingScope and kTooManyProofs alone: nobody else was verified.
+  /// Who it is, for kMissingScope and kTooManyProofs, and where somebody was let in before its
+  /// issuer was asked: nobody else was verified.
   std::shared_ptr<const Principal> principal;
   /// What the token should have had, for kMissingScope.
   std::vector<std::string> scopes;

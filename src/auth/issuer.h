@@ -43,6 +43,9 @@ struct IntrospectionEndpoint {
   IssuerClient client;
   /// Whom to trust for https.
   std::shared_ptr<http::TlsClient> tls;
+  /// Whether it is asked about each token. Else about opaque ones, and where what is to be used
+  /// needs it.
+  bool always = true;
 };
 
 /// One issuer with the keys that it has published.

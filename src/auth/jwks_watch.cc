@@ -121,9 +121,12 @@ struct JwksWatch::Follower {
   }
 
   void use_introspection(const std::string& url) {
-    if (const auto& client = source.introspection) {
-      introspection = std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
-          .url = url, .client = *client, .tls = source.tls});
+    if (const auto& asking = source.introspection) {
+      introspection = std::make_shared<const IntrospectionEndpoint>(
+          IntrospectionEndpoint{.url = url,
+                                .client = asking->client,
+                                .tls = source.tls,
+                                .always = asking->always});
     }
   }
   /// Whether that is what was read before.

@@ -20,13 +20,22 @@
 
 namespace mcpgate::auth {
 
+/// As whom an issuer is asked about tokens, and about which.
+struct IntrospectionClient {
+  IssuerClient client;
+  /// See IntrospectionEndpoint.
+  bool always = true;
+
+  friend bool operator==(const IntrospectionClient&, const IntrospectionClient&) = default;
+};
+
 /// One issuer and how to reach it.
 struct IssuerSource {
   IssuerRules rules;
   /// Whom to trust for https.
   std::shared_ptr<http::TlsClient> tls;
   /// As whom it is asked about tokens; nothing: it is not.
-  std::optional<IssuerClient> introspection = std::nullopt;
+  std::optional<IntrospectionClient> introspection = std::nullopt;
 
   friend bool operator==(const IssuerSource&, const IssuerSource&) = default;
 };

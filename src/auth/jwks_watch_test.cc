@@ -118,7 +118,7 @@ TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
   const auto follow_as = [this](const std::string& secret) {
     watch_->follow({{.rules = {.issuer = issuer_.url},
                      .tls = nullptr,
-                     .introspection = IssuerClient{.id = "gateway", .secret = secret}}},
+                     .introspection = IntrospectionClient{.client = {.id = "gateway", .secret = secret}}}},
                    {});
   };
   const auto endpoint = [this] { return watch_->table()->find(issuer_.url)->introspection; };
@@ -131,7 +131,7 @@ TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
   issuer_.add_discovery(R"(,"introspection_endpoint":"http://127.0.0.1:1/ask")");
   ASSERT_TRUE(wait_until([this] { return knows(one_); }));
   EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask");
-  EXPECT_EQ(endpoint()->client_id, "gateway");
+  EXPECT_EQ(endpoint()->client.id, "gateway");
   follow_as("two");
   EXPECT_EQ(endpoint()->client.secret, "two");
   EXPECT_EQ(endpoint()->url, "http://127.0.0.1:1/ask") << "it is known already";

@@ -376,6 +376,7 @@ class ConfigReader {
   void read_introspection(YamlMap map, IssuerConfig& issuer) {
     issuer.introspection_client = map.string("clientId", "");
     issuer.introspection_secret_file = path_at(map, "clientSecretFile");
+    issuer.introspects_always = map.boolean("always", true);
     if (map.node() && (issuer.introspection_client.empty() || !map.key("clientSecretFile"))) {
       map.node().problem(
           "expected clientId and clientSecretFile: as whom the issuer is asked about tokens");
@@ -450,6 +451,15 @@ class ConfigReader {
       tool_set.name = name;
       tool_set.place = node.place();
       tool_set.required_role = role_at(set, "requiredRole");
+      tool_set.introspects = set.boolean("introspect");
+      if (const YamlNode flag = set.key("introspect"); tool_set.introspects) {
+        for (const IssuerConfig& issuer : config_.issuers) {
+          if (issuer.introspection_client.empty()) {
+            flag.problem(fmt::format("{} cannot be asked: auth.oidc.introspection is missing",
+                                     issuer.rules.issuer));
+          }
+        }
+      }
       tool_set.scopes = words_at(set, "scopes");
       for (const auto& [tool, scopes] : set.map("toolScopes").entries()) {
         tool_set.tool_scopes.emplace(tool, words_of(scopes));
@@ -661,6 +671,7 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "auth.oidc.allowPlaintext",
     "auth.oidc.introspection.clientId",
     "auth.oidc.introspection.clientSecretFile",
+    "auth.oidc.introspection.always",
     "auth.apiKeys.directory",
     "auth.apiKeys.maxTtl",
     "auth.apiKeys.kubernetes.namespace",
@@ -674,6 +685,7 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "roles.*.readOnly",
     "roles.*.when",
     "toolSets.*.requiredRole",
+    "toolSets.*.introspect",
     "toolSets.*.scopes",
     "toolSets.*.toolScopes",
     "toolSets.*.sandbox",

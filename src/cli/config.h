@@ -52,6 +52,8 @@ struct ToolSetConfig {
   /// What access tokens need for anything of the set, and besides for some of its tools.
   std::vector<std::string> scopes;
   std::map<std::string, std::vector<std::string>> tool_scopes;
+  /// Whether the issuers of access tokens are asked about them for its calls.
+  bool introspects = false;
   std::string place;  ///< `mcpgate.yaml:7:3: toolSets.database`, for messages
   /// A unix socket's path is absolute. Plain http only to loopback, or where `allowPlaintext` is
   /// set.
@@ -160,6 +162,7 @@ struct IssuerConfig {
   std::optional<std::filesystem::path> ca;
   /// As whom it is asked about tokens, and the file with the secret; empty: it is not asked.
   std::string introspection_client = {};
+  bool introspects_always = true;
   std::filesystem::path introspection_secret_file = {};
 };
 

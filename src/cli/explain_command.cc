@@ -119,6 +119,22 @@ Expected<Principal> principal_of_token(const std::string& file, const Config& co
   return **who;
 }
 
+/// Whether who asks for the tool is let in, where the issuer of its token has to be asked for that.
+Expected<void> confirm(const Arguments& arguments, const Config& config,
+                       const std::string& tool_set, const World& world) {
+  const auto file = arguments.find("token-file");
+  const auto set = std::ranges::find(config.tool_sets, tool_set, &ToolSetConfig::name);
+  if (!file || set == config.tool_sets.end() || !set->introspects) {
+    return {};
+  }
+  Config asking = config;
+  for (IssuerConfig& issuer : asking.issuers) {
+    issuer.introspects_always = true;
+  }
+  TRY_VOID(principal_of_token(*file, asking, world));
+  return {};
+}
+
 std::vector<std::string> split_roles(std::string_view text) {
   std::vector<std::string> roles;
   while (!text.empty()) {
@@ -320,6 +336,9 @@ int explain(const Arguments& arguments, const World& world) {
   const auto tool = find_tool(offer, question->tool);
   if (!tool) {
     return complain(tool.error());
+  }
+  if (const auto confirmed = confirm(arguments, *config, (*tool)->tool_set, world); !confirmed) {
+    return complain(confirmed.error());
   }
   const auto verdict = judge(*settings, **tool, *question);
   if (!verdict) {

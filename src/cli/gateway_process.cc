@@ -78,8 +78,9 @@ Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
     auth::IssuerSource source{.rules = issuer.rules,
                               .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))};
     if (!issuer.introspection_client.empty()) {
-      source.introspection = {.id = issuer.introspection_client,
-                              .secret = TRY(read_secret(issuer.introspection_secret_file))};
+      source.introspection = {.client = {.id = issuer.introspection_client,
+                                         .secret = TRY(read_secret(issuer.introspection_secret_file))},
+                              .always = issuer.introspects_always};
     }
     sources.push_back(std::move(source));
   }
@@ -148,6 +149,9 @@ Expected<gateway::Settings> make_settings(const Config& config) {
           TRY(sandbox::SigningKeys::load(set.signing_keys)));
     }
     settings.tool_sets.push_back(std::move(route));
+    if (set.introspects) {
+      settings.confirmed_sets.insert(set.name);
+    }
   }
   return settings;
 }

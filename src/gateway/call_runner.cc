@@ -80,6 +80,10 @@ constexpr std::string_view kNotLikeThis = "You may use this, but not with these 
 constexpr std::string_view kNotWithThisToken =
     "The caller's access token lacks a scope that this tool needs.";
 
+/// What it is told whose client's token was not asked about, as calls of this tool need it.
+constexpr std::string_view kNotConfirmed =
+    "This tool is called by clients alone, or by tools of sets that introspect as it does.";
+
 /// Counts a call as in flight while it lives.
 class InFlight {
  public:
@@ -122,7 +126,8 @@ struct CallRunner::Watched {
                .snapshot = started_by.snapshot,
                .started = started_by.started,
                .request_id = started_by.request_id,
-               .principal = started_by.principal}),
+               .principal = started_by.principal,
+               .is_confirmed = started_by.is_confirmed}),
         tool(called),
         asked(asked_for),
         arguments(arguments_json),
@@ -776,6 +781,11 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
     co_return error_result(use == Use::kNotLikeThis ? kNotLikeThis : kNotWithThisToken);
   }
   const Tool& tool = *named;
+  if (needs_confirmation(visit, tool, record.timestamp)) {
+    record.status = audit::Status::kDenied;
+    record.reason = "not_asked";
+    co_return error_result(kNotConfirmed);
+  }
   record.status = audit::Status::kInvalid;
   if (const auto problem = check_arguments(tool, call, parser_)) {
     record.reason = "arguments";

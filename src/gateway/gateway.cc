@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/steady_timer.hpp>
@@ -22,6 +23,7 @@
 #include "gateway/logout_endpoint.h"
 #include "gateway/origin.h"
 #include "gateway/session.h"
+#include "gateway/tasks.h"
 #include "http/client_address.h"
 #include "json/raw.h"
 #include "json/write.h"
@@ -90,6 +92,15 @@ audit::Status status_of_refusal(int status) {
     default:
       return audit::Status::kInvalid;
   }
+}
+
+/// Whether its credential is an access token of an issuer that is asked about each, or that is
+/// nothing but what its issuer says of it.
+bool is_always_confirmed(const Visit& visit) {
+  const auto& issuers = visit.snapshot->authenticator->issuers();
+  const auth::Issuer* const issuer = issuers ? issuers->find(visit.principal->issuer) : nullptr;
+  return issuer != nullptr && issuer->introspection &&
+         (issuer->introspection->always || auth::is_opaque(token_of(visit.request)));
 }
 
 /// The answer to what makes sense in a session only.
@@ -282,7 +293,6 @@ std::optional<Answer> Gateway::admit(Visit& visit, audit::Record& record) {
 }
 
 std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record) {
-  const http::Request& request = visit.request;
   const Settings& settings = *visit.snapshot->settings;
   const auto stage =
       visit.responder == nullptr ? auth::Possession::Stage::kHead : auth::Possession::Stage::kWhole;
@@ -290,10 +300,21 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
       credentials_of(visit, settings, stage, parts_.seen_proofs), parts_.clock.wall_now(), tokens_);
   if (principal) {
     visit.principal = *principal;
+    visit.is_confirmed = is_always_confirmed(visit);
     record.principal = *std::move(principal);
     return std::nullopt;
   }
   const auth::AuthFailure& failure = principal.error();
+  if (failure.reason == auth::AuthFailureReason::kTooManyBad && visit.responder != nullptr) {
+    bad_tokens_.count_refusal();  // Not of a head alone: the request comes here again.
+  }
+  return refuse_credential(visit, failure, record);
+}
+
+Answer Gateway::refuse_credential(Visit& visit, const auth::AuthFailure& failure,
+                                  audit::Record& record) const {
+  const http::Request& request = visit.request;
+  const Settings& settings = *visit.snapshot->settings;
   record.reason = to_string(failure.reason);
   if (!failure.detail.empty()) {
     record.reason += ": " + failure.detail;
@@ -303,9 +324,6 @@ std::optional<Answer> Gateway::authenticate(Visit& visit, audit::Record& record)
   visit.awaited_issuer = failure.issuer;
   if (failure.reason == auth::AuthFailureReason::kNotAsked) {
     visit.token_to_ask_about = token_of(request);
-  }
-  if (failure.reason == auth::AuthFailureReason::kTooManyBad && visit.responder != nullptr) {
-    bad_tokens_.count_refusal();  // Not of a head alone: the request comes here again.
   }
   const std::string metadata =
       auth::resource_metadata_url(resource_url(settings, request.path).to_string());
@@ -349,6 +367,51 @@ Task<void> Gateway::await_issuer(Visit& visit) {
   }
   visit.snapshot = snapshot_;
   visit.headers.resize(1);  // X-Request-Id: admit() adds the others again.
+}
+
+/// Whether one of the messages is about something of a set whose calls need it.
+bool Gateway::needs_confirmation(const Visit& visit, const mcp::Body& body) const {
+  const WallTime now = parts_.clock.wall_now();
+  const auto needs = [&](const Item* item) {
+    return item != nullptr && gateway::needs_confirmation(visit, *item, now);
+  };
+  return !visit.snapshot->settings->confirmed_sets.empty() &&
+         std::ranges::any_of(body.incoming, [&](const mcp::Incoming& incoming) {
+           if (!incoming.message) {
+             return false;
+           }
+           const mcp::Operation& operation = incoming.message->operation;
+           if (const auto* call = std::get_if<mcp::CallTool>(&operation)) {
+             return needs(visit.snapshot->catalogue->find(call->name));
+           }
+           if (const auto* asked = std::get_if<mcp::AskTask>(&operation)) {
+             const auto task = open_task(parts_, visit, asked->id);
+             return task && needs(&task->item);
+           }
+           return is_item_call(operation) && needs(find_item(visit, *incoming.message, now).item);
+         });
+}
+
+/// Asks the issuer of a token about it that need not be asked about for other things. The answer of
+/// who is refused.
+Task<std::optional<Answer>> Gateway::confirm(Visit& visit, audit::Record& record) {
+  const std::string token(token_of(visit.request));
+  const std::string issuer = visit.principal->issuer;
+  const auto judge = [&] {
+    return tokens_.judge_by_issuer(visit.snapshot->authenticator->issuers(), issuer, token,
+                                   parts_.clock.wall_now());
+  };
+  auto failure = judge();
+  if (failure && failure->reason == auth::AuthFailureReason::kNotAsked) {
+    co_await introspector_.ask(issuer, token);
+    failure = judge();
+  }
+  if (failure) {
+    failure->principal = visit.principal;
+    co_return refuse_credential(visit, *failure, record);
+  }
+  visit.is_confirmed = true;
+  co_return std::nullopt;
 }
 
 /// What an issuer says of its sessions. It is believed for its signature; nobody need be let in.
@@ -426,6 +489,16 @@ Task<void> Gateway::serve(Visit& visit, audit::Record& record) {
   if (!visit.home.empty()) {
     co_await forward(visit, begin_record(visit, parts_.clock));
     co_return;
+  }
+  if (needs_confirmation(visit, *body)) {
+    record.method = body->batch ? "" : body->incoming.front().method;
+    if (auto dead = co_await confirm(visit, record)) {
+      visit.responder->send(
+          to_response(co_await recorded_refusal(visit, record, *std::move(dead))));
+      co_return;
+    }
+    body = mcp::read_body(parser_, request.body, mcp_headers(request));  // The parser was others'.
+    MCPGATE_ASSERT(body);
   }
   if (body->batch) {
     co_await serve_batch(visit);

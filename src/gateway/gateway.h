@@ -67,6 +67,10 @@ class Gateway final : public http::Handler {
   [[nodiscard]] std::optional<Answer> authenticate(Visit& visit, audit::Record& record);
   [[nodiscard]] bool may_await_issuer(const Visit& visit) const;
   Task<void> await_issuer(Visit& visit);
+  [[nodiscard]] Answer refuse_credential(Visit& visit, const auth::AuthFailure& failure,
+                                         audit::Record& record) const;
+  [[nodiscard]] bool needs_confirmation(const Visit& visit, const mcp::Body& body) const;
+  [[nodiscard]] Task<std::optional<Answer>> confirm(Visit& visit, audit::Record& record);
 
   Task<void> log_out(Visit& visit, audit::Record& record);
   [[nodiscard]] std::expected<auth::LogoutOrder, auth::AuthFailure> read_logout(

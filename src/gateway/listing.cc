@@ -172,6 +172,12 @@ Use may_use(const Visit& visit, const Item* item, const policy::Arguments& argum
   return is_visible(*visit.snapshot, asker, *item) ? Use::kNotLikeThis : Use::kHidden;
 }
 
+bool needs_confirmation(const Visit& visit, const Item& item, WallTime now) {
+  return !visit.is_confirmed && visit.principal->auth_type == AuthType::kAccessToken &&
+         visit.snapshot->settings->confirmed_sets.contains(item.tool_set) &&
+         is_visible(*visit.snapshot, asker_of(visit, now), item);
+}
+
 Answer step_up_answer(const Visit& visit, std::string_view id, const Item& item) {
   const Settings& settings = *visit.snapshot->settings;
   auth::AuthFailure failure{.reason = auth::AuthFailureReason::kMissingScope};

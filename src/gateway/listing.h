@@ -40,6 +40,10 @@ enum class Use { kAllowed, kHidden, kNotLikeThis, kNeedsScopes };
 [[nodiscard]] Use may_use(const Visit& visit, const Item* item, const policy::Arguments& arguments,
                           audit::Record& record);
 
+/// Whether the issuer of the asker's token has to be asked about it before it uses the item, and
+/// was not. Never of what is hidden from the asker, who would notice.
+[[nodiscard]] bool needs_confirmation(const Visit& visit, const Item& item, WallTime now);
+
 /// The answer to whoever needs scopes: all those of the item in one challenge, so that its client
 /// can get a token that has them (2026-07-28, basic/authorization, "Scope Challenge Handling").
 [[nodiscard]] Answer step_up_answer(const Visit& visit, std::string_view id, const Item& item);

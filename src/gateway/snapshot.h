@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,6 +60,8 @@ struct Settings {
   /// Whether all of these issuers' tokens must be bound to a key (RFC 9449).
   bool dpop_required = false;
   std::vector<ToolSetRoute> tool_sets;
+  /// Those of them for whose calls an access token's issuer is asked about it.
+  std::set<std::string, std::less<>> confirmed_sets;
   policy::Policy policy{policy::Policy::Options{}};
   policy::Rates rates;
   /// The longest that one call may take, whatever its tool set allows.

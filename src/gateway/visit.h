@@ -35,6 +35,8 @@ struct Visit {
   /// Whose signing keys might let in who was refused, or whose answer to a question about the
   /// token; else empty.
   std::string awaited_issuer = {};
+  /// Whether its token's issuer was asked about it just now.
+  bool is_confirmed = false;
   /// The token of such a question, which borrows from the request; else empty.
   std::string_view token_to_ask_about = {};
   /// Those of the answer, whatever it will be.

@@ -7,7 +7,7 @@ import secrets
 import time
 
 import pytest
-from support.gateway import BIN, fixture_config, run
+from support.gateway import BIN, Gateway, copied_tools, fixture_config, run
 from support.issuer import Issuer, Key
 from support.processes import on_all_loops, wait_until
 from support.rpc import text_of
@@ -245,6 +245,77 @@ def test_an_issuer_that_is_asked_decides_and_its_answer_is_kept_for_a_while(star
     forged = issuer.token("mcp-admin", key=Key("first"))
     assert client(gateway, forged).request("ping").status == 401
     assert forged not in issuer.asked
+
+
+RELAY = '''
+from mcpgate import Context, tool
+
+
+@tool(read_only=True)
+def relay(name: str, arguments: dict, context: Context) -> str:
+    """Calls another tool and says what it answered."""
+    return "it said: " + str(context.call_tool(name, arguments, raise_on_error=False).text)
+'''
+
+
+def test_single_tool_sets_have_the_issuer_asked(issuer, certificates, client_secret, tmp_path):
+    tools = copied_tools(tmp_path / "tools")
+    (tools / "trial" / "relay.py").write_text(RELAY)
+    config = asking_config(issuer, certificates, client_secret, "1s")
+    config["auth"]["oidc"][0]["introspection"]["always"] = False
+    config["toolSets"]["dba"]["introspect"] = True
+    gateway = Gateway(tools, config=config).wait_ready()
+    try:
+        check_single_sets(gateway, issuer)
+        config["auth"]["oidc"][0].pop("introspection")
+        draft = gateway.state / "draft.yaml"
+        draft.write_text(json.dumps(config, indent=1))
+        done = run([BIN / "mcpgate", "check", "--config", draft], gateway.state)
+        assert done.returncode == 2
+        assert "toolSets.dba.introspect: " in done.stderr and "cannot be asked" in done.stderr
+    finally:
+        gateway.close()
+
+
+def check_single_sets(gateway, issuer):
+    def vacuum(user):
+        return user.request("tools/call", {"name": "vacuum", "arguments": {"table": "t"}})
+
+    token = issuer.token("mcp-admin")
+    admin = client(gateway, token)
+    wait_until(lambda: admin.request("ping").status == 200, "the keys are read")
+    # What is revoked works elsewhere to its end, and is shown what it was shown.
+    assert {"echo", "vacuum"} <= set(admin.tool_names())
+    assert text_of(admin.request("tools/call", {"name": "echo", "arguments": {"text": "x"}}).result) == "x"
+    assert issuer.asked == []
+    refused = vacuum(admin)
+    assert refused.status == 401
+    assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+    record = gateway.record_of(refused)
+    assert (record["reason"], record["user"], record["method"]) == ("inactive", "dora", "tools/call")
+    assert issuer.asked == [token]
+    issuer.answers[token] = {"active": True}
+    wait_until(lambda: vacuum(admin).status == 200, "it is asked about again")
+    del issuer.answers[token]
+    wait_until(lambda: vacuum(admin).status == 401, "it is asked about again")
+    # Who does not see the tool does not notice that somebody could be asked.
+    stranger = issuer.token("mcp-tester")
+    assert vacuum(client(gateway, stranger)).error["message"] == "Unknown tool: vacuum"
+    assert stranger not in issuer.asked
+    assert vacuum(gateway.user("kay", "mcp-admin")).status == 200, "a key has no issuer"
+    assert client(gateway, "opaque").request("ping").status == 401
+    assert issuer.asked[-1] == "opaque"
+    # A tool of a set without it is no way round.
+    live = issuer.token("mcp-admin", user="live")
+    issuer.answers[live] = {"active": True}
+    relay = {"name": "relay", "arguments": {"name": "vacuum", "arguments": {"table": "t"}}}
+    reply = client(gateway, live).request("tools/call", relay)
+    assert "called by clients alone" in text_of(reply.result)
+    assert live not in issuer.asked
+    for asked, code in ((live, 0), (token, 1)):
+        file = gateway.key_file(asked)
+        assert gateway.mcpgate("explain", "--tool", "vacuum", "--token-file", file).returncode == code
+        assert gateway.mcpgate("explain", "--tool", "echo", "--token-file", file).returncode == 0
 
 
 def test_a_token_that_is_revoked_ends_when_it_is_asked_about_again(start_asking, issuer):
