@@ -53,6 +53,7 @@ std::optional<SentToken> sent_token(std::string_view authorization) {
 Authenticator::Authenticator(Options options)
     : keys_(std::move(options.keys)),
       key_uses_(std::move(options.key_uses)),
+      key_owners_(std::move(options.key_owners)),
       issuers_(std::move(options.issuers)) {
   MCPGATE_ASSERT(!key_uses_ || !keys_ || key_uses_->size() == keys_->records().size());
   if (options.demo_token_allowed) {
@@ -162,6 +163,16 @@ std::expected<const KeyTable::Entry*, AuthFailure> Authenticator::find_key(std::
   }
   if (now < entry->not_before) {
     return refuse(AuthFailureReason::kNotYetValid, id);
+  }
+  if (key_owners_ && !entry->owner.empty()) {
+    switch (key_owners_->state_of(entry->owner)) {
+      case KeyOwners::State::kUnknown:
+        return refuse(AuthFailureReason::kOwnerUnknown, id);
+      case KeyOwners::State::kDisabled:
+        return refuse(AuthFailureReason::kOwnerDisabled, id);
+      case KeyOwners::State::kEnabled:
+        break;
+    }
   }
   return entry;
 }

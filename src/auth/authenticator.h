@@ -11,6 +11,7 @@
 #include "auth/access_token.h"
 #include "auth/failure.h"
 #include "auth/issuer.h"
+#include "auth/key_owners.h"
 #include "auth/key_table.h"
 #include "auth/key_uses.h"
 #include "base/clock.h"
@@ -59,6 +60,8 @@ class Authenticator {
     std::shared_ptr<const IssuerTable> issuers = nullptr;
     /// Of `keys`, where it is noted when they are used; null: nowhere.
     std::shared_ptr<const KeyUses::Places> key_uses = nullptr;
+    /// What is known of the users that keys are linked to; null: the links mean nothing.
+    std::shared_ptr<const KeyOwners> key_owners = nullptr;
     bool demo_token_allowed = false;
     /// What the demo token's principal holds: every role that the configuration names
     /// (policy::Policy::roles()).
@@ -92,6 +95,8 @@ class Authenticator {
   std::shared_ptr<const KeyTable> keys_;
   /// Null: uses are not noted.
   std::shared_ptr<const KeyUses::Places> key_uses_;
+  /// Null: nobody is asked.
+  std::shared_ptr<const KeyOwners> key_owners_;
   std::shared_ptr<const IssuerTable> issuers_;
   /// Null: off.
   std::shared_ptr<const Principal> demo_;

@@ -122,11 +122,8 @@ struct JwksWatch::Follower {
 
   void use_introspection(const std::string& url) {
     if (const auto& asking = source.introspection) {
-      introspection = std::make_shared<const IntrospectionEndpoint>(
-          IntrospectionEndpoint{.url = url,
-                                .client = asking->client,
-                                .tls = source.tls,
-                                .always = asking->always});
+      introspection = std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
+          .url = url, .client = asking->client, .tls = source.tls, .always = asking->always});
     }
   }
   /// Whether that is what was read before.

@@ -138,12 +138,12 @@ Task<Expected<bool>> KeyOwnersWatch::Line::ask(std::string user) {
   const std::string target = users_target + http::form_escape(user);
   const std::array<http::Header, 2> headers{
       {{"Accept", "application/json"}, {"Authorization", token.authorization}}};
-  auto response = co_await client.fetch(
-      {.target = target,
-       .headers = headers,
-       .deadline = std::chrono::steady_clock::now() + kAnswerTimeout,
-       .idempotent = true},
-      kUserBytesMax);
+  auto response =
+      co_await client.fetch({.target = target,
+                             .headers = headers,
+                             .deadline = std::chrono::steady_clock::now() + kAnswerTimeout,
+                             .idempotent = true},
+                            kUserBytesMax);
   if (!response) {
     co_return std::unexpected(std::move(response.error()));
   }
@@ -157,10 +157,11 @@ Task<Expected<bool>> KeyOwnersWatch::Line::ask(std::string user) {
       co_return fail(ErrorCode::kUnavailable, "it refuses the token of client {}",
                      source.client.id);
     case kForbidden:
-      co_return fail(ErrorCode::kUnavailable,
-                     "client {} may not look at users: give its service account the role view-users "
-                     "of realm-management",
-                     source.client.id);
+      co_return fail(
+          ErrorCode::kUnavailable,
+          "client {} may not look at users: give its service account the role view-users "
+          "of realm-management",
+          source.client.id);
     default:
       co_return fail(ErrorCode::kUnavailable, "it answers with status {}", response->status);
   }
@@ -183,9 +184,7 @@ KeyOwnersWatch::~KeyOwnersWatch() {
 }
 
 Expected<void> KeyOwnersWatch::follow(std::optional<KeyOwnersSource> source) {
-  if (line_ && source && line_->source == *source) {
-    return {};
-  }
+  const bool is_same_realm = line_ && source && line_->source.issuer == source->issuer;
   std::shared_ptr<Line> fresh;
   if (source) {
     http::Endpoint endpoint = TRY(http::Endpoint::parse(source->issuer));
@@ -201,10 +200,12 @@ Expected<void> KeyOwnersWatch::follow(std::optional<KeyOwnersSource> source) {
     line_->timer.cancel();
   }
   line_ = std::move(fresh);
-  queue_.clear();
-  for (auto& [user, state] : owners_->states_) {
-    state = KeyOwners::State::kUnknown;
-    queue_.emplace(SteadyTime::min(), user);
+  if (!is_same_realm) {
+    queue_.clear();
+    for (auto& [user, state] : owners_->states_) {
+      state = KeyOwners::State::kUnknown;
+      queue_.emplace(SteadyTime::min(), user);
+    }
   }
   if (line_) {
     asio::co_spawn(loop_, poll(line_), asio::detached);

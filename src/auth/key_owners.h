@@ -28,7 +28,7 @@ namespace mcpgate::auth {
 class KeyOwners {
  public:
   enum class State : std::uint8_t {
-    kUnknown,   ///< Keycloak has not told, or too long ago to rely on it.
+    kUnknown,  ///< Keycloak has not told, or too long ago to rely on it.
     kEnabled,
     kDisabled,  ///< Or gone.
   };
@@ -56,8 +56,6 @@ struct KeyOwnersSource {
   std::chrono::milliseconds refresh{30'000};
   /// How long what was told is relied on while Keycloak does not answer.
   std::chrono::milliseconds stale_max{600'000};
-
-  friend bool operator==(const KeyOwnersSource&, const KeyOwnersSource&) = default;
 };
 
 /// Asks Keycloak about the users that keys are linked to, one after the other, again and again; at
@@ -71,14 +69,16 @@ class KeyOwnersWatch {
   KeyOwnersWatch& operator=(const KeyOwnersWatch&) = delete;
   ~KeyOwnersWatch();
 
-  /// Asks there from now on; what another source told is forgotten. Nothing: nobody is asked.
+  /// Asks there from now on; what another realm told is forgotten. Nothing: nobody is asked.
   /// kInvalidArgument: the issuer is no realm's URL.
   Expected<void> follow(std::optional<KeyOwnersSource> source);
   /// Asks about the users of these keys from now on.
   void use(const KeyTable& keys);
 
   /// Of the keys that use() had last; null where nobody is asked.
-  [[nodiscard]] std::shared_ptr<const KeyOwners> owners() const { return line_ ? owners_ : nullptr; }
+  [[nodiscard]] std::shared_ptr<const KeyOwners> owners() const {
+    return line_ ? owners_ : nullptr;
+  }
 
  private:
   struct Line;

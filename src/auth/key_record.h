@@ -28,7 +28,7 @@ struct KeyRecord {
   /// The id of the key that took over; `expires` is then the end of the overlap.
   std::string replaced_by;
   std::string note;
-  /// The same person's id in Keycloak; kept, not looked at.
+  /// The same person's id in Keycloak, whom KeyOwners tells about; empty: the key is not linked.
   std::string keycloak_user;
 
   friend bool operator==(const KeyRecord&, const KeyRecord&) = default;

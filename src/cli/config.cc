@@ -369,19 +369,47 @@ class ConfigReader {
       read_introspection(entry.map("introspection"), issuer);
     }
     entry.know("introspection");
+    if (entry.key("keyOwners")) {
+      issuer.key_owners = read_key_owners(entry.map("keyOwners"), issuer.rules.issuer);
+    }
+    entry.know("keyOwners");
     entry.reject_unknown();
     config_.issuers.push_back(std::move(issuer));
   }
 
   void read_introspection(YamlMap map, IssuerConfig& issuer) {
-    issuer.introspection_client = map.string("clientId", "");
-    issuer.introspection_secret_file = path_at(map, "clientSecretFile");
+    read_client(map, "tokens", issuer.introspection_client, issuer.introspection_secret_file);
     issuer.introspects_always = map.boolean("always", true);
-    if (map.node() && (issuer.introspection_client.empty() || !map.key("clientSecretFile"))) {
-      map.node().problem(
-          "expected clientId and clientSecretFile: as whom the issuer is asked about tokens");
+    map.reject_unknown();
+  }
+
+  KeyOwnersConfig read_key_owners(YamlMap map, std::string_view issuer) {
+    KeyOwnersConfig owners;
+    read_client(map, "the users of API keys", owners.client, owners.secret_file);
+    owners.refresh = map.duration("refresh", owners.refresh,
+                                  {.min = std::chrono::seconds(1), .max = std::chrono::hours(1)});
+    owners.stale_max = map.duration("maxStale", owners.stale_max,
+                                    {.min = owners.refresh, .max = std::chrono::hours(24)});
+    if (!issuer.contains("/realms/")) {
+      map.node().problem("the issuer is no realm of Keycloak (https://HOST/realms/REALM)");
+    }
+    if (std::ranges::any_of(config_.issuers, [](const IssuerConfig& other) {
+          return other.key_owners.has_value();
+        })) {
+      map.node().problem("another issuer is asked about the users of API keys already");
     }
     map.reject_unknown();
+    return owners;
+  }
+
+  void read_client(YamlMap& map, std::string_view about, std::string& client,
+                   std::filesystem::path& secret_file) {
+    client = map.string("clientId", "");
+    secret_file = path_at(map, "clientSecretFile");
+    if (map.node() && (client.empty() || !map.key("clientSecretFile"))) {
+      map.node().problem(fmt::format(
+          "expected clientId and clientSecretFile: as whom the issuer is asked about {}", about));
+    }
   }
 
   std::string read_issuer_url(YamlMap& entry) {
@@ -672,6 +700,10 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "auth.oidc.introspection.clientId",
     "auth.oidc.introspection.clientSecretFile",
     "auth.oidc.introspection.always",
+    "auth.oidc.keyOwners.clientId",
+    "auth.oidc.keyOwners.clientSecretFile",
+    "auth.oidc.keyOwners.refresh",
+    "auth.oidc.keyOwners.maxStale",
     "auth.apiKeys.directory",
     "auth.apiKeys.maxTtl",
     "auth.apiKeys.kubernetes.namespace",

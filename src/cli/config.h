@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "auth/issuer.h"
+#include "auth/key_owners.h"
 #include "auth/key_secrets_watch.h"
 #include "auth/logouts.h"
 #include "base/error.h"
@@ -155,6 +156,14 @@ struct ApiKeysConfig {
   std::chrono::milliseconds max_ttl = kNever;
 };
 
+/// `keyOwners:` of an issuer.
+struct KeyOwnersConfig {
+  std::string client;
+  std::filesystem::path secret_file;
+  std::chrono::milliseconds refresh = auth::KeyOwnersSource{}.refresh;
+  std::chrono::milliseconds stale_max = auth::KeyOwnersSource{}.stale_max;
+};
+
 /// One entry of `auth.oidc:`.
 struct IssuerConfig {
   auth::IssuerRules rules;
@@ -164,6 +173,8 @@ struct IssuerConfig {
   std::string introspection_client = {};
   bool introspects_always = true;
   std::filesystem::path introspection_secret_file = {};
+  /// Set where it is a realm of Keycloak that is asked about the users of API keys.
+  std::optional<KeyOwnersConfig> key_owners = std::nullopt;
 };
 
 /// A whole configuration, checked and resolved.

@@ -78,14 +78,34 @@ Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
     auth::IssuerSource source{.rules = issuer.rules,
                               .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))};
     if (!issuer.introspection_client.empty()) {
-      source.introspection = {.client = {.id = issuer.introspection_client,
-                                         .secret = TRY(read_secret(issuer.introspection_secret_file))},
-                              .always = issuer.introspects_always};
+      source.introspection = {
+          .client = {.id = issuer.introspection_client,
+                     .secret = TRY(read_secret(issuer.introspection_secret_file))},
+          .always = issuer.introspects_always};
     }
     sources.push_back(std::move(source));
   }
   return sources;
 }
+
+namespace {
+
+/// Nothing where nobody is asked.
+Expected<std::optional<auth::KeyOwnersSource>> make_key_owners(const Config& config) {
+  for (const IssuerConfig& issuer : config.issuers) {
+    if (const auto& owners = issuer.key_owners) {
+      return auth::KeyOwnersSource{
+          .issuer = issuer.rules.issuer,
+          .client = {.id = owners->client, .secret = TRY(read_secret(owners->secret_file))},
+          .tls = TRY(http::TlsClient::create({.ca = issuer.ca})),
+          .refresh = owners->refresh,
+          .stale_max = owners->stale_max};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 Expected<gateway::Settings> make_settings(const Config& config) {
   gateway::Settings settings;
@@ -159,7 +179,8 @@ Expected<gateway::Settings> make_settings(const Config& config) {
 GatewayProcess::GatewayProcess(GatewayProcessOptions options, Config config)
     : options_(std::move(options)),
       config_(std::move(config)),
-      signals_(loops_[0], SIGTERM, SIGINT, SIGHUP) {}
+      signals_(loops_[0], SIGTERM, SIGINT, SIGHUP),
+      key_owners_(loops_[0], clock_) {}
 
 GatewayProcess::~GatewayProcess() = default;
 
@@ -264,7 +285,7 @@ Expected<void> GatewayProcess::start_issuers() {
         service_->use(make_authenticator());
       });
   issuers_->follow(TRY(make_issuers(config_)), token_limits(config_));
-  return {};
+  return key_owners_.follow(TRY(make_key_owners(config_)));
 }
 
 Expected<void> GatewayProcess::start_admin() {
@@ -297,6 +318,14 @@ Expected<void> GatewayProcess::start_watches() {
 
 void GatewayProcess::use_keys(std::shared_ptr<const auth::KeyTable> keys) {
   key_places_ = key_uses_.places_of(*keys);
+  key_owners_.use(*keys);
+  const bool are_linked = std::ranges::any_of(
+      keys->records(), [](const auth::KeyRecord& key) { return !key.keycloak_user.empty(); });
+  if (are_linked && !key_owners_.owners() && !std::exchange(has_warned_of_links_, true)) {
+    log_warn(
+        "API keys are linked to users of Keycloak, whom nobody is asked about: set "
+        "auth.oidc.keyOwners, or revoke the keys of users who leave");
+  }
   keys_ = std::move(keys);
 }
 
@@ -305,6 +334,7 @@ std::shared_ptr<const auth::Authenticator> GatewayProcess::make_authenticator() 
       auth::Authenticator::Options{.keys = config_.api_keys ? keys_ : nullptr,
                                    .issuers = config_.issuers.empty() ? nullptr : issuers_->table(),
                                    .key_uses = config_.api_keys ? key_places_ : nullptr,
+                                   .key_owners = key_owners_.owners(),
                                    .demo_token_allowed = config_.demo_token_allowed,
                                    .demo_roles = policy::Policy(config_.policy_options()).roles()});
 }
@@ -339,6 +369,9 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
     }
     if (!issuer.introspection_client.empty()) {
       files.push_back(issuer.introspection_secret_file);
+    }
+    if (issuer.key_owners) {
+      files.push_back(issuer.key_owners->secret_file);
     }
   }
   if (config_.tls) {
@@ -378,6 +411,7 @@ Expected<void> GatewayProcess::apply_fresh() {
   if (const auto& tls = fresh.tls; tls_ && tls && tls != config_.tls) {
     TRY_VOID(tls_->use(*tls));
   }
+  TRY_VOID(key_owners_.follow(TRY(make_key_owners(fresh))));
   warn_of_what_needs_a_restart(fresh);
   config_ = std::move(fresh);
   for (const std::string& warning : config_.warnings) {

@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "auth/jwks_watch.h"
+#include "auth/key_owners.h"
 #include "auth/key_store.h"
 #include "auth/key_uses.h"
 #include "base/clock.h"
@@ -84,6 +85,8 @@ class GatewayProcess {
   auth::KeyUses key_uses_;
   /// Of keys_.
   std::shared_ptr<const auth::KeyUses::Places> key_places_;
+  auth::KeyOwnersWatch key_owners_;
+  bool has_warned_of_links_ = false;
   std::unique_ptr<gateway::Service> service_;
   std::unique_ptr<gateway::AdminHandler> admin_handler_;
   std::unique_ptr<http::Server> admin_;

@@ -394,7 +394,7 @@ std::vector<Command> keys_commands() {
             {.name = "note", .value = "TEXT", .help = "for whoever reads the list"},
             {.name = "keycloak-user",
              .value = "UUID",
-             .help = "the user's id in Keycloak; kept with the key"},
+             .help = "the user's id in Keycloak: a disabled user's keys stop"},
             kubernetes},
        .run = &create},
       {.name = "keys list",

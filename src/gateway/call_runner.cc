@@ -530,7 +530,7 @@ Task<Answer> CallRunner::ask_task(const Visit& visit, const mcp::Incoming& incom
   const Item* const item = task && is_kept ? &task->item : nullptr;
   // It was decided with its arguments when it began; now, whether its tool is still open at all.
   const Use use = may_use(visit, item, {.any = true}, record);
-  if (use == Use::kNeedsScopes) {
+  if (item != nullptr && use == Use::kNeedsScopes) {
     co_return step_up_answer(visit, request_id, *item);
   }
   if (use != Use::kAllowed || !task) {

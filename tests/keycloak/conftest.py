@@ -25,10 +25,19 @@ def keycloak(port):
     keycloak.stop()
 
 
+def asker(keycloak) -> dict:
+    """As whom the gateway asks Keycloak."""
+    secret = keycloak.folder / "client.secret"
+    secret.write_text(keycloak.gateway_secret + "\n")
+    return {"clientId": "mcp-gateway-client", "clientSecretFile": str(secret)}
+
+
 def config_of(keycloak, port, **issuer) -> dict:
+    owners = asker(keycloak) | {"refresh": "1s"}
+    oidc = {"issuer": keycloak.issuer(), "scopes": ["mcp:tools"], "keyOwners": owners}
     return fixture_config(
         auth={
-            "oidc": [{"issuer": keycloak.issuer(), "scopes": ["mcp:tools"]} | issuer],
+            "oidc": [oidc | issuer],
             "apiKeys": {"directory": "keys"},
         },
         roles=ROLES,
@@ -51,17 +60,14 @@ def gateway(keycloak, port):
 
 
 @pytest.fixture
-def asking_gateway(gateway, keycloak, port, tmp_path):
+def asking_gateway(gateway, keycloak, port):
     """The gateway while it asks Keycloak about each token."""
-    secret = tmp_path / "client.secret"
-    secret.write_text(keycloak.gateway_secret + "\n")
-    client = {"clientId": "mcp-gateway-client", "clientSecretFile": str(secret)}
 
     def use(**issuer):
         applied = gateway.log.count(APPLIED)
         gateway.write_config(config_of(keycloak, port, **issuer))
         wait_until(lambda: gateway.log.count(APPLIED) > applied, "the configuration is read again")
 
-    use(introspection=client)
+    use(introspection=asker(keycloak))
     yield gateway
     use()

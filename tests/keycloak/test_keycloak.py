@@ -424,6 +424,18 @@ def test_a_disabled_user_gets_no_further_token(gateway, keycloak, log_in):
     assert status(gateway, login.access) == 200
 
 
+def test_a_disabled_users_api_keys_stop(gateway, keycloak, passwords):
+    user = keycloak.user_id("dana")
+    key = gateway.create_key("dana", "mcp-log-analyst", "--keycloak-user", user)
+    wait_until(lambda: gateway.answers(key, 200), "Keycloak has told")
+    keycloak.set_enabled("dana", False)
+    wait_until(lambda: gateway.answers(key, 401), "Keycloak has told again")
+    record = gateway.record_of(gateway.client(key).request("ping"))
+    assert record["reason"] == "owner_disabled"
+    keycloak.set_enabled("dana", True)
+    wait_until(lambda: gateway.answers(key, 200), "she is back")
+
+
 def test_keycloak_tells_of_a_logout_which_ends_the_token_at_once(gateway, keycloak, log_in):
     login, other = log_in("alice"), log_in("lola")
     assert status(gateway, login.access) == 200

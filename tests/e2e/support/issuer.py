@@ -33,6 +33,9 @@ class Issuer:
         self.asker = "gateway:secret"
         self.asked: list[str] = []
         self.answers: dict[str, dict] = {}
+        # Users as Keycloak's Admin API tells of them, by id: whether they are enabled.
+        self.users: dict[str, bool] = {}
+        self.own_token = secrets.token_urlsafe()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.server, certificates.server_key)
@@ -52,20 +55,33 @@ class Issuer:
                 elif self.path == "/realms/r/certs":
                     issuer.key_reads += 1
                     document = {"keys": [key.public_jwk() for key in issuer.keys]}
+                elif self.path.startswith("/admin/realms/r/users/"):
+                    user = self.path.rpartition("/")[2]
+                    if self.headers["Authorization"] != f"Bearer {issuer.own_token}":
+                        self.send_error(401)
+                        return
+                    if user not in issuer.users:
+                        self.send_error(404)
+                        return
+                    document = {"id": user, "enabled": issuer.users[user]}
                 else:
                     self.send_error(404)
                     return
                 self.answer(document)
 
             def do_POST(self):
-                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                token = urllib.parse.parse_qs(form)["token"][0]
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                form = {name: values[0] for name, values in urllib.parse.parse_qs(body).items()}
                 asker = base64.b64encode(issuer.asker.encode()).decode()
-                if (self.path, self.headers["Authorization"]) != ("/realms/r/introspect", f"Basic {asker}"):
+                if self.headers["Authorization"] != f"Basic {asker}":
                     self.send_error(401)
-                    return
-                issuer.asked.append(token)
-                self.answer(issuer.answers.get(token, {"active": False}))
+                elif self.path == "/realms/r/introspect":
+                    issuer.asked.append(form["token"])
+                    self.answer(issuer.answers.get(form["token"], {"active": False}))
+                elif form["grant_type"] == "client_credentials":
+                    self.answer({"access_token": issuer.own_token, "expires_in": 60})
+                else:
+                    self.send_error(400)
 
             def answer(self, document):
                 body = json.dumps(document).encode()
