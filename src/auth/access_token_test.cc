@@ -481,10 +481,9 @@ class AskedAbout : public BoundToken {
  protected:
   AskedAbout() {
     auto table = std::make_shared<IssuerTable>(*table_);
-    table->issuers.front().introspection = std::make_shared<const IntrospectionEndpoint>(
-        IntrospectionEndpoint{.url = "https://as.example/introspect",
-                              .client = {},
-                              .tls = nullptr});
+    table->issuers.front().introspection =
+        std::make_shared<const IntrospectionEndpoint>(IntrospectionEndpoint{
+            .url = "https://as.example/introspect", .client = {}, .tls = nullptr});
     table_ = table;
   }
   void learn(std::string_view text, const std::string& answer, WallTime now = kNow) {

@@ -116,10 +116,11 @@ TEST_F(JwksWatchTest, ReadsWhereAnIssuerIsAskedAboutTokens) {
       loop_, clock_, [](std::shared_ptr<const IssuerTable>) {},
       JwksWatchOptions{.retry_first = 10ms, .retry_max = 10ms});
   const auto follow_as = [this](const std::string& secret) {
-    watch_->follow({{.rules = {.issuer = issuer_.url},
-                     .tls = nullptr,
-                     .introspection = IntrospectionClient{.client = {.id = "gateway", .secret = secret}}}},
-                   {});
+    watch_->follow(
+        {{.rules = {.issuer = issuer_.url},
+          .tls = nullptr,
+          .introspection = IntrospectionClient{.client = {.id = "gateway", .secret = secret}}}},
+        {});
   };
   const auto endpoint = [this] { return watch_->table()->find(issuer_.url)->introspection; };
   follow_as("one");

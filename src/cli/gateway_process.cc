@@ -408,10 +408,11 @@ Expected<void> GatewayProcess::apply_fresh() {
   Config fresh = TRY(options_.load());
   auto settings = TRY(serving_settings(fresh, service_->settings()->rates));
   const auto issuers = TRY(make_issuers(fresh));
+  auto key_owners = TRY(make_key_owners(fresh));
   if (const auto& tls = fresh.tls; tls_ && tls && tls != config_.tls) {
     TRY_VOID(tls_->use(*tls));
   }
-  TRY_VOID(key_owners_.follow(TRY(make_key_owners(fresh))));
+  TRY_VOID(key_owners_.follow(std::move(key_owners)));
   warn_of_what_needs_a_restart(fresh);
   config_ = std::move(fresh);
   for (const std::string& warning : config_.warnings) {
