@@ -2,8 +2,6 @@
 
 #include <fmt/compile.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +9,7 @@
 #include "http/address_rules.h"
 #include "http/chunked.h"
 #include "http/client_pool.h"
+#include "http/dial.h"
 
 namespace mcpgate::http {
 
@@ -131,33 +130,16 @@ struct Exchange::State {
 
 Task<Expected<void>> Exchange::State::connect_to(const SocketAddress& address) {
   const int family = address.storage.ss_family;
-  UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  auto fd = new_client_socket(family);
   if (!fd) {
-    co_return fail_errno("socket");
-  }
-  if (family != AF_UNIX) {
-    const int on = 1;
-    (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    co_return std::unexpected(std::move(fd.error()));
   }
   if (auto place = pool->reserve_place(); !place) {
     co_return place;
   }
-  connection = std::make_unique<ClientConnection>(pool->loop(), std::move(fd), family);
-  Stream& stream = connection->stream;
+  connection = std::make_unique<ClientConnection>(pool->loop(), *std::move(fd), family);
   auto connected =
-      co_await stream.connect(reinterpret_cast<const sockaddr*>(&address.storage), address.length);
-  if (connected && pool->endpoint().scheme == Endpoint::Scheme::kHttps) {
-    if (pool->options().tls == nullptr) {
-      connected = fail(ErrorCode::kFailedPrecondition, "https without TLS options");
-    } else if (auto session =
-                   new_client_session(*pool->options().tls, stream.fd(), pool->endpoint().host);
-               !session) {
-      connected = std::unexpected(std::move(session.error()));
-    } else {
-      stream.use_tls(std::move(*session));
-      connected = co_await stream.handshake();
-    }
-  }
+      co_await dial(connection->stream, address, pool->endpoint(), pool->options().tls);
   if (!connected) {
     pool->close(std::move(connection));
   }
