@@ -61,6 +61,18 @@ Expected<void> write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+Expected<void> refuse_open_to_others(const std::filesystem::path& path, std::string_view what) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return fail_errno("open " + path.string());
+  }
+  if ((status.st_mode & S_IRWXO) != 0) {
+    return fail(ErrorCode::kFailedPrecondition, "{}: {} that others may use; run chmod o= on it",
+                path.string(), what);
+  }
+  return {};
+}
+
 Expected<void> write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                                      mode_t mode) {
   // The suffix keeps watchers of a directory from taking the half-written file for a new one.

@@ -19,6 +19,10 @@ inline constexpr std::size_t kSmallFileBytesMax = std::size_t{1} << 20;
 [[nodiscard]] Expected<std::string> read_file(const std::filesystem::path& path,
                                               std::size_t bytes_max = kSmallFileBytesMax);
 
+/// Refuses a file that every user of the machine may use. `what` is in it, such as `a password`.
+[[nodiscard]] Expected<void> refuse_open_to_others(const std::filesystem::path& path,
+                                                   std::string_view what);
+
 /// Replaces a file whole: readers see the old bytes or the new ones, never a part, and after a
 /// crash one of the two. The directory must exist.
 [[nodiscard]] Expected<void> write_file_atomically(const std::filesystem::path& path,

@@ -84,18 +84,6 @@ std::optional<ParsedSignature> parse_signature(std::string_view header) {
   return parsed;
 }
 
-Expected<void> refuse_readable_by_others(const std::filesystem::path& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) {
-    return fail_errno("open " + file.string());
-  }
-  if ((status.st_mode & S_IRWXO) != 0) {
-    return fail(ErrorCode::kFailedPrecondition,
-                "{}: a signing key that others may use; run chmod o= on it", file.string());
-  }
-  return {};
-}
-
 }  // namespace
 
 Expected<SigningKeys> SigningKeys::parse(std::string_view text, std::string_view name) {
@@ -132,7 +120,7 @@ Expected<SigningKeys> SigningKeys::parse(std::string_view text, std::string_view
 Expected<SigningKeys> SigningKeys::load(std::span<const std::filesystem::path> files) {
   std::vector<SigningKey> all;
   for (const auto& file : files) {
-    TRY_VOID(refuse_readable_by_others(file));
+    TRY_VOID(refuse_open_to_others(file, "a signing key"));
     const std::string text = TRY(read_file(file));
     SigningKeys keys = TRY(parse(text, file.string()));
     std::move(keys.keys_.begin(), keys.keys_.end(), std::back_inserter(all));
