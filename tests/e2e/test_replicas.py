@@ -8,12 +8,14 @@ import json
 import secrets
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 from support.balancer import InjectingProxy
 from support.clients import node_program, python_program
 from support.gateway import change_settings, copied_tools
-from support.replicas import Replicas
+from support.processes import wait_until
+from support.replicas import Replicas, new_key
 from support.rpc import MODERN, McpClient, text_of
 from support.signing import SandboxSocket
 from support.streams import call, get
@@ -329,3 +331,67 @@ def test_what_is_forwarded_is_sealed_and_taken_once(tools):
             assert peer.send("POST", "/forward", headers, body) == (409, "replayed")
         finally:
             replicas.close()
+
+
+class Crossing(threading.Thread):
+    """Asks one replica, one request after the other, for what lives in the others."""
+
+    def __init__(self, client, sessions: list[dict]):
+        super().__init__()
+        self.client = client
+        self.sessions = itertools.cycle(sessions)
+        self.statuses: list[int] = []
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            self.statuses.append(self.client.request("ping", headers=next(self.sessions)).status)
+
+    def wait_rounds(self):
+        """Until requests that began since have been answered, one for each session at least."""
+        wanted = len(self.statuses) + 4
+        wait_until(lambda: len(self.statuses) >= wanted, "requests are answered meanwhile")
+
+
+def test_the_peers_key_is_rotated_while_requests_are_forwarded(tools):
+    replicas = Replicas(tools / "trial", "mcp-tester")
+    crossings = []
+    try:
+        key = replicas.known_key("ada@example.com", "mcp-tester")
+        clients = [McpClient(each.url, key) for each in replicas.gateways]
+        sessions = [new_session(client) for client in clients]
+        for number, client in enumerate(clients):
+            elsewhere = [each for other, each in enumerate(sessions) if other != number]
+            crossings.append(Crossing(client, elsewhere))
+            crossings[-1].start()
+
+        def answers(peer_key: dict) -> list:
+            """What each says to something that is signed so, and meant for another start of it."""
+            said = []
+            for port in replicas.peer_ports:
+                peer = PeerSocket(port, Path(peer_key["file"]))
+                nonce = secrets.token_hex(16)
+                headers = peer.sign("POST", "/forward", b"x", call_id=nonce, instance="i")
+                said.append(peer.send("POST", "/forward", headers, b"x"))
+            return said
+
+        known, unknown = [(409, "other_instance")] * 3, [(401, "unknown_key")] * 3
+        old, new = replicas.peer_key, new_key(replicas.folder / "peers-new.key")
+        assert (answers(old), answers(new)) == (known, unknown)
+        # All take the new one; then each signs with it; then none takes the old one any more. The
+        # first that does not is still asked by others that know both: they must sign with the new.
+        for keys in ([old, new], [new, old], [new]):
+            for number, gateway in enumerate(replicas.gateways):
+                replicas.use_peer_key(number, keys)
+                assert gateway.answers(key, 200), "every loop has got to it"
+                for crossing in crossings:
+                    crossing.wait_rounds()
+            assert answers(new) == known
+            assert answers(old) == (known if old in keys else unknown)
+        for crossing in crossings:
+            assert set(crossing.statuses) == {200}
+    finally:
+        for crossing in crossings:
+            crossing.over.set()
+            crossing.join()
+        replicas.close()

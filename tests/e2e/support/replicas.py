@@ -9,6 +9,8 @@ from pathlib import Path
 from support.gateway import Gateway, SandboxDaemon
 from support.processes import free_port, wait_until
 
+READ_AGAIN = "the configuration was read again"
+
 
 def new_key(path: Path) -> dict:
     """A key file of 32 bytes, as the configuration names it."""
@@ -57,14 +59,25 @@ class Replicas:
         for gateway in self.gateways:
             gateway.wait_ready()
 
-    def _start(self, number: int) -> Gateway:
+    def _config(self, number: int) -> dict:
         peers = {"listen": f"127.0.0.1:{self.peer_ports[number]}", "key": self.peer_key}
         if self._advertise[number]:
             peers["advertise"] = self._advertise[number]
         if self._seeds:
             peers["others"] = [f"localhost:{self.peer_ports[seed]}" for seed in self._seeds]
-        config = self._shared | {"peers": peers}
+        return self._shared | {"peers": peers}
+
+    def _start(self, number: int) -> Gateway:
+        config = self._config(number)
         return Gateway(self._tools, config=config, serve=True, port=self.ports[number])
+
+    def use_peer_key(self, number: int, peer_key: dict | list):
+        """Changes `peers.key` of one that runs, until its configuration is in force."""
+        gateway = self.gateways[number]
+        before = gateway.log.count(READ_AGAIN)
+        self.peer_key = peer_key
+        gateway.write_config(self._config(number))
+        wait_until(lambda: gateway.log.count(READ_AGAIN) > before, "the configuration is read")
 
     def known_key(self, user: str, roles: str) -> str:
         """A fresh key, once every replica knows it."""
