@@ -12,7 +12,7 @@ using Bytes = Row::Bytes;
 using Count = Row::Count;
 using Time = Row::Time;
 
-const Row kRows[] = {
+constexpr Row kRows[] = {
     {"head", Bytes{[](Limits& l) -> std::size_t& { return l.http.head_bytes_max; }, 8 * kKi, kMi},
      "request line and headers; above it 431"},
     {"headers", Count{[](Limits& l) -> std::size_t& { return l.http.headers_max; }, 16, 1024},
