@@ -30,6 +30,13 @@ std::vector<std::string> missing_paths(const Config& config) {
       want("tls.clientCa", *config.tls->client_ca, "serve would refuse to start");
     }
   }
+  if (config.rate_store && !config.rate_store->password_file.empty()) {
+    want("rateStore.redis.passwordFile", config.rate_store->password_file,
+         "serve would refuse to start");
+  }
+  if (config.rate_store && config.rate_store->ca) {
+    want("rateStore.redis.tls.ca", *config.rate_store->ca, "serve would refuse to start");
+  }
   for (const ToolSetConfig& set : config.tool_sets) {
     for (const std::filesystem::path& key : set.signing_keys) {
       want(fmt::format("toolSets.{}.signingKey", set.name), key,

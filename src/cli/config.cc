@@ -81,6 +81,7 @@ class ConfigReader {
     read_audit(root.map("audit"));
     config_.rates = read_rates(root, config_.policy_options().tool_sets, config_.policy.roles,
                                config_.warnings);
+    config_.rate_store = read_rate_store(root, config_.rates, config_.state, config_.warnings);
     refuse(root, "telemetry");
     root.reject_unknown();
     check_demo_token(root);
@@ -220,9 +221,7 @@ class ConfigReader {
   static std::vector<http::Endpoint> endpoints_at(YamlMap& map, std::string_view key) {
     std::vector<http::Endpoint> endpoints;
     for (const std::string& text : words_at(map, key)) {
-      const auto endpoint = http::Endpoint::parse("http://" + text);
-      if (endpoint && endpoint->path == "/" && !text.ends_with('/') &&
-          text.ends_with(fmt::format(":{}", endpoint->port))) {
+      if (const auto endpoint = http::Endpoint::parse_host_port(text)) {
         endpoints.push_back(*endpoint);
       } else {
         map.key(key).problem(fmt::format("expected HOST:PORT, found {}", text));
@@ -740,6 +739,14 @@ constexpr auto kKeys = std::to_array<std::string_view>({
     "policy.rules.deny.toolSets",
     "policy.rules.deny.tools",
     "policy.rules.when",
+    "rateStore.redis.address",
+    "rateStore.redis.tls.ca",
+    "rateStore.redis.allowPlaintext",
+    "rateStore.redis.username",
+    "rateStore.redis.passwordFile",
+    "rateStore.redis.database",
+    "rateStore.redis.prefix",
+    "rateStore.onFailure",
     "telemetry",
     "audit.directory",
     "audit.stdout",

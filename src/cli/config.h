@@ -23,6 +23,7 @@
 #include "base/yaml.h"
 #include "cli/environment.h"
 #include "cli/policy_config.h"
+#include "cli/rate_store_config.h"
 #include "cli/rates_config.h"
 #include "cli/upstream_config.h"
 #include "http/client.h"
@@ -120,6 +121,7 @@ struct Limits {
   std::size_t dpop_proofs_per_principal_max = auth::SeenProofs::Limits{}.per_principal_max;
   /// Of each rate, all loops together.
   std::size_t rate_keys_max = 100'000;
+  std::chrono::milliseconds rate_lease{250};
 };
 
 /// What `audit:` says.
@@ -203,6 +205,8 @@ struct Config {
   std::vector<ToolSetConfig> tool_sets;
   PolicyConfig policy;
   std::vector<policy::Rate> rates;
+  /// Set where a rate is shared.
+  std::optional<RateStoreConfig> rate_store;
   Limits limits;
   AuditConfig audit;
 

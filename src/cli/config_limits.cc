@@ -183,6 +183,12 @@ constexpr Row kRows[] = {
     {"rateKeys", Count{[](Limits& l) -> std::size_t& { return l.rate_keys_max; }, 1, 10'000'000},
      "principals or tools that one rate counts apart in a window, about 200 bytes each; calls of "
      "others wait for the next one"},
+    {"rateLease",
+     Time{[](Limits& l) -> milliseconds& { return l.rate_lease; }, milliseconds(1),
+          milliseconds(10'000)},
+     "a call's wait for its part of a shared rate, and that for `rateStore` to take a connection "
+     "or "
+     "to answer; after it `rateStore.onFailure`"},
 };
 
 }  // namespace

@@ -549,6 +549,110 @@ TEST(Config, RatesAreChecked) {
   }
 }
 
+constexpr std::string_view kSharedRate = "rates: {r: {window: 1m, calls: 1, shared: true}}\n";
+
+TEST(Config, TheRateStoreIsReadAsWritten) {
+  const auto config =
+      parse(with_sets(std::string(kSharedRate) + "rateStore:\n"
+                                                 "  onFailure: local\n"
+                                                 "  redis:\n"
+                                                 "    address: redis.example:6380\n"
+                                                 "    tls: {ca: ca.pem}\n"
+                                                 "    username: gate\n"
+                                                 "    passwordFile: secret/password\n"
+                                                 "    database: 3\n"
+                                                 "    prefix: p\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_TRUE(config->rates[0].shared);
+  EXPECT_EQ(policy::describe(config->rates[0]),
+            "1 calls in 1m, over all replicas, for each principal");
+  ASSERT_TRUE(config->rate_store);
+  const RateStoreConfig& store = *config->rate_store;
+  EXPECT_EQ(store.server.scheme, http::Endpoint::Scheme::kHttps);
+  EXPECT_EQ(store.server.authority(), "redis.example:6380");
+  EXPECT_EQ(store.ca, config->state / "ca.pem");
+  EXPECT_EQ(store.username, "gate");
+  EXPECT_EQ(store.password_file, config->state / "secret/password");
+  EXPECT_EQ(store.database, 3U);
+  EXPECT_EQ(store.prefix, "p");
+  EXPECT_EQ(store.on_failure, policy::StoreFailure::kLocal);
+  EXPECT_TRUE(config->warnings.empty());
+}
+
+TEST(Config, TheRateStoreRefusesUnlessToldOtherwise) {
+  const auto config =
+      parse(with_sets(std::string(kSharedRate) + "rateStore: {redis: {address: 'unix:r.sock'}}\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->rate_store->on_failure, policy::StoreFailure::kRefuse);
+  EXPECT_EQ(config->rate_store->server.host, (config->state / "r.sock").native());
+  EXPECT_EQ(config->rate_store->prefix, "mcpgate");
+}
+
+TEST(Config, ASharedRateIsAboutCallsAndHasAStore) {
+  EXPECT_EQ(problems(with_sets(kSharedRate)),
+            Problems{"5:8: rates: shared rates need rateStore, where the replicas count together"});
+  const auto problem = [](std::string_view rate) {
+    return problems(with_sets(fmt::format(
+        "rateStore: {{redis: {{address: '127.0.0.1:1'}}}}\nrates: {{r: {{{}}}}}\n", rate)));
+  };
+  EXPECT_TRUE(problem("window: 1m, calls: 1, shared: true").empty());
+  EXPECT_EQ(
+      problem("window: 1m, calls: 1, inFlight: 2, shared: true"),
+      Problems{"6:45: rates.r.inFlight: a shared rate bounds calls alone; make this a rate of "
+               "its own"});
+  EXPECT_EQ(problem("inFlight: 2, shared: true").size(), 2U);
+  EXPECT_EQ(problem("window: 1m, calls: 1, shared: yes").size(), 1U);
+}
+
+TEST(Config, TheRateStoreIsChecked) {
+  const auto problem = [](std::string_view redis) {
+    return problems(with_sets(fmt::format("{}rateStore: {{redis: {{{}}}}}\n", kSharedRate, redis)));
+  };
+  for (const char* wrong : {"''", "redis", "redis.example", "':1'", "'a:0'", "'a:70000'", "'a:1/x'",
+                            "'http://a:1'", "'u@a:1'", "'a b:1'"}) {
+    const Problems found = problem(fmt::format("address: {}", wrong));
+    ASSERT_EQ(found.size(), 1U) << wrong;
+    EXPECT_TRUE(found[0].ends_with("rateStore.redis.address: expected HOST:PORT, or unix:PATH"))
+        << found[0];
+  }
+  EXPECT_EQ(problem("address: 'unix:'").size(), 1U);
+  EXPECT_EQ(problem("address: 'unix:" + std::string(120, 'x') + "'").size(), 1U);
+  EXPECT_EQ(problem("database: 1"),
+            Problems{"6:20: rateStore.redis: address is missing: HOST:PORT, or unix:PATH"});
+  const Problems plain = problem("address: 'redis.example:6379'");
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_TRUE(plain[0].ends_with("set tls, or allowPlaintext: true")) << plain[0];
+  EXPECT_TRUE(problem("address: 'redis.example:6379', tls: {}").empty());
+  EXPECT_TRUE(problem("address: 'redis.example:6379', allowPlaintext: true").empty());
+  EXPECT_TRUE(problem("address: '[::1]:6379'").empty());
+  for (const char* wrong :
+       {"tls: {cert: x}", "tls: true", "database: -1", "database: many", "prefix: ''",
+        "prefix: 'a b'", "username: ''", "username: u", "passwordFile: ''", "password: sesame"}) {
+    EXPECT_FALSE(problem(fmt::format("address: '127.0.0.1:1', {}", wrong)).empty()) << wrong;
+  }
+  EXPECT_EQ(problem("address: 'unix:r', tls: {}").size(), 1U);
+  const auto whole = [](std::string_view store) {
+    return problems(with_sets(fmt::format("{}rateStore: {}\n", kSharedRate, store)));
+  };
+  EXPECT_EQ(whole("{}"),
+            Problems{"6:12: rateStore: redis is missing: the server where the replicas "
+                     "count together"});
+  EXPECT_EQ(whole("redis").size(), 1U);
+  EXPECT_EQ(whole("{redis: {address: '127.0.0.1:1'}, onFailure: allow}").size(), 1U);
+}
+
+TEST(Config, ARateStoreThatIsWeakOrIdleIsWarnedOf) {
+  const auto warnings = [](std::string_view text) { return parse(with_sets(text))->warnings; };
+  EXPECT_EQ(
+      warnings("rateStore: {redis: {address: '127.0.0.1:1'}}\n"),
+      Problems{"conf/f.yaml:5:12: rateStore: no rate is shared, so nothing is counted there"});
+  EXPECT_EQ(
+      warnings(std::string(kSharedRate) +
+               "rateStore: {redis: {address: 'r:1', allowPlaintext: true}}\n"),
+      Problems{"conf/f.yaml:6:30: rateStore.redis.address: the password and the counts travel "
+               "in the clear: allowPlaintext"});
+}
+
 TEST(Config, RulesAreChecked) {
   EXPECT_EQ(
       problems(with_sets("policy:\n"

@@ -4,11 +4,11 @@
 #include <csignal>
 #include <utility>
 
-#include "base/encoding.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "cli/key_stores.h"
+#include "cli/secret_file.h"
 
 namespace mcpgate::cli {
 
@@ -34,24 +34,15 @@ Expected<std::vector<std::filesystem::path>> sealing_keys(const Config& config) 
   return std::vector{file};
 }
 
-/// A file's only line: a client's secret.
-Expected<std::string> read_secret(const std::filesystem::path& file) {
-  std::string secret = TRY(read_file(file));
-  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) {
-    secret.pop_back();
-  }
-  if (secret.empty() || has_control_character(secret)) {
-    return fail(ErrorCode::kInvalidArgument, "{}: want one line with the client's secret",
-                file.string());
-  }
-  return secret;
-}
-
 /// What the gateway serves with; its rates go on where those of `earlier` are.
-Expected<std::shared_ptr<const gateway::Settings>> serving_settings(const Config& config,
-                                                                    const policy::Rates& earlier) {
+Expected<std::shared_ptr<const gateway::Settings>> serving_settings(
+    const Config& config, const policy::Rates& earlier,
+    const std::shared_ptr<const RateStore>& store) {
   auto settings = std::make_shared<gateway::Settings>(TRY(make_settings(config)));
   settings->rates.take_over(earlier);
+  if (store) {
+    settings->rates.lease_from(store->leases(), store->on_failure());
+  }
   const std::vector<std::filesystem::path> keys = TRY(sealing_keys(config));
   settings->sealer = std::make_shared<const Sealer>(TRY(Sealer::load(keys)));
   return settings;
@@ -78,10 +69,10 @@ Expected<std::vector<auth::IssuerSource>> make_issuers(const Config& config) {
     auth::IssuerSource source{.rules = issuer.rules,
                               .tls = TRY(http::TlsClient::create({.ca = issuer.ca}))};
     if (!issuer.introspection_client.empty()) {
-      source.introspection = {
-          .client = {.id = issuer.introspection_client,
-                     .secret = TRY(read_secret(issuer.introspection_secret_file))},
-          .always = issuer.introspects_always};
+      source.introspection = {.client = {.id = issuer.introspection_client,
+                                         .secret = TRY(read_secret(issuer.introspection_secret_file,
+                                                                   "the client's secret"))},
+                              .always = issuer.introspects_always};
     }
     sources.push_back(std::move(source));
   }
@@ -96,7 +87,8 @@ Expected<std::optional<auth::KeyOwnersSource>> make_key_owners(const Config& con
     if (const auto& owners = issuer.key_owners) {
       return auth::KeyOwnersSource{
           .issuer = issuer.rules.issuer,
-          .client = {.id = owners->client, .secret = TRY(read_secret(owners->secret_file))},
+          .client = {.id = owners->client,
+                     .secret = TRY(read_secret(owners->secret_file, "the client's secret"))},
           .tls = TRY(http::TlsClient::create({.ca = issuer.ca})),
           .refresh = owners->refresh,
           .stale_max = owners->stale_max};
@@ -125,6 +117,7 @@ Expected<gateway::Settings> make_settings(const Config& config) {
       config.issuers, [](const IssuerConfig& issuer) { return issuer.rules.dpop_required; });
   settings.policy = policy::Policy(config.policy_options());
   settings.rates = policy::Rates(config.rates, config.limits.rate_keys_max);
+  settings.rate_lease_patience = config.limits.rate_lease;
   settings.call_timeout = config.limits.call_timeout;
   settings.calls_in_flight_max = config.limits.calls_in_flight_max;
   settings.resume_window = config.limits.resume_window;
@@ -254,7 +247,8 @@ Expected<void> GatewayProcess::start_service() {
   }
   use_keys(std::make_shared<auth::KeyTable>());
   TRY_VOID(start_issuers());
-  auto settings = TRY(serving_settings(config_, {}));
+  rate_store_ = TRY(RateStore::create(loops_[0], config_, nullptr));
+  auto settings = TRY(serving_settings(config_, {}, rate_store_));
   std::optional<gateway::PeerListener> peers;
   if (config_.peers) {
     peers = {.listen = config_.peers->listen.to_string(),
@@ -374,6 +368,12 @@ std::vector<std::filesystem::path> GatewayProcess::watched_files() const {
       files.push_back(issuer.key_owners->secret_file);
     }
   }
+  if (config_.rate_store && !config_.rate_store->password_file.empty()) {
+    files.push_back(config_.rate_store->password_file);
+  }
+  if (config_.rate_store && config_.rate_store->ca) {
+    files.push_back(*config_.rate_store->ca);
+  }
   if (config_.tls) {
     files.push_back(config_.tls->certificate);
     files.push_back(config_.tls->key);
@@ -406,7 +406,8 @@ void GatewayProcess::reload() {
 /// What serves stays as it is unless all of the new is good.
 Expected<void> GatewayProcess::apply_fresh() {
   Config fresh = TRY(options_.load());
-  auto settings = TRY(serving_settings(fresh, service_->settings()->rates));
+  auto rate_store = TRY(RateStore::create(loops_[0], fresh, rate_store_));
+  auto settings = TRY(serving_settings(fresh, service_->settings()->rates, rate_store));
   const auto issuers = TRY(make_issuers(fresh));
   auto key_owners = TRY(make_key_owners(fresh));
   if (const auto& tls = fresh.tls; tls_ && tls && tls != config_.tls) {
@@ -423,6 +424,7 @@ Expected<void> GatewayProcess::apply_fresh() {
   }
   issuers_->follow(issuers, token_limits(config_));
   service_->use(std::move(settings));
+  rate_store_ = std::move(rate_store);
   service_->use(make_authenticator());
   config_watch_->set_paths(watched_files());
   return {};

@@ -18,6 +18,7 @@
 #include "base/file_watch.h"
 #include "base/loops.h"
 #include "cli/config.h"
+#include "cli/rate_store.h"
 #include "gateway/admin.h"
 #include "gateway/service.h"
 #include "http/tls.h"
@@ -81,6 +82,8 @@ class GatewayProcess {
   asio::signal_set signals_;
   bool ending_ = false;
   std::shared_ptr<http::TlsServer> tls_;
+  /// Null where no rate is shared.
+  std::shared_ptr<const RateStore> rate_store_;
   std::shared_ptr<const auth::KeyTable> keys_;
   auth::KeyUses key_uses_;
   /// Of keys_.

@@ -49,6 +49,7 @@ class RatesReader {
     read_roles(map, rate);
     read_per(map, rate);
     read_limits(map, rate);
+    read_shared(map, rate);
     map.reject_unknown();
     return rate;
   }
@@ -114,6 +115,21 @@ class RatesReader {
       map.node().problem("window is missing: in which time calls, cpu and bytes are counted");
     } else if (!needs_window && map.key("window")) {
       map.key("window").problem("only calls, cpu and bytes are counted in a window");
+    }
+  }
+
+  static void read_shared(YamlMap& map, policy::Rate& rate) {
+    rate.shared = map.boolean("shared");
+    if (!rate.shared || !map.node().is_map()) {
+      return;
+    }
+    for (const std::string_view key : {"cpu", "bytes", "inFlight"}) {
+      if (const YamlNode node = map.key(key)) {
+        node.problem("a shared rate bounds calls alone; make this a rate of its own");
+      }
+    }
+    if (!map.key("calls")) {
+      map.key("shared").problem("calls are needed, which is what replicas share");
     }
   }
 

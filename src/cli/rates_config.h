@@ -13,8 +13,8 @@
 namespace mcpgate::cli {
 
 /// Every key of one rate, for the reference.
-inline constexpr std::array<std::string_view, 9> kRateKeys{
-    "toolSets", "tools", "roles", "per", "window", "calls", "cpu", "bytes", "inFlight"};
+inline constexpr std::array<std::string_view, 10> kRateKeys{
+    "toolSets", "tools", "roles", "per", "window", "calls", "cpu", "bytes", "inFlight", "shared"};
 
 /// Reads `rates:` of a whole configuration, whose tool sets and `roles:` are given. Problems go to
 /// the document; what probably is a slip goes to `warnings`, each with its place.

@@ -63,6 +63,16 @@ http::Response AdminHandler::metrics() const {
   for (const auto& [rate, count] : refusals) {
     page.body += fmt::format("mcpgate_rate_refusals_total{{rate=\"{}\"}} {}\n", rate, count);
   }
+  if (const auto leases = service_.settings()->rates.store_counts()) {
+    page.body += fmt::format(
+        "# TYPE mcpgate_rate_store_up gauge\n"
+        "mcpgate_rate_store_up {}\n"
+        "# TYPE mcpgate_rate_leases_total counter\n"
+        "mcpgate_rate_leases_total{{outcome=\"granted\"}} {}\n"
+        "mcpgate_rate_leases_total{{outcome=\"exhausted\"}} {}\n"
+        "mcpgate_rate_leases_total{{outcome=\"failed\"}} {}\n",
+        leases->is_connected ? 1 : 0, leases->granted, leases->exhausted, leases->failed);
+  }
   page.body +=
       fmt::format("# TYPE mcpgate_logouts gauge\nmcpgate_logouts {}\n", service_.logouts());
   const auto uses = service_.authenticator().key_uses();

@@ -30,21 +30,24 @@ Answer refusal_answer(int status, std::string_view message) {
                                      .http_status = status});
 }
 
-Answer rate_answer(std::string_view id, std::chrono::seconds retry_after) {
+Answer rate_answer(std::string_view id, const policy::RateRefusal& refusal) {
   mcp::RpcError error{.code = mcp::RpcCode::kTooManyRequests,
-                      .message = rate_message(retry_after),
+                      .message = rate_message(refusal),
                       .http_status = kTooManyStatus};
   json::Writer(error.data)
       .begin_object()
-      .field("io.mcpgate/retryAfter", retry_after.count())
+      .field("io.mcpgate/retryAfter", refusal.retry_after.count())
       .end_object();
   Answer answer = error_answer(id, error);
-  answer.headers.emplace_back("Retry-After", fmt::format("{}", retry_after.count()));
+  answer.headers.emplace_back("Retry-After", fmt::format("{}", refusal.retry_after.count()));
   return answer;
 }
 
-std::string rate_message(std::chrono::seconds retry_after) {
-  return fmt::format("Too many calls for now. Try again in {} s.", retry_after.count());
+std::string rate_message(const policy::RateRefusal& refusal) {
+  return fmt::format(
+      "{} Try again in {} s.",
+      refusal.is_of_store ? "Calls cannot be counted now." : "Too many calls for now.",
+      refusal.retry_after.count());
 }
 
 Answer unrecorded_answer(std::string_view id) {

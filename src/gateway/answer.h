@@ -1,11 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
 
 #include "http/message.h"
 #include "mcp/rpc.h"
+#include "policy/rates.h"
 
 namespace mcpgate::gateway {
 
@@ -26,9 +26,9 @@ struct Answer {
 [[nodiscard]] Answer refusal_answer(int status, std::string_view message);
 
 /// A call by its id (JSON bytes) that a rate has no room for: 429, and when to try again.
-[[nodiscard]] Answer rate_answer(std::string_view id, std::chrono::seconds retry_after);
+[[nodiscard]] Answer rate_answer(std::string_view id, const policy::RateRefusal& refusal);
 /// What it says.
-[[nodiscard]] std::string rate_message(std::chrono::seconds retry_after);
+[[nodiscard]] std::string rate_message(const policy::RateRefusal& refusal);
 
 /// No proof, no answer: what replaces an answer whose record could not be written.
 [[nodiscard]] Answer unrecorded_answer(std::string_view id);

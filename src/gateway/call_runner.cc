@@ -14,6 +14,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
 #include "base/trace.h"
@@ -83,6 +85,11 @@ constexpr std::string_view kNotWithThisToken =
 /// What it is told whose client's token was not asked about, as calls of this tool need it.
 constexpr std::string_view kNotConfirmed =
     "This tool is called by clients alone, or by tools of sets that introspect as it does.";
+
+void note_refusal(const policy::RateRefusal& refusal, audit::Record& record) {
+  record.status = audit::Status::kError;
+  record.reason = refusal.reason;
+}
 
 /// Counts a call as in flight while it lives.
 class InFlight {
@@ -259,8 +266,11 @@ Task<Answer> CallRunner::call_tool(const Visit& visit, const mcp::Incoming& inco
     co_return answer;
   }
   auto admission = admit(visit, *tool, record);
+  if (awaits_lease(admission)) {
+    admission = co_await admit_later(visit, *tool, std::move(admission.error()), record);
+  }
   if (!admission) {
-    co_return rate_answer(asked.id, admission.error().retry_after);
+    co_return rate_answer(asked.id, admission.error());
   }
   // What asks first is no task before it was answered.
   const bool asks_now =
@@ -303,9 +313,12 @@ Task<Answer> CallRunner::call_item(const Visit& visit, const mcp::Incoming& inco
   if (order.arguments.empty()) {
     co_return result_answer(asked.id, empty_completion(order.revision));
   }
-  const auto admission = admit(visit, *order.item, record);
+  auto admission = admit(visit, *order.item, record);
+  if (awaits_lease(admission)) {
+    admission = co_await admit_later(visit, *order.item, std::move(admission.error()), record);
+  }
   if (!admission) {
-    co_return rate_answer(asked.id, admission.error().retry_after);
+    co_return rate_answer(asked.id, admission.error());
   }
   auto result = co_await run_asked(visit, asked, *order.item, order.arguments, *admission, record);
   if (!result) {
@@ -354,15 +367,46 @@ std::optional<sandbox::Result> CallRunner::turn_away(const Visit& visit, const I
 }
 
 /// Counts a call that was decided, where a rate is about it.
-std::expected<policy::Admission, policy::RateRefusal> CallRunner::admit(
-    const Visit& visit, const Item& item, audit::Record& record) const {
+CallRunner::Admitted CallRunner::admit(const Visit& visit, const Item& item,
+                                       audit::Record& record) const {
   auto admission =
       visit.snapshot->settings->rates.admit(*visit.principal, item.action(), record.timestamp);
-  if (!admission) {
-    record.status = audit::Status::kError;
-    record.reason = admission.error().reason;
+  if (!admission && !awaits_lease(admission)) {
+    note_refusal(admission.error(), record);
   }
   return admission;
+}
+
+/// The same once there is what `refusal` waits for, or it was waited for as long as a call may.
+/// Others use the loop's parser meanwhile.
+Task<CallRunner::Admitted> CallRunner::admit_later(const Visit& visit, const Item& item,
+                                                   policy::RateRefusal refusal,
+                                                   audit::Record& record) {
+  const InFlight in_flight(calls_in_flight_);
+  const Settings& settings = *visit.snapshot->settings;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + settings.rate_lease_patience;
+  for (;;) {
+    const auto arrived = std::make_shared<asio::steady_timer>(parts_.loop, deadline);
+    refusal.await([weak = std::weak_ptr(arrived), executor = parts_.loop.get_executor()] {
+      asio::post(executor, [weak] {
+        if (const auto timer = weak.lock()) {
+          timer->cancel();
+        }
+      });
+    });
+    (void)co_await arrived->async_wait(kAwait);
+    const bool is_late = std::chrono::steady_clock::now() >= deadline;
+    auto admission =
+        settings.rates.admit(*visit.principal, item.action(), parts_.clock.wall_now(),
+                             is_late ? policy::Patience::kNone : policy::Patience::kWaits);
+    if (!awaits_lease(admission)) {
+      if (!admission) {
+        note_refusal(admission.error(), record);
+      }
+      co_return admission;
+    }
+    refusal = std::move(admission.error());
+  }
 }
 
 /// Counts what an admitted call has used. Of one that was cancelled nobody says: its time counts.
@@ -795,10 +839,12 @@ Task<Expected<sandbox::Result>> CallRunner::call_inner(const Call& outer, const 
     record.reason = "inner calls";
     co_return std::unexpected(std::move(admitted.error()));
   }
-  const auto admission = admit(visit, tool, record);
+  auto admission = admit(visit, tool, record);
+  if (awaits_lease(admission)) {
+    admission = co_await admit_later(visit, tool, std::move(admission.error()), record);
+  }
   if (!admission) {
-    co_return fail(ErrorCode::kResourceExhausted, "{}",
-                   rate_message(admission.error().retry_after));
+    co_return fail(ErrorCode::kResourceExhausted, "{}", rate_message(admission.error()));
   }
   ++outer.chain.inner_calls;
   const Call running{.visit = visit,

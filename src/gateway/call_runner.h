@@ -55,13 +55,18 @@ class CallRunner {
   struct Route;
   struct Call;
   struct Watched;
+  using Admitted = std::expected<policy::Admission, policy::RateRefusal>;
 
   [[nodiscard]] AskedCall asked_call(const Visit& visit, const mcp::Incoming& incoming,
                                      audit::Record& record, CallStream* stream) const;
   [[nodiscard]] std::optional<sandbox::Result> turn_away(const Visit& visit,
                                                          const Item& item) const;
-  [[nodiscard]] std::expected<policy::Admission, policy::RateRefusal> admit(
-      const Visit& visit, const Item& item, audit::Record& record) const;
+  [[nodiscard]] Admitted admit(const Visit& visit, const Item& item, audit::Record& record) const;
+  [[nodiscard]] static bool awaits_lease(const Admitted& admission) {
+    return !admission && admission.error().await;
+  }
+  Task<Admitted> admit_later(const Visit& visit, const Item& item, policy::RateRefusal refusal,
+                             audit::Record& record);
   void charge(const policy::Admission& admission, const Visit& visit,
               const Expected<sandbox::Result>& result) const;
   Task<Answer> start_task(const Visit& visit, const AskedCall& asked, const Tool& tool,

@@ -169,5 +169,109 @@ TEST_F(GatewayRates, EachCallOfABatchCounts) {
   EXPECT_TRUE(response.body.contains(R"("id":2,"error":{"code":429,)")) << response.body;
 }
 
+/// Answers when the test says so.
+class FakeStore final : public policy::LeaseStore {
+ public:
+  void ask(Ask ask, Answered answered) override {
+    asks.push_back(ask);
+    last = std::move(answered);
+  }
+  [[nodiscard]] bool may_answer() const override { return true; }
+  [[nodiscard]] Counts counts() const override { return {}; }
+
+  std::vector<Ask> asks;
+  Answered last;
+};
+
+class GatewaySharedRates : public GatewayRates {
+ protected:
+  void share(policy::StoreFailure failure, std::chrono::milliseconds patience = kPatience) {
+    settings_.rates = policy::Rates(
+        {{.name = "few", .window = 1h, .limits = {.calls = 2}, .shared = true}}, 1000);
+    settings_.rates.lease_from(store_, failure);
+    settings_.rate_lease_patience = patience;
+    use_settings();
+  }
+  /// A call that has asked for its lease.
+  auto call_later(std::size_t asks = 1) {
+    auto sent = send_later(modern("tools/call", kWrite), alice_);
+    EXPECT_TRUE(run_until(loop_, [&] { return store_->asks.size() == asks; }));
+    return sent;
+  }
+
+  std::shared_ptr<FakeStore> store_ = std::make_shared<FakeStore>();
+};
+
+TEST_F(GatewaySharedRates, ACallWaitsForItsLeaseAndTheNextForNone) {
+  share(policy::StoreFailure::kRefuse);
+  const auto first = call_later();
+  EXPECT_TRUE(sandbox_.calls.empty());
+  EXPECT_EQ(store_->asks[0].limit, 2U);
+  store_->last({{.granted = 2, .rest = 0}});
+  ASSERT_TRUE(wait_for(first));
+  EXPECT_EQ(first->status, 200);
+  EXPECT_EQ(call(kWrite), 200);
+  EXPECT_EQ(call(kWrite), 429);
+  EXPECT_EQ(member(records().back(), "reason"), "rate few");
+  EXPECT_EQ(store_->asks.size(), 1U);
+}
+
+TEST_F(GatewaySharedRates, WhatIsLeasedIsOfTheTimeAtWhichItComes) {
+  share(policy::StoreFailure::kRefuse);
+  const auto first = call_later();
+  clock_.advance(std::chrono::hours(2));
+  store_->last({{.granted = 1, .rest = 1}});
+  ASSERT_TRUE(run_until(loop_, [&] { return store_->asks.size() == 2; }));
+  EXPECT_NE(store_->asks[0].key, store_->asks[1].key) << "that window is over";
+  store_->last({{.granted = 1, .rest = 1}});
+  ASSERT_TRUE(wait_for(first));
+  EXPECT_EQ(first->status, 200);
+}
+
+TEST_F(GatewaySharedRates, WithoutAnAnswerItIsRefusedAsChosen) {
+  share(policy::StoreFailure::kRefuse, 20ms);
+  const auto response = send(modern("tools/call", kWrite));
+  EXPECT_EQ(response.status, 429);
+  EXPECT_EQ(header(response, "Retry-After"), "1");
+  EXPECT_EQ(member(response.body, "error.message"),
+            "Calls cannot be counted now. Try again in 1 s.");
+  const std::string line = record();
+  EXPECT_EQ(member(line, "status"), "error");
+  EXPECT_EQ(member(line, "reason"), "rateStore");
+  EXPECT_TRUE(sandbox_.calls.empty());
+  EXPECT_EQ(settings_.rates.refusals()[0].count, 1U);
+}
+
+TEST_F(GatewaySharedRates, WithoutAnAnswerItIsCountedHereAsChosen) {
+  share(policy::StoreFailure::kLocal, 20ms);
+  EXPECT_EQ(call(kWrite), 200);
+  EXPECT_EQ(call(kWrite), 200);
+  EXPECT_EQ(call(kWrite), 429);
+  EXPECT_EQ(member(records().back(), "reason"), "rate few");
+}
+
+TEST_F(GatewaySharedRates, AResourceWaitsToo) {
+  share(policy::StoreFailure::kRefuse);
+  const auto read = send_later(modern("resources/read", kNotes), alice_);
+  ASSERT_TRUE(run_until(loop_, [&] { return store_->asks.size() == 1; }));
+  store_->last({{.granted = 1, .rest = 1}});
+  ASSERT_TRUE(wait_for(read));
+  EXPECT_EQ(read->status, 200);
+}
+
+TEST_F(GatewaySharedRates, ACallThatWaitsIsInFlight) {
+  settings_.calls_in_flight_max = 1;
+  share(policy::StoreFailure::kRefuse);
+  const auto first = call_later();
+  const auto turned_away = send(modern("tools/call", kWrite));
+  EXPECT_TRUE(turned_away.body.contains("isError")) << turned_away.body;
+  EXPECT_EQ(member(records().back(), "reason"), "calls in flight");
+  store_->last(std::nullopt);
+  ASSERT_TRUE(run_until(loop_, [&] { return store_->asks.size() == 2; })) << "it asks again";
+  store_->last({{.granted = 1, .rest = 1}});
+  ASSERT_TRUE(wait_for(first));
+  EXPECT_EQ(first->status, 200);
+}
+
 }  // namespace
 }  // namespace mcpgate::gateway

@@ -64,6 +64,8 @@ struct Settings {
   std::set<std::string, std::less<>> confirmed_sets;
   policy::Policy policy{policy::Policy::Options{}};
   policy::Rates rates;
+  /// How long a call waits for a lease of a shared rate.
+  std::chrono::milliseconds rate_lease_patience{250};
   /// The longest that one call may take, whatever its tool set allows.
   std::chrono::milliseconds call_timeout{60'000};
   /// How long a call of a legacy revision runs on after its client has gone.

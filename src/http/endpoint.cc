@@ -85,6 +85,14 @@ Expected<Endpoint> Endpoint::parse(std::string_view text) {
   return endpoint;
 }
 
+Expected<Endpoint> Endpoint::parse_host_port(std::string_view text) {
+  Endpoint endpoint = TRY(parse(fmt::format("http://{}", text)));
+  if (endpoint.path != "/" || !text.ends_with(fmt::format(":{}", endpoint.port))) {
+    return bad(text, "neither more nor less than HOST:PORT is wanted");
+  }
+  return endpoint;
+}
+
 std::string Endpoint::authority() const {
   if (scheme == Scheme::kUnix) {
     return "localhost";

@@ -26,6 +26,9 @@ struct Endpoint {
   /// `unix:PATH`, `http://HOST[:PORT][/PATH]`, `https://…`. No user information, no fragment.
   [[nodiscard]] static Expected<Endpoint> parse(std::string_view text);
 
+  /// `HOST:PORT` alone, as kHttp.
+  [[nodiscard]] static Expected<Endpoint> parse_host_port(std::string_view text);
+
   /// The Host field: `host`, `host:port` where the port is not the scheme's, `localhost` for kUnix.
   [[nodiscard]] std::string authority() const;
 

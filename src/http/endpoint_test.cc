@@ -46,5 +46,18 @@ TEST(Endpoint, PasswordIsNotRepeated) {
   EXPECT_FALSE(parsed.error().message.contains("secret"));
 }
 
+TEST(Endpoint, AHostAndAPortAreBothWritten) {
+  const auto endpoint = Endpoint::parse_host_port("[::1]:6379");
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->host, "::1");
+  EXPECT_EQ(endpoint->port, 6379);
+  EXPECT_EQ(endpoint->scheme, Endpoint::Scheme::kHttp);
+  EXPECT_TRUE(Endpoint::parse_host_port("name:80"));
+  for (const char* wrong : {"", "name", "name:", ":1", "name:0", "name:1/", "name:1/x", "name:1?x",
+                            "http://name:1", "u:p@name:1", "name:65536"}) {
+    EXPECT_FALSE(Endpoint::parse_host_port(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace mcpgate::http

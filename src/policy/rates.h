@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/identity.h"
+#include "policy/lease_store.h"
 #include "policy/policy.h"
 
 namespace mcpgate::policy {
@@ -39,6 +41,8 @@ struct Rate {
   /// Windows are multiples of it since 1970, in UTC. Zero where `limits` has none but in_flight.
   std::chrono::milliseconds window{0};
   RateLimits limits;
+  /// Whether `calls` holds over all replicas. It is set then.
+  bool shared = false;
   /// `mcpgate.yaml:7:3: rates.each`, for messages.
   std::string place = {};
 };
@@ -54,12 +58,27 @@ struct RateCost {
 
 /// That a call is one too many.
 struct RateRefusal {
-  /// `rate each`: for the record, never for the client.
+  /// `rate each`, or `rateStore` where it cannot be known: for the record, never for the client.
   std::string reason;
   /// When it can be admitted, if nothing else is called until then; of calls at the same time,
   /// whose end nobody knows, a second.
   std::chrono::seconds retry_after{1};
+  /// Whether it is refused because the store of shared rates does not answer.
+  bool is_of_store = false;
+  /// Set where it is not known yet: calls what it is given once admit() is to be asked again, on
+  /// any thread. `reason` means nothing then.
+  std::function<void(std::function<void()>)> await = nullptr;
 };
+
+/// What becomes of a call of a shared rate while the store does not answer.
+enum class StoreFailure {
+  /// Each replica counts its own.
+  kLocal,
+  kRefuse,
+};
+
+/// Whether a call may be told to wait.
+enum class Patience { kWaits, kNone };
 
 class RateCounters;
 
@@ -69,7 +88,11 @@ class Admission {
   /// Of a call that no rate is about.
   Admission() = default;
   Admission(Admission&&) noexcept = default;
-  Admission& operator=(Admission&&) = delete;
+  /// `other` gets what this was, and ends it.
+  Admission& operator=(Admission&& other) noexcept {
+    held_.swap(other.held_);
+    return *this;
+  }
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
   ~Admission();
@@ -84,6 +107,7 @@ class Admission {
   struct Held {
     std::shared_ptr<RateCounters> counters;
     std::string key;
+    std::int64_t window;
     bool in_flight;
   };
   std::vector<Held> held_;
@@ -103,19 +127,24 @@ class Rates {
   /// the same time; a call of another one is refused until there is room.
   Rates(const std::vector<Rate>& rates, std::size_t keys_max);
 
+  /// Where shared rates lease; without one each replica counts its own. Before the first admit().
+  void lease_from(std::shared_ptr<LeaseStore> store, StoreFailure failure);
+
   /// Goes on counting where `earlier` is, for each rate that counts the same under the same name;
   /// its bounds may differ. Before the first admit().
   void take_over(const Rates& earlier);
 
   /// Whether a call that was decided may be made now. A refused one counts nowhere.
-  [[nodiscard]] std::expected<Admission, RateRefusal> admit(const Principal& principal,
-                                                            const Action& action,
-                                                            WallTime now) const;
+  [[nodiscard]] std::expected<Admission, RateRefusal> admit(
+      const Principal& principal, const Action& action, WallTime now,
+      Patience patience = Patience::kWaits) const;
 
   /// The rates that are about an action, in the order of the file.
   [[nodiscard]] std::vector<const Rate*> about(const Principal& principal,
                                                const Action& action) const;
   [[nodiscard]] std::vector<Refusals> refusals() const;
+  /// Nothing where no rate leases.
+  [[nodiscard]] std::optional<LeaseStore::Counts> store_counts() const;
   /// The tools that rates name.
   [[nodiscard]] std::vector<NamedTool> named_tools() const;
 
@@ -127,7 +156,12 @@ class Rates {
     std::shared_ptr<RateCounters> counters;
   };
 
+  [[nodiscard]] RateRefusal without_lease(const Meter& meter, std::string key, std::int64_t window,
+                                          bool is_asking) const;
+
   std::vector<Meter> meters_;
+  std::shared_ptr<LeaseStore> store_;
+  StoreFailure failure_ = StoreFailure::kRefuse;
   std::size_t keys_max_ = 0;
 };
 

@@ -3,11 +3,18 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <future>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace mcpgate::policy {
 namespace {
@@ -228,6 +235,143 @@ TEST(Rates, AreDescribedInWords) {
             "each principal and tool");
   EXPECT_EQ(describe({.name = "r", .per_principal = false, .limits = {.in_flight = 1}}),
             "1 calls at the same time, all together");
+}
+
+/// Never answers.
+class SilentStore final : public LeaseStore {
+ public:
+  void ask(Ask /*ask*/, Answered answered) override { asked.push_back(std::move(answered)); }
+  [[nodiscard]] bool may_answer() const override { return is_hopeful; }
+  [[nodiscard]] Counts counts() const override { return {.failed = asked.size()}; }
+
+  std::vector<Answered> asked;
+  bool is_hopeful = true;
+};
+
+TEST(Rates, WithoutALeaseACallWaitsOrIsRefusedOrCountsHere) {
+  const auto store = std::make_shared<SilentStore>();
+  const auto make = [&](StoreFailure failure) {
+    Rates rates({{.name = "all", .window = 60s, .limits = {.calls = 2}, .shared = true}},
+                kManyKeys);
+    rates.lease_from(store, failure);
+    return rates;
+  };
+  const Rates strict = make(StoreFailure::kRefuse);
+  const auto waits = strict.admit(called("ann"), kRead, kStart);
+  ASSERT_FALSE(waits);
+  ASSERT_TRUE(waits.error().await);
+  EXPECT_EQ(strict.refusals()[0].count, 0U) << "it is not refused yet";
+  bool is_told = false;
+  waits.error().await([&] { is_told = true; });
+  ASSERT_EQ(store->asked.size(), 1U);
+  const auto late = strict.admit(called("ann"), kRead, kStart, Patience::kNone);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().reason, "rateStore");
+  EXPECT_TRUE(late.error().is_of_store);
+  EXPECT_FALSE(late.error().await);
+  EXPECT_EQ(strict.refusals()[0].count, 1U);
+  store->asked[0]({{.granted = 1, .rest = 1}});
+  EXPECT_TRUE(is_told);
+  EXPECT_TRUE(strict.admit(called("ann"), kRead, kStart));
+
+  store->is_hopeful = false;
+  const auto down = strict.admit(called("ann"), kRead, kStart);
+  ASSERT_FALSE(down);
+  EXPECT_TRUE(down.error().is_of_store) << "nobody waits for what is known to be down";
+  const Rates easy = make(StoreFailure::kLocal);
+  EXPECT_FALSE(wait_of(easy, called("ann"), kRead, kStart));
+  EXPECT_FALSE(wait_of(easy, called("ann"), kRead, kStart));
+  EXPECT_EQ(wait_of(easy, called("ann"), kRead, kStart), 60s);
+  EXPECT_EQ(easy.store_counts()->failed, 1U);
+  EXPECT_FALSE(Rates().store_counts());
+}
+
+/// One budget, of which a thread of its own grants.
+class BusyStore final : public LeaseStore {
+ public:
+  void ask(Ask ask, Answered answered) override {
+    const std::scoped_lock lock(mutex_);
+    waiting_.emplace_back(std::move(ask), std::move(answered));
+  }
+  [[nodiscard]] bool may_answer() const override { return true; }
+  [[nodiscard]] Counts counts() const override { return {}; }
+
+ private:
+  void run(const std::stop_token& stop) {
+    std::uint64_t taken = 0;
+    while (!stop.stop_requested()) {
+      std::vector<std::pair<Ask, Answered>> batch;
+      {
+        const std::scoped_lock lock(mutex_);
+        batch.swap(waiting_);
+      }
+      for (const auto& [ask, answered] : batch) {
+        const std::uint64_t granted = std::min(ask.wish, ask.limit - taken);
+        taken += granted;
+        answered(Grant{.granted = granted, .rest = ask.limit - taken});
+      }
+      std::this_thread::yield();
+    }
+  }
+
+  std::mutex mutex_;
+  std::vector<std::pair<Ask, Answered>> waiting_;
+  std::jthread thread_{[this](const std::stop_token& stop) { run(stop); }};
+};
+
+TEST(Rates, ThreadsOfReplicasTogetherAreAdmittedExactlyAsOften) {
+  constexpr std::uint64_t kCalls = 5000;
+  const auto store = std::make_shared<BusyStore>();
+  const auto make = [&] {
+    Rates rates({{.name = "all",
+                  .per_principal = false,
+                  .window = 1h,
+                  .limits = {.calls = kCalls},
+                  .shared = true}},
+                kManyKeys);
+    rates.lease_from(store, StoreFailure::kRefuse);
+    return rates;
+  };
+  const std::array<Rates, 2> replicas{make(), make()};
+  std::atomic<std::uint64_t> admitted = 0;
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (;;) {
+        const auto admission = replicas[i % 2].admit(called("ann"), kRead, kStart);
+        if (admission) {
+          ++admitted;
+        } else if (const auto& await = admission.error().await) {
+          const auto told = std::make_shared<std::promise<void>>();
+          const auto future = told->get_future();
+          await([told] { told->set_value(); });
+          future.wait();
+        } else {
+          return;
+        }
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(admitted, kCalls);
+}
+
+TEST(Rates, ACallThatAnotherRateRefusesWaitsForNoLease) {
+  const auto store = std::make_shared<SilentStore>();
+  Rates rates({{.name = "all", .window = 60s, .limits = {.calls = 9}, .shared = true},
+               {.name = "own", .window = 1h, .limits = {.calls = 1}}},
+              kManyKeys);
+  rates.lease_from(store, StoreFailure::kRefuse);
+  const auto waits = rates.admit(called("ann"), kRead, kStart);
+  ASSERT_TRUE(!waits && waits.error().await);
+  waits.error().await([] {});
+  store->asked.at(0)({{.granted = 9, .rest = 0}});
+  EXPECT_TRUE(rates.admit(called("ann"), kRead, kStart)) << "the one that waited counts nowhere";
+  const auto refused = rates.admit(called("bob"), kRead, kStart);
+  ASSERT_TRUE(!refused && refused.error().await) << "of another principal there is no lease";
+  const auto full = rates.admit(called("ann"), kRead, kStart);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().reason, "rate own");
 }
 
 TEST(Rates, SayWhichToolsTheyName) {
