@@ -132,6 +132,13 @@ class Context:
         reached shows at the first query."""
         return Connection(self._channel, name)
 
+    def resource_updated(self, uri: str) -> _Done:
+        """Says that what is behind a resource of this tool set has changed: clients that follow its
+        URI are told, within a second or so, once for many changes. Raises ToolError where the set
+        has no resource of that URI."""
+        self._ask("resources/updated", {"uri": uri})
+        return _DONE
+
     def close_stream(self) -> bool:
         """Lets the client's connection go while the call runs on: it comes back for the rest, what
         was sent and the result, without a connection that stays silent for minutes. Returns whether

@@ -84,7 +84,13 @@ void Discovery::take(const Follower& follower, State state,
                      std::optional<sandbox::Manifest> manifest) {
   Found& found = sets_.find(follower.route.view.name)->second;
   if (manifest) {
-    found.manifest = std::make_shared<const sandbox::Manifest>(*std::move(manifest));
+    const auto before = std::exchange(
+        found.manifest, std::make_shared<const sandbox::Manifest>(*std::move(manifest)));
+    if (before && before->digest == found.manifest->digest &&
+        before->instance == found.manifest->instance && found.state == state) {
+      on_change_();  // Of what its tools say of its resources alone.
+      return;
+    }
     found.tools = compile_tools(follower.route.view, *found.manifest);
     log_info("tool set {}: {} tools, profile {}", follower.route.view.name,
              found.tools->tools.size(), found.manifest->profile);

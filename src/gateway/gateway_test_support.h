@@ -430,7 +430,9 @@ class TestGateway : public testing::Test {
                                      .demo_roles = {"mcp-admin"}});
     std::vector<std::shared_ptr<const ToolSetTools>> sets;
     for (const ToolSetRoute& route : settings_.tool_sets) {
-      sets.push_back(compile_tools(route.view, route.view.name == "demo" ? demo_ : secret_));
+      const sandbox::Manifest& manifest = route.view.name == "demo" ? demo_ : secret_;
+      sets.push_back(compile_tools(route.view, manifest));
+      snapshot->updates[route.view.name] = manifest.updates;
     }
     snapshot->catalogue = std::make_shared<const Catalogue>(std::move(sets));
     return snapshot;

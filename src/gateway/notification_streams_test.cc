@@ -145,6 +145,25 @@ TEST_F(NotificationStreamsTest, AFollowedResourceIsToldWhereItIsMadeAnew) {
   EXPECT_EQ(said(other), Methods{std::string(kAcknowledged)});
 }
 
+TEST_F(NotificationStreamsTest, AFollowedResourceIsToldWhereAToolSaysThatItHasChanged) {
+  const std::string uri = "demo://notes/monday";
+  const auto alice = listen(alice_, R"("resourceSubscriptions":["demo://notes/monday"])");
+  const auto other = listen(alice_, R"("resourceSubscriptions":["demo://notes"])");
+  const auto carol = listen(carol_, R"("resourceSubscriptions":["demo://notes/monday"])");
+  ASSERT_NE(sandbox::update_bucket(uri), sandbox::update_bucket("demo://notes"));
+  for (std::size_t told = 1; told <= 2; ++told) {
+    ++demo_.updates[sandbox::update_bucket(uri)];
+    use_settings();
+    ASSERT_TRUE(has(alice, told + 1));
+    EXPECT_EQ(member(alice->events.at(told).data, "method"), kUpdated);
+    EXPECT_EQ(member(alice->events.at(told).data, "params.uri"), uri);
+  }
+  use_settings();
+  EXPECT_EQ(said(alice).size(), 3U);
+  EXPECT_EQ(said(other).size(), 1U);
+  EXPECT_EQ(said(carol).size(), 1U);
+}
+
 TEST_F(NotificationStreamsTest, ResourcesThatAreHiddenAreNotFollowed) {
   const auto bob =
       listen(bob_, R"("resourceSubscriptions":["demo://notes","demo://notes/sunday"])");

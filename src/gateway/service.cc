@@ -318,9 +318,13 @@ void Service::record_approval(const std::string& tool_set, const Unapproved& ite
 /// Hands the world as it is now to every loop.
 void Service::publish() {
   std::vector<std::shared_ptr<const ToolSetTools>> sets;
+  world_.updates.clear();
   for (const ToolSetRoute& route : world_.settings->tool_sets) {
     const auto found = discovery_.sets().find(route.view.name);
     sets.push_back(found == discovery_.sets().end() ? nullptr : found->second.tools);
+    if (sets.back() && !found->second.manifest->updates.empty()) {
+      world_.updates.emplace(route.view.name, found->second.manifest->updates);
+    }
   }
   world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
   world_.not_ready = why_not_ready();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@
 #include "http/client.h"
 #include "policy/policy.h"
 #include "policy/rates.h"
+#include "sandbox/resource_updates.h"
 #include "sandbox/signature.h"
 
 namespace mcpgate::gateway {
@@ -106,6 +108,8 @@ struct Snapshot {
   std::shared_ptr<const Settings> settings;
   std::shared_ptr<const auth::Authenticator> authenticator;
   std::shared_ptr<const Catalogue> catalogue;
+  /// What tools say of their set's resources, by the set; nothing where they said nothing.
+  std::map<std::string, sandbox::UpdateCounts, std::less<>> updates;
   /// Why GET /ready says no; empty when it says yes.
   std::string not_ready;
 };

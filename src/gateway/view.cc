@@ -12,6 +12,20 @@ void add(std::uint64_t& sum, std::uint64_t next) {
   sum = (std::rotl(sum, 7) ^ next) * kOdd;
 }
 
+/// What its tools have said of the resource, or of any where `uri` is empty.
+std::uint64_t updates_of(const Snapshot& snapshot, const Resource& resource, std::string_view uri) {
+  const auto found = snapshot.updates.find(resource.tool_set);
+  if (found == snapshot.updates.end()) {
+    return 0;
+  }
+  const sandbox::UpdateCounts& counts = found->second;
+  if (uri.empty()) {
+    return sandbox::sum_of(counts);
+  }
+  const auto count = counts.find(sandbox::update_bucket(uri));
+  return count == counts.end() ? 0 : count->second;
+}
+
 }  // namespace
 
 View view_of(const Snapshot& snapshot, const Asker& asker) {
@@ -30,6 +44,7 @@ View view_of(const Snapshot& snapshot, const Asker& asker) {
     if (is_visible(snapshot, asker, *resource)) {
       add(view.resources, resource->definition_hash);
       add(view.contents, resource->contents_hash);
+      add(view.contents, updates_of(snapshot, *resource, ""));
     }
   }
   return view;
@@ -38,7 +53,9 @@ View view_of(const Snapshot& snapshot, const Asker& asker) {
 std::uint64_t contents_of(const Snapshot& snapshot, const Asker& asker, std::string_view uri) {
   for (const auto& [resource, variables] : snapshot.catalogue->find_resources(uri)) {
     if (is_visible(snapshot, asker, *resource)) {
-      return resource->contents_hash;
+      std::uint64_t contents = resource->contents_hash;
+      add(contents, updates_of(snapshot, *resource, uri));
+      return contents;
     }
   }
   return 0;

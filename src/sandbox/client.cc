@@ -110,6 +110,8 @@ struct ToolSetClient::State {
   json::Parser parser;
   /// Of the daemon that answered last; empty before the first answer.
   std::string instance;
+  /// How often a resource had changed, by its last manifest.
+  std::uint64_t updates = 0;
 };
 
 Task<Expected<http::ClientResponse>> ToolSetClient::State::fetch(Signed wanted) {
@@ -361,7 +363,8 @@ Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
       wait.count() > 0 ? fmt::format("/tools?wait={}", wait.count()) : std::string("/tools");
   const std::string nonce = state_->random.hex(kNonceBytes);
   // The instance is part of the tag, so that a daemon that restarted answers at once.
-  const std::string tag = fmt::format("\"{}.{}\"", known, state_->instance);
+  const std::string tag =
+      fmt::format("\"{}\"", manifest_tag(known, state_->instance, state_->updates));
   const std::array<http::Header, 1> condition = {{{"If-None-Match", tag}}};
   const SignedHeaders headers(
       state_->keys->signing(), {.method = "GET", .path = target, .call_id = nonce},
@@ -386,6 +389,7 @@ Task<Expected<std::optional<Manifest>>> ToolSetClient::fetch(std::string known,
     co_return std::unexpected(std::move(manifest.error()));
   }
   state_->instance = manifest->instance;
+  state_->updates = sum_of(manifest->updates);
   co_return *std::move(manifest);
 }
 

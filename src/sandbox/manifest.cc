@@ -1,7 +1,9 @@
 #include "sandbox/manifest.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
+#include <string>
 
 #include "base/digest.h"
 #include "json/canonical.h"
@@ -154,6 +156,28 @@ Expected<void> check_uris(const std::vector<ManifestResource>& resources) {
   return {};
 }
 
+/// `{"BUCKET":COUNT,…}`, in decimal.
+Expected<UpdateCounts> read_updates(json::Object root) {
+  UpdateCounts counts;
+  if (!json::find(root, "updates")) {
+    return counts;
+  }
+  const auto object = json::object_at(root, "updates");
+  if (!object || object->size() > kUpdateBuckets) {
+    return invalid("updates: want an object of as many members as there are buckets at most");
+  }
+  for (const auto& [key, value] : *object) {
+    std::uint8_t bucket = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), bucket);
+    const auto count = value.get_uint64();
+    if (error != std::errc{} || end != key.data() + key.size() || count.error()) {
+      return invalid("updates: want counts by the numbers of buckets");
+    }
+    counts[bucket] = count.value_unsafe();
+  }
+  return counts;
+}
+
 Expected<Manifest> read_manifest(std::string_view text) {
   json::Parser parser(kManifestBytesMax);
   const json::Element document = TRY(parser.parse(text));
@@ -178,6 +202,7 @@ Expected<Manifest> read_manifest(std::string_view text) {
       read_list(*root, "resources", kManifestResourcesMax, &read_resource, manifest.resources));
   TRY_VOID(read_list(*root, "prompts", kManifestPromptsMax, &read_prompt, manifest.prompts));
   TRY_VOID(check_uris(manifest.resources));
+  manifest.updates = TRY(read_updates(*root));
   return manifest;
 }
 
@@ -212,8 +237,21 @@ std::string write_manifest(const Manifest& manifest) {
   writer.field("description", manifest.description).field("digest", manifest.digest);
   writer.field("profile", manifest.profile).field("instance", manifest.instance);
   write_version(writer, manifest);
+  if (!manifest.updates.empty()) {
+    writer.key("updates").begin_object();
+    for (const auto& [bucket, count] : manifest.updates) {
+      writer.field(std::to_string(bucket), count);
+    }
+    writer.end_object();
+  }
   writer.end_object();
   return out;
+}
+
+std::string manifest_tag(std::string_view digest, std::string_view instance,
+                         std::uint64_t updates) {
+  return updates == 0 ? fmt::format("{}.{}", digest, instance)
+                      : fmt::format("{}.{}.{}", digest, instance, updates);
 }
 
 Expected<Manifest> parse_manifest(std::string_view json) {

@@ -4,6 +4,7 @@
 // as hostile input (design: every byte from a sandbox is).
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "base/error.h"
 #include "sandbox/declared.h"
+#include "sandbox/resource_updates.h"
 
 namespace mcpgate::sandbox {
 
@@ -59,7 +61,14 @@ struct Manifest {
   std::vector<ManifestPrompt> prompts = {};
   /// Of an upstream: how many it listed that are not fit to be served.
   std::size_t withheld = 0;
+  /// What its tools say of its resources; not of its version, and so not in the digest.
+  UpdateCounts updates = {};
 };
+
+/// What names a document among all of one tool set: its ETag, without quotes. `DIGEST.INSTANCE`,
+/// and how often a resource has changed where one did.
+[[nodiscard]] std::string manifest_tag(std::string_view digest, std::string_view instance,
+                                       std::uint64_t updates);
 
 /// The document as JSON bytes.
 [[nodiscard]] std::string write_manifest(const Manifest& manifest);

@@ -31,12 +31,15 @@ TEST(Manifest, WhatIsWrittenIsReadBack) {
   tool->digest = kDigest;
   manifest.tools.push_back(*tool);
   manifest.digest = manifest_digest(manifest);
+  manifest.updates = {{0, 1}, {255, 7'000'000'000}};
+  EXPECT_EQ(manifest_digest(manifest), manifest.digest);
 
   const auto read = parse_manifest(write_manifest(manifest));
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_EQ(read->tool_set, manifest.tool_set);
   EXPECT_EQ(read->description, manifest.description);
   EXPECT_EQ(read->digest, manifest.digest);
+  EXPECT_EQ(read->updates, manifest.updates);
   EXPECT_EQ(read->profile, "strict");
   EXPECT_EQ(read->instance, "00ff");
   ASSERT_EQ(read->tools.size(), 1U);
@@ -95,6 +98,13 @@ TEST(Manifest, HostileDocumentsAreRefusedWithTheMember) {
        "description"},
       {manifest_json(good, R"(,"resources":{})"), "resources"},
       {manifest_json(good, R"(,"prompts":[1])"), "prompts"},
+      {manifest_json(good, R"(,"updates":[])"), "updates"},
+      {manifest_json(good, R"(,"updates":{"256":1})"), "updates"},
+      {manifest_json(good, R"(,"updates":{"":1})"), "updates"},
+      {manifest_json(good, R"(,"updates":{"1x":1})"), "updates"},
+      {manifest_json(good, R"(,"updates":{"1":-1})"), "updates"},
+      {manifest_json(good, R"(,"updates":{"1":"1"})"), "updates"},
+      {manifest_json(good, R"(,"updates":{"1":1,"1":2})"), "duplicate"},
       {manifest_json(many), "more than"},
       {manifest_json(std::string(10'000, '[')), "manifest"},
       {std::string(kManifestBytesMax + 1, ' '), "manifest"},

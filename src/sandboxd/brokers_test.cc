@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sandboxd/connection_questions.h"
+#include "sandboxd/questions_testing.h"
 
 namespace mcpgate::sandboxd {
 namespace {
@@ -81,18 +82,6 @@ TEST(Brokers, ItsPlaceIsWaitedForUntilTheTimeIsUp) {
   EXPECT_EQ(errors[0],
             "connection 600: no broker became free within 10ms (connections.600.processes is 1)");
 }
-
-class RecordedQuestions final : public EventSink {
- public:
-  void on_progress(std::string_view json) override { seen.emplace_back(json); }
-  void on_log(std::string_view json) override { seen.emplace_back(json); }
-  std::optional<std::string> on_question(std::uint64_t /*number*/, std::string_view json) override {
-    seen.emplace_back(json);
-    return "theirs";
-  }
-
-  std::vector<std::string> seen;
-};
 
 TEST(ConnectionQuestions, OthersAreHandedOn) {
   RecordedQuestions next;

@@ -363,7 +363,6 @@ void finish_manifest(Version& version, const CatalogueOptions& options) {
   manifest.instance = options.instance;
   manifest.digest = sandbox::manifest_digest(manifest);
   version.document = sandbox::write_manifest(manifest);
-  version.etag = fmt::format("\"{}.{}\"", manifest.digest, manifest.instance);
 }
 
 /// What the version is to be run with, which it learns itself, too.
@@ -403,6 +402,8 @@ Expected<ZygoteOptions> plan_zygote(asio::io_context& loop, const CatalogueOptio
 Task<Expected<std::shared_ptr<Version>>> load_version(asio::io_context& loop,
                                                       CatalogueOptions options) {
   auto version = std::make_shared<Version>();
+  version->updates =
+      options.updates ? options.updates : std::make_shared<ResourceUpdates>(loop, [] {});
   auto folder = read_tool_set_folder(options.tool_set);
   if (!folder) {
     co_return std::unexpected(std::move(folder.error()));
@@ -490,6 +491,11 @@ Catalogue::Catalogue(asio::io_context& loop, CatalogueOptions options)
       (*self)->on_list_changed();
     }
   };
+  options_.updates = std::make_shared<ResourceUpdates>(loop, [weak = std::weak_ptr(self_)] {
+    if (const auto self = weak.lock()) {
+      (*self)->wake_waiters();
+    }
+  });
 }
 
 Catalogue::~Catalogue() = default;
@@ -678,6 +684,22 @@ Expected<Catalogue::Found> Catalogue::find(sandbox::ItemKind kind, std::string_v
     return fail(ErrorCode::kNotFound, "no such tool");
   }
   return fail(ErrorCode::kFailedPrecondition, "the tool has another digest");
+}
+
+std::string Catalogue::document() const {
+  if (!current_ || options_.updates->published().empty()) {
+    return current_ ? current_->document : "";
+  }
+  sandbox::Manifest manifest = current_->manifest;
+  manifest.updates = options_.updates->published();
+  return sandbox::write_manifest(manifest);
+}
+
+std::string Catalogue::etag() const {
+  return current_ ? fmt::format("\"{}\"", sandbox::manifest_tag(
+                                              current_->manifest.digest, options_.instance,
+                                              sandbox::sum_of(options_.updates->published())))
+                  : "";
 }
 
 std::shared_ptr<asio::steady_timer> Catalogue::change_timer(SteadyTime until) {

@@ -23,6 +23,7 @@
 #include "base/task.h"
 #include "sandbox/manifest.h"
 #include "sandboxd/brokers.h"
+#include "sandboxd/resource_updates.h"
 #include "sandboxd/scratch.h"
 #include "sandboxd/stdio_servers.h"
 #include "sandboxd/tool_set_folder.h"
@@ -60,9 +61,8 @@ using ServedTools = std::map<std::string, ServedTool, std::less<>>;
 struct Version {
   ToolSetFolder folder;
   sandbox::Manifest manifest;
-  /// The manifest as GET /tools sends it, and its ETag with quotes: `"DIGEST.INSTANCE"`.
+  /// The manifest as GET /tools sends it while no resource has changed.
   std::string document;
-  std::string etag;
   /// What a call of a tool that says nothing else may use; how many may run and wait.
   Limits limits;
   ServedTools tools;
@@ -79,6 +79,8 @@ struct Version {
   /// Of a set with a stdio server: the files it runs from, and its processes.
   std::optional<ScratchDirectory> copy;
   std::unique_ptr<StdioServers> servers;
+  /// The daemon's, never null.
+  std::shared_ptr<ResourceUpdates> updates;
 
   /// Zygote::run(), or what a stdio server makes of it.
   [[nodiscard]] Task<Expected<CallOutcome>> run(CallSpec spec, EventSink& sink) const;
@@ -107,6 +109,8 @@ struct CatalogueOptions {
   ConnectionFiles connections = {};
   std::string instance;
   std::shared_ptr<ServerCounts> server_counts = std::make_shared<ServerCounts>();
+  /// Null: what tools say of resources is counted for nobody.
+  std::shared_ptr<ResourceUpdates> updates = nullptr;
   /// Called when the set's stdio server says that its tools have changed.
   std::function<void()> on_list_changed = {};
 };
@@ -151,7 +155,12 @@ class Catalogue {
   [[nodiscard]] Expected<Found> find(sandbox::ItemKind kind, std::string_view name,
                                      std::string_view digest) const;
 
-  /// A timer that ends at `until`, or before it when the version changes or stop() is called.
+  /// Of the version in force, with what its tools say of resources: the manifest as GET /tools
+  /// sends it, and its ETag with quotes. Empty before the first version.
+  [[nodiscard]] std::string document() const;
+  [[nodiscard]] std::string etag() const;
+
+  /// A timer that ends at `until`, or before it when document() changes or stop() is called.
   [[nodiscard]] std::shared_ptr<asio::steady_timer> change_timer(SteadyTime until);
 
   struct Reloads {

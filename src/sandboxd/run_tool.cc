@@ -5,6 +5,7 @@
 #include "json/write.h"
 #include "sandbox/call_tool_result.h"
 #include "sandboxd/connection_questions.h"
+#include "sandboxd/resource_updates.h"
 
 namespace mcpgate::sandboxd {
 
@@ -108,7 +109,9 @@ Task<Expected<ToolAnswer>> run_tool(ToolOrder order, EventSink& sink) {
                               .brokers = version.brokers,
                               .runs_code = runs_code},
                              sink);
-  auto outcome = co_await version.run(std::move(spec), events);
+  UpdateQuestions updates(
+      {.manifest = version.manifest, .updates = *version.updates, .runs_code = runs_code}, events);
+  auto outcome = co_await version.run(std::move(spec), updates);
   if (!outcome) {
     co_return std::unexpected(not_started(order, std::move(outcome.error())));
   }

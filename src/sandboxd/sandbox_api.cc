@@ -94,7 +94,7 @@ Task<void> SandboxApi::tools(const http::Request& request, http::Responder& resp
   const std::string known(request.header("If-None-Match").value_or(""));
   const SteadyTime until = std::chrono::steady_clock::now() + wait_of(request.query);
   const auto unchanged = [&] {
-    return catalogue_.current() != nullptr && catalogue_.current()->etag == known;
+    return catalogue_.current() != nullptr && catalogue_.etag() == known;
   };
   if (unchanged() && !draining_) {
     const auto timer = catalogue_.change_timer(until);
@@ -105,8 +105,7 @@ Task<void> SandboxApi::tools(const http::Request& request, http::Responder& resp
     });
     co_await timer->async_wait(kAwait);
   }
-  const std::shared_ptr<Version> version = catalogue_.current();
-  if (!version) {
+  if (!catalogue_.current()) {
     metrics_.count_turned_away(503);
     http::Response response = error_response(503, "no version of the tool set is in force");
     response.headers.emplace_back("Retry-After", "1");
@@ -117,9 +116,9 @@ Task<void> SandboxApi::tools(const http::Request& request, http::Responder& resp
   if (unchanged()) {
     response.status = 304;
   } else {
-    response = json_response(version->document);
+    response = json_response(catalogue_.document());
   }
-  response.headers.emplace_back("ETag", version->etag);
+  response.headers.emplace_back("ETag", catalogue_.etag());
   responder.send(std::move(response));
 }
 

@@ -18,7 +18,7 @@ from support.processes import wait_until
 from support.replicas import Replicas, new_key
 from support.rpc import MODERN, McpClient, text_of
 from support.signing import SandboxSocket
-from support.streams import call, get
+from support.streams import call, get, listen
 
 ASKING = '''
 import time
@@ -47,6 +47,13 @@ def leave(ctx: Context) -> str:
     left = ctx.close_stream()
     time.sleep(0.2)
     return "left" if left else "stayed"
+
+
+@tool
+def announce(uri: str, ctx: Context) -> str:
+    """Says that a resource has changed."""
+    ctx.resource_updated(uri)
+    return "said"
 '''
 TOOLS_CHANGED = "notifications/tools/list_changed"
 INITIALIZE = {
@@ -120,6 +127,35 @@ class OpenCall:
             if line.startswith(b"data: {"):
                 return json.loads(line[6:])
         return None
+
+
+def test_what_a_tool_says_of_a_resource_is_told_at_all_replicas(replicas, clients, key):
+    monday, stranger = "trial://days/monday", replicas.known_key("nobody@example.com", "mcp-nobody")
+    session = new_session(clients[0])
+    assert clients[1].request("resources/subscribe", {"uri": monday}, session).status == 200
+    legacy = get(replicas.ports[0], key, session["Mcp-Session-Id"])
+    assert legacy.read().id, "it is primed"
+    modern = [listen(port, key, resourceSubscriptions=[monday]) for port in replicas.ports]
+    blind = listen(replicas.ports[0], stranger, resourceSubscriptions=[monday])
+    others = listen(replicas.ports[0], key, resourceSubscriptions=["trial://readme"])
+    for stream in [*modern, blind, others]:
+        assert stream.read().message["method"] == "notifications/subscriptions/acknowledged"
+
+    def announce(client, uri: str):
+        return client.request("tools/call", {"name": "announce", "arguments": {"uri": uri}})
+
+    assert text_of(announce(clients[2], monday).result) == "said"
+    for stream in [legacy, *modern]:
+        told = stream.read().message
+        assert told["method"] == "notifications/resources/updated"
+        assert told["params"]["uri"] == monday
+    # Who follows another one is told of that one first, and who may read none is told of none.
+    assert text_of(announce(clients[1], "trial://readme").result) == "said"
+    assert others.read().message["params"]["uri"] == "trial://readme"
+    refused = announce(clients[0], "trial://nights/monday").result
+    assert refused["isError"] and "no resource of this tool set" in text_of(refused)
+    for stream in [legacy, *modern, others, blind]:
+        stream.close()
 
 
 def test_a_session_is_served_by_any_replica_and_ended_for_all(clients):
