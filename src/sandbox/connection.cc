@@ -19,7 +19,7 @@ constexpr std::size_t kConnectionsMax = 16;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr auto kTypes = std::to_array<std::string_view>({"postgresql"});
 
-const Row kRows[] = {
+constexpr Row kRows[] = {
     {"rows", Count{[](ConnectionLimits& l) -> std::size_t& { return l.rows; }, 1, 100'000},
      "rows of one answer; it says `truncated` where there were more"},
     // The answer travels in one frame to the child, of at most 16Mi.

@@ -12,7 +12,7 @@ using Time = Row::Time;
 
 constexpr milliseconds kDay = std::chrono::hours{24};
 
-const Row kRows[] = {
+constexpr Row kRows[] = {
     {"processes", Count{[](ServerLimits& l) -> std::size_t& { return l.processes; }, 1, 1024},
      "users who have a process at once, each up to `limits.memory`; the next takes the place of "
      "who "

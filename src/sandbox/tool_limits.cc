@@ -17,7 +17,7 @@ constexpr milliseconds kHour = std::chrono::hours{1};
 /// Native libraries and thread arenas reserve far more than they touch.
 constexpr std::size_t kAddressSpacePerMemory = 4;
 
-const Row kRows[] = {
+constexpr Row kRows[] = {
     // An interpreter with its preloads alone needs some 30 MiB; less than that could not start.
     {"memory", Bytes{[](ToolLimits& l) -> std::size_t& { return l.memory_bytes; }, 32 * kMi, kTi},
      "resident memory: ample for text work; a data-science set raises it. Above it the reason is "
@@ -58,7 +58,7 @@ const Row kRows[] = {
 
 using DetachedRow = LimitRow<DetachedLimits>;
 
-const DetachedRow kDetachedRows[] = {
+constexpr DetachedRow kDetachedRows[] = {
     {"calls",
      DetachedRow::Count{[](DetachedLimits& l) -> std::size_t& { return l.calls; }, 0, 100'000},
      "detached calls that are kept, running or ended; the next is turned away. `0`: none may be "
@@ -79,7 +79,7 @@ const DetachedRow kDetachedRows[] = {
 
 using WorkspaceRow = LimitRow<WorkspaceLimits>;
 
-const WorkspaceRow kWorkspaceRows[] = {
+constexpr WorkspaceRow kWorkspaceRows[] = {
     {"size",
      WorkspaceRow::Bytes{[](WorkspaceLimits& l) -> std::size_t& { return l.bytes; }, 64 * kKi, kTi},
      "bytes that a user may keep, so that no user fills the disk. Above it the reason is `output`"},
@@ -100,7 +100,7 @@ const WorkspaceRow kWorkspaceRows[] = {
 
 using RecycleRow = LimitRow<RecycleLimits>;
 
-const RecycleRow kRecycleRows[] = {
+constexpr RecycleRow kRecycleRows[] = {
     {"calls",
      RecycleRow::Count{[](RecycleLimits& l) -> std::size_t& { return l.calls; }, 1, 100'000'000},
      "children that one interpreter forks: they share its hash seed and the layout of its memory"},
