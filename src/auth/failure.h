@@ -10,7 +10,7 @@
 
 namespace mcpgate::auth {
 
-/// Why a caller was not authenticated. For audit and metrics: the caller learns only whether a
+/// Why a caller was not authenticated. For the audit: the caller learns only whether a
 /// credential is missing or wrong.
 enum class AuthFailureReason {
   kMissing,           // no Authorization header
@@ -48,7 +48,7 @@ enum class AuthFailureReason {
   kTooManyBad,     // tokens come from there for this one to be looked at
 };
 
-/// `missing`, `malformed`, …: label `reason` of mcp_auth_failures_total and the audit's word.
+/// `missing`, `malformed`, …: the `reason` of the audit record.
 [[nodiscard]] std::string_view to_string(AuthFailureReason reason);
 
 /// The schemes of an Authorization header that are read: RFC 6750, and RFC 9449, 7.1.
