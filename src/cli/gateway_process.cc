@@ -196,6 +196,7 @@ Expected<void> GatewayProcess::start() {
   TRY_VOID(start_service());
   TRY_VOID(start_admin());
   TRY_VOID(start_watches());
+  log_info("listening on {}{}", tls_ ? "https://" : "http://", service_->address());
   follow_signals();
   service_->start();
   return {};
@@ -269,7 +270,6 @@ Expected<void> GatewayProcess::start_service() {
                                     },
                                 .ready_means_all = options_.ready_means_all},
                                std::move(settings), make_authenticator()));
-  log_info("listening on {}{}", tls_ ? "https://" : "http://", service_->address());
   return {};
 }
 
