@@ -152,6 +152,11 @@ class Catalogue {
   /// all sandboxes: whoever runs it must not take a name from them by using it.
   explicit Catalogue(std::vector<std::shared_ptr<const ToolSetTools>> sets);
 
+  /// What it was made of.
+  [[nodiscard]] const std::vector<std::shared_ptr<const ToolSetTools>>& sets() const {
+    return sets_;
+  }
+
   /// The tool of that name, or null. Lives as long as the catalogue.
   [[nodiscard]] const Tool* find(std::string_view name) const;
   /// The tool as one of `tool_set` calls it: by its own name in that set, else by that of clients.

@@ -326,7 +326,10 @@ void Service::publish() {
       world_.updates.emplace(route.view.name, found->second.manifest->updates);
     }
   }
-  world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
+  // Else each reload, and each resource that has changed, would withhold and log all anew.
+  if (!world_.catalogue || world_.catalogue->sets() != sets) {
+    world_.catalogue = std::make_shared<Catalogue>(std::move(sets));
+  }
   world_.not_ready = why_not_ready();
   warn_of_unknown_tools();
   note_unapproved();

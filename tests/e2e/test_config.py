@@ -107,6 +107,24 @@ def test_changed_file_counts_without_a_restart(start_gateway):
     )
 
 
+def test_what_is_withheld_is_said_once_however_often_the_file_is_read(start_gateway, editable_tools):
+    for name in ("trial", "dba"):
+        with (editable_tools / name / "toolset.yaml").open("a") as settings:
+            settings.write("\ncodeMode: true\n")
+    sets = {name: tool_set(name, "mcp-tester", codeMode=True) for name in ("trial", "dba")}
+    gateway = start_gateway(editable_tools, config=fixture_config(toolSets=sets))
+    withheld = "tool set dba: its execute_code is withheld"
+    assert gateway.log.count(withheld) == 1
+    for reads in (1, 2):
+        gateway.write_config(fixture_config(toolSets=sets, limits={"body": f"{reads}Mi"}))
+        wait_until(lambda: gateway.log.count("was read again") == reads, "it is read again")
+    sets["trial"]["prefix"] = "t_"
+    gateway.write_config(fixture_config(toolSets=sets))
+    tester = gateway.user("t@example.com", "mcp-tester")
+    wait_until(lambda: "t_echo" in tester.tool_names(), "the sets are looked at again")
+    assert gateway.log.count(withheld) == 1
+
+
 def test_bad_file_keeps_the_old_one_in_force(start_gateway):
     gateway = start_gateway(config=fixture_config())
     tester = gateway.user("t@example.com", "mcp-tester")
