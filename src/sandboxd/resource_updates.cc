@@ -44,7 +44,7 @@ void ResourceUpdates::count(std::string_view uri) {
   if (std::exchange(is_waiting_, true)) {
     return;
   }
-  timer_.expires_at(std::max(std::chrono::steady_clock::now(), published_at_ + kInterval));
+  timer_.expires_at(std::max(std::chrono::steady_clock::now(), published_at_ + interval_));
   timer_.async_wait([this](boost::system::error_code error) {
     if (!error) {  // Else this object is gone.
       publish();

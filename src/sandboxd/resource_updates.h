@@ -21,14 +21,13 @@
 
 namespace mcpgate::sandboxd {
 
-/// Counts them for all calls of a daemon, and publishes the counts at most once in kInterval,
+/// Counts them for all calls of a daemon, and publishes the counts at most once in an interval,
 /// however often tools say so: each time all gateways read the manifest again. One loop.
 class ResourceUpdates {
  public:
-  static constexpr std::chrono::milliseconds kInterval{500};
-
-  ResourceUpdates(asio::io_context& loop, std::function<void()> on_publish)
-      : timer_(loop), on_publish_(std::move(on_publish)) {}
+  ResourceUpdates(asio::io_context& loop, std::function<void()> on_publish,
+                  std::chrono::milliseconds interval = std::chrono::milliseconds{500})
+      : timer_(loop), on_publish_(std::move(on_publish)), interval_(interval) {}
 
   void count(std::string_view uri);
   [[nodiscard]] const sandbox::UpdateCounts& published() const { return published_; }
@@ -38,9 +37,10 @@ class ResourceUpdates {
 
   asio::steady_timer timer_;
   std::function<void()> on_publish_;
+  std::chrono::milliseconds interval_;
   sandbox::UpdateCounts counts_;
   sandbox::UpdateCounts published_;
-  SteadyTime published_at_{};
+  SteadyTime published_at_ = SteadyTime::min();
   bool is_waiting_ = false;
 };
 

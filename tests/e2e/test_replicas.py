@@ -154,6 +154,9 @@ def test_what_a_tool_says_of_a_resource_is_told_at_all_replicas(replicas, client
     assert others.read().message["params"]["uri"] == "trial://readme"
     refused = announce(clients[0], "trial://nights/monday").result
     assert refused["isError"] and "no resource of this tool set" in text_of(refused)
+    # Nothing was said to who may read nothing: what comes next on that stream is its end.
+    assert replicas.gateways[0].mcpgate("keys", "revoke", stranger.split("_")[1]).returncode == 0
+    assert blind.method() is None
     for stream in [legacy, *modern, others, blind]:
         stream.close()
 
