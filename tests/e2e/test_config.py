@@ -114,7 +114,7 @@ def test_what_is_withheld_is_said_once_however_often_the_file_is_read(start_gate
     sets = {name: tool_set(name, "mcp-tester", codeMode=True) for name in ("trial", "dba")}
     gateway = start_gateway(editable_tools, config=fixture_config(toolSets=sets))
     withheld = "tool set dba: its execute_code is withheld"
-    assert gateway.log.count(withheld) == 1
+    wait_until(lambda: withheld in gateway.log, "it is said")
     for reads in (1, 2):
         gateway.write_config(fixture_config(toolSets=sets, limits={"body": f"{reads}Mi"}))
         wait_until(lambda: gateway.log.count("was read again") == reads, "it is read again")
