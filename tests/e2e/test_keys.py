@@ -115,7 +115,8 @@ def last_used_by_the_audit(gateway) -> dict[str, list[str]]:
     query = query.replace("var/audit", str(gateway.state / "audit"))
     done = subprocess.run(["sh", "-c", query], capture_output=True, text=True, timeout=60, check=True)
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines == sorted(lines), "the longest ago first"
+    moments = [line[0] for line in lines]
+    assert moments == sorted(moments), "the longest ago first"
     return {identity: [when, user] for when, identity, user in lines}
 
 
@@ -127,7 +128,7 @@ def test_last_use_is_a_metric_and_a_query_of_the_audit(gateway):
     refused = gateway.client(f"{wrong}{zlib.crc32(wrong.encode()):08x}").request("ping")
     assert refused.status == 401
     assert gateway.record_of(refused)["key_id"] == key_id(forged), "it is recorded, as refused"
-    before = int(time.time())
+    before = int(time.time()) - 1  # The gateway's clock may lag by a tick.
     assert status(gateway, used) == 200
     assert before <= last_used(gateway)[key_id(used)] <= time.time()
     by_audit = last_used_by_the_audit(gateway)
